@@ -1,0 +1,131 @@
+// Elementwise arithmetic. Every operation rounds on its own: no contraction into fused operations,
+// so that the same numbers come out of every instruction set.
+
+#include "complex_number.h"
+
+#include <math.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+#define MAKE_UNARY(T, NAME, EXPRESSION) UNARY(NAME, T, EXPRESSION)
+#define MAKE_BINARY(T, NAME, EXPRESSION) BINARY(NAME, T, EXPRESSION)
+
+// MARK: complex numbers
+
+INLINE c64 complex_of(float re, float im) {
+    c64 z = {re, im};
+    return z;
+}
+
+INLINE c64 complex_multiply(c64 x, c64 y) {
+    return complex_of(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
+}
+
+// In double, where neither the squares nor the products of floats overflow or vanish.
+INLINE c64 complex_divide(c64 x, c64 y) {
+    double a = x.re, b = x.im, c = y.re, d = y.im;
+    double size = c * c + d * d;
+    return complex_of((float)((a * c + b * d) / size), (float)((b * c - a * d) / size));
+}
+
+INLINE float complex_abs(c64 x) {
+    if (isinf(x.re) || isinf(x.im)) return INFINITY;
+    double a = x.re, b = x.im;
+    return (float)__builtin_elementwise_sqrt(a * a + b * b);
+}
+
+INLINE c64 complex_sign(c64 x) {
+    if (x.re == 0 && x.im == 0) return x;
+    float size = complex_abs(x);
+    return complex_of(x.re / size, x.im / size);
+}
+
+// MARK: one argument
+
+FOR_UNSIGNED(MAKE_UNARY, negative, (0 - x))
+FOR_FLOATS(MAKE_UNARY, negative, -x)
+UNARY(negative, c64, complex_of(-x.re, -x.im))
+LOOKUP(ck_unary, ck_negative, ROWS_WRAPPING(negative), ROWS_FLOATS(negative),
+    [CK_C64] = negative_c64)
+
+FOR_UNSIGNED(MAKE_UNARY, same, x)
+UNARY(abs, i8, (i8)(x < 0 ? 0u - (u8)x : (u8)x))
+UNARY(abs, i16, (i16)(x < 0 ? 0u - (u16)x : (u16)x))
+UNARY(abs, i32, (i32)(x < 0 ? 0u - (u32)x : (u32)x))
+UNARY(abs, i64, (i64)(x < 0 ? 0u - (u64)x : (u64)x))
+FOR_FLOATS(MAKE_UNARY, abs, __builtin_elementwise_abs(x))
+UNARY_TO(abs, c64, float, complex_abs(x))
+LOOKUP(ck_unary, ck_abs, [CK_BOOL] = same_u8, ROWS_UNSIGNED(same), ROWS_SIGNED(abs),
+    ROWS_FLOATS(abs), [CK_C64] = abs_c64)
+
+FOR_UNSIGNED(MAKE_UNARY, sign, x != 0)
+FOR_SIGNED(MAKE_UNARY, sign, (x > 0) - (x < 0))
+FOR_FLOATS(MAKE_UNARY, sign, x > 0 ? 1 : x < 0 ? -1 : 0)
+UNARY(sign, c64, complex_sign(x))
+LOOKUP(ck_unary, ck_sign, [CK_BOOL] = same_u8, ROWS_UNSIGNED(sign), ROWS_SIGNED(sign),
+    ROWS_FLOATS(sign), [CK_C64] = sign_c64)
+
+// A 16-bit product is made in unsigned int: in int, 65535 squared would overflow.
+FOR_UNSIGNED(MAKE_UNARY, square, 1u * x * x)
+FOR_FLOATS(MAKE_UNARY, square, x * x)
+UNARY(square, c64, complex_multiply(x, x))
+LOOKUP(ck_unary, ck_square, [CK_BOOL] = same_u8, ROWS_WRAPPING(square), ROWS_FLOATS(square),
+    [CK_C64] = square_c64)
+
+// Integers are whole already.
+FOR_FLOATS(MAKE_UNARY, floor, __builtin_elementwise_floor(x))
+LOOKUP(ck_unary, ck_floor, [CK_BOOL] = same_u8, ROWS_WRAPPING(same), ROWS_FLOATS(floor))
+
+FOR_FLOATS(MAKE_UNARY, ceil, __builtin_elementwise_ceil(x))
+LOOKUP(ck_unary, ck_ceil, [CK_BOOL] = same_u8, ROWS_WRAPPING(same), ROWS_FLOATS(ceil))
+
+FOR_FLOATS(MAKE_UNARY, round, __builtin_elementwise_roundeven(x))
+UNARY(round, c64,
+    complex_of(__builtin_elementwise_roundeven(x.re), __builtin_elementwise_roundeven(x.im)))
+LOOKUP(ck_unary, ck_round, [CK_BOOL] = same_u8, ROWS_WRAPPING(same), ROWS_FLOATS(round),
+    [CK_C64] = round_c64)
+
+FOR_FLOATS(MAKE_UNARY, reciprocal, 1 / x)
+UNARY(reciprocal, c64, complex_divide(complex_of(1, 0), x))
+LOOKUP(ck_unary, ck_reciprocal, ROWS_FLOATS(reciprocal), [CK_C64] = reciprocal_c64)
+
+// MARK: two arguments
+
+BINARY(or, u8, x | y)
+BINARY(and, u8, x & y)
+
+FOR_UNSIGNED(MAKE_BINARY, add, x + y)
+FOR_FLOATS(MAKE_BINARY, add, x + y)
+BINARY(add, c64, complex_of(x.re + y.re, x.im + y.im))
+LOOKUP(ck_binary, ck_add, [CK_BOOL] = or_u8, ROWS_WRAPPING(add), ROWS_FLOATS(add),
+    [CK_C64] = add_c64)
+
+FOR_UNSIGNED(MAKE_BINARY, subtract, x - y)
+FOR_FLOATS(MAKE_BINARY, subtract, x - y)
+BINARY(subtract, c64, complex_of(x.re - y.re, x.im - y.im))
+LOOKUP(ck_binary, ck_subtract, ROWS_WRAPPING(subtract), ROWS_FLOATS(subtract),
+    [CK_C64] = subtract_c64)
+
+FOR_UNSIGNED(MAKE_BINARY, multiply, 1u * x * y)
+FOR_FLOATS(MAKE_BINARY, multiply, x * y)
+BINARY(multiply, c64, complex_multiply(x, y))
+LOOKUP(ck_binary, ck_multiply, [CK_BOOL] = and_u8, ROWS_WRAPPING(multiply), ROWS_FLOATS(multiply),
+    [CK_C64] = multiply_c64)
+
+FOR_FLOATS(MAKE_BINARY, divide, x / y)
+BINARY(divide, c64, complex_divide(x, y))
+LOOKUP(ck_binary, ck_divide, ROWS_FLOATS(divide), [CK_C64] = divide_c64)
+
+FOR_UNSIGNED(MAKE_BINARY, maximum, x > y ? x : y)
+FOR_SIGNED(MAKE_BINARY, maximum, x > y ? x : y)
+FOR_FLOATS(MAKE_BINARY, maximum, ((x > y) | (x != x)) ? x : y)
+BINARY(maximum, c64, complex_nan(x) || (!complex_nan(y) && complex_less(y, x)) ? x : y)
+LOOKUP(ck_binary, ck_maximum, [CK_BOOL] = or_u8, ROWS_UNSIGNED(maximum), ROWS_SIGNED(maximum),
+    ROWS_FLOATS(maximum), [CK_C64] = maximum_c64)
+
+FOR_UNSIGNED(MAKE_BINARY, minimum, x < y ? x : y)
+FOR_SIGNED(MAKE_BINARY, minimum, x < y ? x : y)
+FOR_FLOATS(MAKE_BINARY, minimum, ((x < y) | (x != x)) ? x : y)
+BINARY(minimum, c64, complex_nan(x) || (!complex_nan(y) && complex_less(x, y)) ? x : y)
+LOOKUP(ck_binary, ck_minimum, [CK_BOOL] = and_u8, ROWS_UNSIGNED(minimum), ROWS_SIGNED(minimum),
+    ROWS_FLOATS(minimum), [CK_C64] = minimum_c64)

@@ -1,0 +1,64 @@
+// Hyperbolic functions, their inverses, and the logistic function.
+
+#include "complex_number.h"
+#include "float_math.h"
+
+#include <math.h>
+
+#pragma clang fp contract(fast)
+
+// A polynomial near zero, 1 - 2 / (exp(2|x|) + 1) elsewhere; beyond 10 the result is 1.
+INLINE float tanh_float(float x) {
+    float size = __builtin_elementwise_abs(x), z = x * x;
+    float p = -5.717043299e-03f;
+    p = p * z + 2.065058611e-02f;
+    p = p * z + -5.374349654e-02f;
+    p = p * z + 1.333149076e-01f;
+    p = p * z + -3.333328366e-01f;
+    float near = p * (z * x) + x;
+    float inside = size > 10.0f ? 10.0f : size;
+    float far = 1.0f - 2.0f / (exp_normal(2.0f * inside) + 1.0f);
+    far = __builtin_copysignf(far, x);
+    float value = size < 0.625f ? near : far;
+    return x == 0 ? x : value;
+}
+
+// exp of the negative magnitude cannot overflow, and keeps the digits of tiny results.
+INLINE float sigmoid_float(float x) {
+    float e = exp_float(-__builtin_elementwise_abs(x));
+    return (x < 0 ? e : 1.0f) / (1.0f + e);
+}
+
+INLINE double sigmoid_double(double x) {
+    double e = exp(-fabs(x));
+    return (x < 0 ? e : 1.0) / (1.0 + e);
+}
+
+UNARY(tanh, f32, tanh_float(x))
+UNARY_CALL(tanh, f64, tanh(x))
+UNARY_CALL(tanh, c64, from_libm(ctanhf(LIBM_COMPLEX(x))))
+LOOKUP(ck_unary, ck_tanh, ROWS_FLOATS(tanh), [CK_C64] = tanh_c64)
+
+UNARY(sigmoid, f32, sigmoid_float(x))
+UNARY_CALL(sigmoid, f64, sigmoid_double(x))
+LOOKUP(ck_unary, ck_sigmoid, ROWS_FLOATS(sigmoid))
+
+UNARY_CALL(sinh, f32, sinhf(x))
+UNARY_CALL(sinh, f64, sinh(x))
+LOOKUP(ck_unary, ck_sinh, ROWS_FLOATS(sinh))
+
+UNARY_CALL(cosh, f32, coshf(x))
+UNARY_CALL(cosh, f64, cosh(x))
+LOOKUP(ck_unary, ck_cosh, ROWS_FLOATS(cosh))
+
+UNARY_CALL(asinh, f32, asinhf(x))
+UNARY_CALL(asinh, f64, asinh(x))
+LOOKUP(ck_unary, ck_asinh, ROWS_FLOATS(asinh))
+
+UNARY_CALL(acosh, f32, acoshf(x))
+UNARY_CALL(acosh, f64, acosh(x))
+LOOKUP(ck_unary, ck_acosh, ROWS_FLOATS(acosh))
+
+UNARY_CALL(atanh, f32, atanhf(x))
+UNARY_CALL(atanh, f64, atanh(x))
+LOOKUP(ck_unary, ck_atanh, ROWS_FLOATS(atanh))

@@ -1,0 +1,85 @@
+// Division, remainder and power: the integer versions have corners that C leaves undefined.
+
+#include "complex_number.h"
+
+#include <math.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+// MARK: division rounding towards minus infinity
+
+#define MAKE_UNSIGNED(T, UNUSED)                                                                   \
+    BINARY(floor_divide, T, (T)(y == 0 ? 0 : x / y))                                               \
+    BINARY(remainder, T, (T)(y == 0 ? 0 : x % y))
+// Dividing the smallest value by -1 traps; the quotient by -1 is the wrapped negation.
+#define MAKE_SIGNED(T, UNUSED)                                                                     \
+    INLINE T floor_quotient_##T(T x, T y) {                                                        \
+        if (y == 0) return 0;                                                                      \
+        if (y == -1) return (T)(0 - (u64)x);                                                       \
+        T quotient = (T)(x / y), rest = (T)(x % y);                                                \
+        return (T)(quotient - (rest != 0 && (rest < 0) != (y < 0)));                               \
+    }                                                                                              \
+    INLINE T floor_rest_##T(T x, T y) {                                                            \
+        if (y == 0 || y == -1) return 0;                                                           \
+        T rest = (T)(x % y);                                                                       \
+        return (T)(rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest);                          \
+    }                                                                                              \
+    BINARY(floor_divide, T, floor_quotient_##T(x, y))                                              \
+    BINARY(remainder, T, floor_rest_##T(x, y))
+
+INLINE float floor_rest_f32(float x, float y) {
+    float rest = fmodf(x, y);
+    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+INLINE double floor_rest_f64(double x, double y) {
+    double rest = fmod(x, y);
+    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+FOR_UNSIGNED(MAKE_UNSIGNED, )
+FOR_SIGNED(MAKE_SIGNED, )
+BINARY(floor_divide, f32, __builtin_elementwise_floor(x / y))
+BINARY(floor_divide, f64, __builtin_elementwise_floor(x / y))
+LOOKUP(ck_binary, ck_floor_divide, ROWS_UNSIGNED(floor_divide), ROWS_SIGNED(floor_divide),
+    ROWS_FLOATS(floor_divide))
+
+BINARY_CALL(remainder, f32, floor_rest_f32(x, y))
+BINARY_CALL(remainder, f64, floor_rest_f64(x, y))
+LOOKUP(ck_binary, ck_remainder, ROWS_UNSIGNED(remainder), ROWS_SIGNED(remainder),
+    ROWS_FLOATS(remainder))
+
+// MARK: power
+
+INLINE u64 unsigned_power(u64 base, u64 exponent) {
+    u64 result = 1;
+    for (; exponent != 0; exponent >>= 1) {
+        if (exponent & 1) result *= base;
+        base *= base;
+    }
+    return result;
+}
+
+INLINE u64 signed_power(i64 base, i64 exponent) {
+    if (exponent >= 0) return unsigned_power((u64)base, (u64)exponent);
+    if (base == 1) return 1;
+    if (base == -1) return exponent & 1 ? (u64)-1 : 1;
+    return 0;
+}
+
+INLINE c64 complex_power(c64 x, c64 y) {
+    if (x.re == 0 && x.im == 0) return (c64){y.re == 0 && y.im == 0, 0};
+    return from_libm(cpowf(LIBM_COMPLEX(x), LIBM_COMPLEX(y)));
+}
+
+// The low bits of a wrapped 64-bit power are the wrapped power of the narrow type.
+#define MAKE_UNSIGNED_POWER(T, UNUSED) BINARY_CALL(power, T, (T)unsigned_power(x, y))
+#define MAKE_SIGNED_POWER(T, UNUSED) BINARY_CALL(power, T, (T)signed_power(x, y))
+FOR_UNSIGNED(MAKE_UNSIGNED_POWER, )
+FOR_SIGNED(MAKE_SIGNED_POWER, )
+BINARY_CALL(power, b8, x | (y == 0))
+BINARY_CALL(power, f32, powf(x, y))
+BINARY_CALL(power, f64, pow(x, y))
+BINARY_CALL(power, c64, complex_power(x, y))
+LOOKUP(ck_binary, ck_power, [CK_BOOL] = power_b8, ROWS_UNSIGNED(power), ROWS_SIGNED(power),
+    ROWS_FLOATS(power), [CK_C64] = power_c64)

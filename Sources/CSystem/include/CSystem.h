@@ -1,0 +1,46 @@
+// What Swift cannot reach: variadic system calls and prctl. Static inline, no logic.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/// Sleeps while *address == expected, until woken or `nanoseconds` have passed (negative: no limit).
+static inline void cs_futex_wait(uint32_t *address, uint32_t expected, long nanoseconds) {
+    struct timespec limit = {nanoseconds / 1000000000L, nanoseconds % 1000000000L};
+    syscall(
+        SYS_futex, address, FUTEX_WAIT_PRIVATE, expected, nanoseconds < 0 ? NULL : &limit, NULL, 0);
+}
+
+/// Wakes up to `count` sleepers on the address.
+static inline void cs_futex_wake(uint32_t *address, int count) {
+    syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/// Tells the processor that the caller spins.
+static inline void cs_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Asks for a signal to this process when its parent dies.
+static inline int cs_set_parent_death_signal(int signal) {
+    return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL);
+}
+
+/// The number of cores in this process's affinity mask.
+static inline int cs_affinity_count(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+    return CPU_COUNT(&set);
+}
