@@ -1,0 +1,114 @@
+/// An n-dimensional array, computed when its values are asked for.
+///
+/// An array is a handle: `let b = a` makes another name of the same array, and assignment through
+/// one (`a[0] = …`, `a += …`) is seen through all. It is not `Sendable`.
+public final class MLXArray {
+    private(set) var value: Node.Value {
+        willSet { newValue.node.retainValue() }
+        didSet { oldValue.node.releaseValue() }
+    }
+
+    init(_ value: Node.Value) {
+        self.value = value
+        value.node.retainValue()
+    }
+
+    convenience init(_ tensor: Tensor) {
+        self.init(Node.Value(node: Node(tensor), index: 0))
+    }
+
+    deinit {
+        value.node.releaseValue()
+    }
+
+    /// Makes this array, under all its names, the other one.
+    public func _updateInternal(_ array: MLXArray) {
+        value = array.value
+    }
+
+    var spec: Spec { value.spec }
+
+    /// The element type.
+    public var dtype: DType { spec.dtype }
+
+    /// The sizes of the axes.
+    public var shape: [Int] { spec.shape }
+
+    /// The number of axes.
+    public var ndim: Int { spec.shape.count }
+
+    /// The number of elements.
+    public var size: Int { spec.count }
+
+    /// The size of the first axis; traps for an array without axes.
+    public var count: Int { dim(0) }
+
+    /// The bytes of one element.
+    public var itemSize: Int { dtype.size }
+
+    /// The bytes of all elements.
+    public var nbytes: Int { spec.byteCount }
+
+    /// The size of an axis; a negative one counts from the end. Traps for an axis that is not there.
+    public func dim(_ dim: Int) -> Int {
+        shape[dim < 0 ? dim + ndim : dim]
+    }
+
+    /// The shape of an array with two axes; traps for others.
+    public var shape2: (Int, Int) {
+        precondition(ndim == 2, "shape2 of an array with \(ndim) axes")
+        return (shape[0], shape[1])
+    }
+
+    /// The shape of an array with three axes; traps for others.
+    public var shape3: (Int, Int, Int) {
+        precondition(ndim == 3, "shape3 of an array with \(ndim) axes")
+        return (shape[0], shape[1], shape[2])
+    }
+
+    /// The shape of an array with four axes; traps for others.
+    public var shape4: (Int, Int, Int, Int) {
+        precondition(ndim == 4, "shape4 of an array with \(ndim) axes")
+        return (shape[0], shape[1], shape[2], shape[3])
+    }
+
+    /// Computes the values now.
+    public func eval() { MLX.eval([self]) }
+}
+
+/// Something whose arrays a transform may replace.
+public protocol Updatable {
+    /// The arrays held.
+    func innerState() -> [MLXArray]
+}
+
+/// Something that ``eval(_:)-(Any...)`` can compute.
+public protocol Evaluatable {
+    /// The arrays held.
+    func innerState() -> [MLXArray]
+}
+
+extension MLXArray: Updatable, Evaluatable {
+    /// The array itself.
+    public func innerState() -> [MLXArray] { [self] }
+}
+
+extension [MLXArray] {
+    /// The arrays themselves.
+    public func innerState() -> [MLXArray] { self }
+}
+
+extension MLXArray {
+    /// The result of a primitive with one output; refused inputs go to the error handler and give
+    /// an empty array.
+    static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
+        do {
+            let specs = try primitive.outputs(inputs.map(\.spec))
+            let node = Node(primitive, inputs: inputs.map(\.value), specs: specs)
+            return MLXArray(Node.Value(node: node, index: 0))
+        } catch {
+            ErrorHandler.report(error)
+            return MLXArray(Tensor(Spec([0], .float32)))
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import Glibc
+
+/// Computes pending nodes.
+enum Evaluate {
+    /// Computes the values of the nodes, and of what somebody holds among the nodes they need.
+    static func run(_ roots: [Node]) throws(MLXError) {
+        let pending = roots.filter { !$0.isDone }
+        if pending.isEmpty { return }
+        lock.lock()
+        defer { lock.unlock() }
+        var schedule = Schedule(roots: pending)
+        let keepsGraph = Trace.isActive
+        var start = 0
+        for end in schedule.ends {
+            let members = schedule.members[start..<end]
+            start = end
+            if let node = schedule.nodes[members[members.startIndex]], node.isElementwise {
+                runTiles(Array(members), &schedule, keepsGraph: keepsGraph)
+            } else {
+                try runCall(members[members.startIndex], &schedule, keepsGraph: keepsGraph)
+            }
+        }
+    }
+
+    /// Evaluations and walks of the graph take turns.
+    static let lock = RecursiveLock()
+
+    private static func runCall(
+        _ position: Int, _ schedule: inout Schedule, keepsGraph: Bool
+    ) throws(MLXError) {
+        guard let node = schedule.nodes[position], let primitive = node.primitive else { return }
+        schedule.nodes[position] = nil
+        let inputs = node.inputs.compactMap(\.tensor)
+        if !(keepsGraph && node.isTraced) { _ = node.detach() }
+        if let layout = inputs.first.flatMap({ primitive.view($0.layout) }) {
+            let source = inputs[0]
+            let dtype = node.specs[0].dtype
+            node.finish([Tensor(storage: source.storage, layout: layout, dtype: dtype)])
+            return
+        }
+        let outputs = node.specs.map { Tensor($0) }
+        do {
+            try primitive.eval(inputs, into: outputs, on: .shared)
+        } catch {
+            for output in outputs { memset(output.address, 0, output.count * output.dtype.size) }
+            node.finish(outputs)
+            throw error
+        }
+        node.finish(outputs)
+    }
+
+    private static func runTiles(
+        _ members: [Int], _ schedule: inout Schedule, keepsGraph: Bool
+    ) {
+        var program = TileProgram()
+        var nodes = members.compactMap { schedule.nodes[$0] }
+        var sources = externalInputs(of: nodes)
+        for source in sources { _ = program.addInput(source.spec.dtype) }
+        var kept: [Node] = []
+        for (index, node) in nodes.enumerated() {
+            node.mark = addCall(of: node, sources, &program)
+            // The last value is what the step is for; another one is kept where somebody beside its
+            // users in this evaluation holds it.
+            if index == nodes.count - 1
+                || node.holders.load(ordering: .relaxed) > schedule.uses[members[index]]
+            {
+                program.addOutput(node.mark)
+                kept.append(node)
+            }
+        }
+        for node in nodes {
+            node.mark = -1
+            if !(keepsGraph && node.isTraced) { _ = node.detach() }
+        }
+        for member in members { schedule.nodes[member] = nil }
+        nodes = []
+        var inputs = sources.compactMap(\.tensor)
+        var owners: [Node?] = sources.map(\.node)
+        sources = []
+        let outputs = kept.enumerated().map { index, node in
+            reuse(&inputs, &owners, output: index, node.specs[0], program) ?? Tensor(node.specs[0])
+        }
+        program.run(inputs, into: outputs, on: .shared)
+        for (node, output) in zip(kept, outputs) { node.finish([output]) }
+    }
+
+    /// The values that the nodes read from outside, each once.
+    private static func externalInputs(of nodes: [Node]) -> [Node.Value] {
+        var found: [Node.Value] = []
+        for node in nodes {
+            for input in node.inputs where input.node.isDone {
+                if !found.contains(where: { $0.node === input.node && $0.index == input.index }) {
+                    found.append(input)
+                }
+            }
+        }
+        return found
+    }
+
+    private static func addCall(
+        of node: Node, _ sources: [Node.Value], _ program: inout TileProgram
+    ) -> Int {
+        guard let kernel = node.tileKernel else { return 0 }
+        let operands = node.inputs.map { input in
+            sources.firstIndex { $0.node === input.node && $0.index == input.index }
+                ?? input.node.mark
+        }
+        return program.addCall(kernel, operands, output: node.specs[0].dtype)
+    }
+
+    /// The memory of an input that nobody else needs any more, for an output of the same size.
+    private static func reuse(
+        _ inputs: inout [Tensor], _ owners: inout [Node?], output: Int, _ spec: Spec,
+        _ program: TileProgram
+    ) -> Tensor? {
+        for index in inputs.indices where program.canReuse(input: index, forOutput: output) {
+            let layout = inputs[index].layout
+            guard layout.offset == 0, layout.isContiguous, layout.shape == spec.shape,
+                inputs[index].storage.byteCount == spec.byteCount,
+                inputs[index].storage.isReusable
+            else { continue }
+            // A node that only this evaluation knows has given its memory to this list.
+            if owners[index] != nil, isKnownUniquelyReferenced(&owners[index]) {
+                owners[index] = nil
+            }
+            guard owners[index] == nil, isKnownUniquelyReferenced(&inputs[index].storage) else {
+                continue
+            }
+            return Tensor(storage: inputs[index].storage, layout: layout, dtype: spec.dtype)
+        }
+        return nil
+    }
+}
+
+extension Node.Value {
+    /// The value's memory, when it is computed.
+    var tensor: Tensor? { node.tensors?[index] }
+}
+
+/// A lock that its holder may take again.
+final class RecursiveLock: @unchecked Sendable {
+    // Unchecked: the mutex is only reached through the system's calls.
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+    init() {
+        mutex = .allocate(capacity: 1)
+        var attributes = pthread_mutexattr_t()
+        pthread_mutexattr_init(&attributes)
+        pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))
+        pthread_mutex_init(mutex, &attributes)
+        pthread_mutexattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+
+    func lock() { pthread_mutex_lock(mutex) }
+    func unlock() { pthread_mutex_unlock(mutex) }
+}

@@ -1,0 +1,113 @@
+/// The order in which the pending nodes under some roots are computed: a list of steps, each one
+/// node, or several elementwise nodes that run as one tile program.
+struct Schedule {
+    /// The pending nodes, inputs before users; a place is emptied when its node is computed.
+    var nodes: [Node?]
+
+    /// The nodes of every step by position, inputs first, one step after the other.
+    private(set) var members: [Int] = []
+    /// Where each step's members end in `members`.
+    private(set) var ends: [Int] = []
+
+    /// How many inputs of nodes in the schedule each node serves.
+    let uses: [Int]
+
+    /// The most nodes and inputs of one tile program: enough for an optimizer's step, few enough
+    /// that its tiles stay in the cache.
+    private static let mostMembers = 64
+    private static let mostInputs = 24
+
+    /// Lists what is pending under the roots and joins elementwise runs.
+    init(roots: [Node]) {
+        let order = Schedule.pendingNodes(under: roots)
+        var uses = [Int](repeating: 0, count: order.count)
+        for node in order {
+            for input in node.inputs where input.node.mark >= 0 { uses[input.node.mark] += 1 }
+        }
+        self.uses = uses
+        nodes = order
+        let homes = Schedule.homes(of: order)
+        for node in order { node.mark = -1 }
+        gather(homes)
+    }
+
+    private static func pendingNodes(under roots: [Node]) -> [Node] {
+        var order: [Node] = []
+        var stack: [(node: Node, next: Int)] = []
+        let entered = -2
+        for root in roots where !root.isDone && root.mark == -1 {
+            stack.append((root, 0))
+            root.mark = entered
+            while let (node, next) = stack.last {
+                if next == node.inputs.count {
+                    node.mark = order.count
+                    order.append(node)
+                    stack.removeLast()
+                    continue
+                }
+                stack[stack.count - 1].next += 1
+                let input = node.inputs[next].node
+                if !input.isDone, input.mark == -1 {
+                    input.mark = entered
+                    stack.append((input, 0))
+                }
+            }
+        }
+        return order
+    }
+
+    /// For each node the last node of its step.
+    ///
+    /// Walks from the last node to the first, so that all users of a node are settled before it.
+    /// An elementwise node joins its users' step if that is one and the same elementwise step: then
+    /// no way leads out of the step and back into it.
+    private static func homes(of order: [Node]) -> [Int] {
+        let (unseen, refused) = (-1, -2)
+        var homes = [Int](repeating: unseen, count: order.count)
+        var sizes = [Int](repeating: 0, count: order.count)
+        var inputCounts = [Int](repeating: 0, count: order.count)
+        for index in order.indices.reversed() {
+            let node = order[index]
+            let isElementwise = node.isElementwise
+            let offer = homes[index]
+            let joins =
+                offer >= 0 && isElementwise && sizes[offer] < mostMembers
+                && inputCounts[offer] + node.inputs.count <= mostInputs
+                && order[offer].specs[0].shape == node.specs[0].shape
+            let home = joins ? offer : index
+            homes[index] = home
+            sizes[home] += 1
+            inputCounts[home] += node.inputs.count - (joins ? 1 : 0)
+            let vote = isElementwise ? home : refused
+            for input in node.inputs where input.node.mark >= 0 {
+                let position = input.node.mark
+                homes[position] = homes[position] == unseen || homes[position] == vote ? vote : refused
+            }
+        }
+        return homes
+    }
+
+    private mutating func gather(_ homes: [Int]) {
+        var starts = [Int](repeating: 0, count: homes.count)
+        for home in homes { starts[home] += 1 }
+        var end = 0
+        for index in starts.indices where starts[index] > 0 {
+            let size = starts[index]
+            starts[index] = end
+            end += size
+            ends.append(end)
+        }
+        members = [Int](repeating: 0, count: homes.count)
+        for (index, home) in homes.enumerated() {
+            members[starts[home]] = index
+            starts[home] += 1
+        }
+    }
+}
+
+extension Node {
+    /// The kernel of the call if it is elementwise.
+    var tileKernel: TileKernel? { primitive?.kernel(inputs.map(\.spec.dtype)) }
+
+    var isElementwise: Bool { tileKernel != nil }
+}

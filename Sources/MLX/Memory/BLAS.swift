@@ -1,0 +1,106 @@
+import COpenBLAS
+
+/// Matrix products by OpenBLAS, which runs on one thread; the workers share the product.
+package enum BLAS {
+    /// The processor core that OpenBLAS chose its kernels for.
+    package static var coreName: String { String(cString: openblas_get_corename()) }
+
+    /// One matrix operand: its first element and how its rows lie.
+    struct Matrix {
+        let address: UnsafeMutableRawPointer
+        /// The elements between two rows of the matrix as it lies in memory.
+        let leading: Int
+        /// Whether the matrix lies transposed in memory.
+        let isTransposed: Bool
+    }
+
+    private static let useOneThread: Void = openblas_set_num_threads(1)
+
+    /// Writes the product of `a` [m, k] and `b` [k, n] to row-major `c` [m, n], of float32, float64
+    /// or complex64.
+    ///
+    /// The product is cut along m and n by its shape alone, never along k, so that its bits do not
+    /// depend on the number of threads.
+    static func multiply(
+        _ a: Matrix, _ b: Matrix, into c: UnsafeMutableRawPointer, m: Int, n: Int, k: Int,
+        dtype: DType, on workers: Workers
+    ) {
+        _ = useOneThread
+        let (rows, columns) = grid(m: m, n: n, k: k)
+        workers.run(rows * columns) { piece in
+            let (row, column) = piece.quotientAndRemainder(dividingBy: columns)
+            let (top, bottom) = (m * row / rows, m * (row + 1) / rows)
+            let (left, right) = (n * column / columns, n * (column + 1) / columns)
+            let size = dtype.size
+            product(
+                a.advanced(rows: top, columns: 0, size: size),
+                b.advanced(rows: 0, columns: left, size: size), c + (top * n + left) * size,
+                m: bottom - top, n: right - left, k: k, leading: n, dtype: dtype)
+        }
+    }
+
+    /// Into how many pieces a product is cut: bands of at least 128 rows, of columns where the
+    /// rows do not give enough, no piece under a million multiplications (a small piece takes
+    /// other kernels in OpenBLAS and rounds otherwise).
+    private static func grid(m: Int, n: Int, k: Int) -> (rows: Int, columns: Int) {
+        let pieces = min(16, m * n / 1_000_000 * k + m * n % 1_000_000 * k / 1_000_000)
+        if pieces < 2 { return (1, 1) }
+        let rows = max(1, min(pieces, m / 128))
+        let columns = max(1, min(pieces / rows, n / 256, 16))
+        return (rows, columns)
+    }
+
+    private static func product(
+        _ a: Matrix, _ b: Matrix, _ c: UnsafeMutableRawPointer, m: Int, n: Int, k: Int,
+        leading: Int, dtype: DType
+    ) {
+        let transA = a.isTransposed ? CblasTrans : CblasNoTrans
+        let transB = b.isTransposed ? CblasTrans : CblasNoTrans
+        let (m, n, k) = (blasint(m), blasint(n), blasint(k))
+        let (lda, ldb, ldc) = (blasint(a.leading), blasint(b.leading), blasint(leading))
+        switch dtype {
+        case .float64:
+            cblas_dgemm(
+                CblasRowMajor, transA, transB, m, n, k, 1, a.address.as(Double.self), lda,
+                b.address.as(Double.self), ldb, 0, c.as(Double.self), ldc)
+        case .complex64:
+            let (one, zero): ([Float], [Float]) = ([1, 0], [0, 0])
+            cblas_cgemm(
+                CblasRowMajor, transA, transB, m, n, k, one, a.address, lda, b.address, ldb, zero,
+                c, ldc)
+        default:
+            cblas_sgemm(
+                CblasRowMajor, transA, transB, m, n, k, 1, a.address.as(Float.self), lda,
+                b.address.as(Float.self), ldb, 0, c.as(Float.self), ldc)
+        }
+    }
+}
+
+extension BLAS.Matrix {
+    /// The matrix from a row and a column on.
+    func advanced(rows: Int, columns: Int, size: Int) -> Self {
+        let elements = isTransposed ? columns * leading + rows : rows * leading + columns
+        return Self(
+            address: address + elements * size, leading: leading, isTransposed: isTransposed)
+    }
+
+    /// The matrix of a tensor's two inner axes from `offset` elements on, if BLAS can read it there:
+    /// one of the axes has stride 1.
+    init?(_ tensor: Tensor, offset: Int) {
+        let rank = tensor.shape.count
+        let (rows, columns) = (tensor.shape[rank - 2], tensor.shape[rank - 1])
+        let (down, across) = (tensor.layout.strides[rank - 2], tensor.layout.strides[rank - 1])
+        let address = tensor.address + offset * tensor.dtype.size
+        if (across == 1 || columns == 1) && (down >= max(columns, 1) || rows == 1) {
+            self.init(address: address, leading: max(down, columns, 1), isTransposed: false)
+        } else if (down == 1 || rows == 1) && (across >= max(rows, 1) || columns == 1) {
+            self.init(address: address, leading: max(across, rows, 1), isTransposed: true)
+        } else {
+            return nil
+        }
+    }
+}
+
+extension UnsafeMutableRawPointer {
+    func `as`<T>(_ type: T.Type) -> UnsafeMutablePointer<T> { assumingMemoryBound(to: type) }
+}

@@ -1,0 +1,33 @@
+import CKernels
+
+/// The C kernels as Swift sees them: contiguous pointers and counts.
+package enum Kernels {
+    package typealias Unary = ck_unary
+    package typealias Binary = ck_binary
+    package typealias Ternary = ck_ternary
+
+    /// Finds an operation's kernel for an element type's code; nil where there is none.
+    package typealias UnaryTable = @Sendable (Int32) -> Unary?
+    package typealias BinaryTable = @Sendable (Int32) -> Binary?
+
+    /// The kernel that casts elements; there is one for every pair of types.
+    static func convert(from source: DType, to target: DType) -> Unary {
+        guard let kernel = ck_convert(source.code, target.code) else {
+            preconditionFailure("no conversion from \(source) to \(target)")
+        }
+        return kernel
+    }
+}
+
+/// The kernel of an elementwise operation, with the types that it reads and writes.
+package struct TileKernel {
+    enum Body {
+        case unary(Kernels.Unary)
+        case binary(Kernels.Binary)
+        case ternary(Kernels.Ternary)
+    }
+
+    let body: Body
+    let inputs: [DType]
+    let output: DType
+}

@@ -1,0 +1,137 @@
+import CKernels
+import Glibc
+
+/// Reads the elements of a tensor in row-major order, wherever they lie.
+struct StridedCopy {
+    private let base: UnsafeRawPointer
+    private let shape: [Int]
+    private let strides: [Int]
+    private let itemSize: Int
+    let count: Int
+
+    init(from tensor: Tensor) {
+        let layout = tensor.layout.collapsed
+        base = UnsafeRawPointer(tensor.address)
+        shape = layout.shape
+        strides = layout.strides
+        itemSize = tensor.dtype.size
+        count = tensor.count
+    }
+
+    /// Copies everything to row-major memory.
+    func write(to target: UnsafeMutableRawPointer, on workers: Workers) {
+        let inner = shape.suffix(2).reduce(1, *)
+        let rows = shape.count > 1 ? shape[shape.count - 2] : 1
+        // Whole planes of the two inner axes, or bands of one plane, so that a transpose is
+        // walked in blocks.
+        if inner >= 1 << 15 {
+            let columns = inner / rows
+            let band = max(1, (1 << 15) / columns)
+            let bands = (rows + band - 1) / band
+            workers.run(count / max(inner, 1) * bands) { task in
+                let (plane, piece) = task.quotientAndRemainder(dividingBy: bands)
+                let first = piece * band
+                let elements = min(band, rows - first) * columns
+                read(from: plane * inner + first * columns, elements, into: target)
+            }
+        } else {
+            let grain = max(1, (1 << 15) / max(inner, 1)) * max(inner, 1)
+            workers.forRanges(of: count, grain: grain) { range in
+                read(from: range.lowerBound, range.count, into: target)
+            }
+        }
+    }
+
+    private func read(from start: Int, _ count: Int, into target: UnsafeMutableRawPointer) {
+        load(start, count, to: target + start * itemSize)
+    }
+
+    /// Copies the elements `start ..< start + count` of the row-major order to `out`.
+    func load(_ start: Int, _ count: Int, to out: UnsafeMutableRawPointer) {
+        let last = shape.count - 1
+        let inner = shape[last]
+        var (row, column) = start.quotientAndRemainder(dividingBy: inner)
+        var remaining = count
+        var out = out
+        while remaining > 0 {
+            var rows = 1
+            var columns = min(inner - column, remaining)
+            if last > 0, column == 0, remaining >= inner {
+                rows = min(remaining / inner, shape[last - 1] - row % shape[last - 1])
+                columns = inner
+            }
+            let rowStride = last > 0 ? strides[last - 1] : 0
+            ck_copy_2d(
+                out, base + (offset(row: row) + column * strides[last]) * itemSize,
+                rows, columns, columns, 1, rowStride, strides[last], Int32(itemSize))
+            out += rows * columns * itemSize
+            remaining -= rows * columns
+            column += columns
+            row += rows - 1
+            if column == inner {
+                column = 0
+                row += 1
+            }
+        }
+    }
+
+    /// The element offset at which a row of the innermost axis starts.
+    private func offset(row: Int) -> Int {
+        var rest = row
+        var offset = 0
+        for axis in stride(from: shape.count - 2, through: 0, by: -1) {
+            let (quotient, index) = rest.quotientAndRemainder(dividingBy: shape[axis])
+            offset += index * strides[axis]
+            rest = quotient
+        }
+        return offset
+    }
+}
+
+extension StridedCopy {
+    /// Writes the one element of a single-element tensor `count` times.
+    func spread(_ count: Int, to out: UnsafeMutableRawPointer) {
+        ck_copy_2d(out, base, 1, count, count, 1, 0, 0, Int32(itemSize))
+    }
+}
+
+extension StridedCopy {
+    /// Copies a tensor into another of its shape, both wherever their elements lie.
+    static func write(_ source: Tensor, into target: Tensor, on workers: Workers) {
+        guard source.count > 0 else { return }
+        let rank = source.shape.count
+        if rank == 0 {
+            memcpy(target.address, source.address, source.dtype.size)
+            return
+        }
+        let size = Int32(source.dtype.size)
+        let columns = source.shape[rank - 1]
+        let rows = rank > 1 ? source.shape[rank - 2] : 1
+        let planes = source.count / (rows * columns)
+        workers.run(planes) { plane in
+            let from = source.offset(ofPlane: plane)
+            let to = target.offset(ofPlane: plane)
+            ck_copy_2d(
+                target.address + to * Int(size), source.address + from * Int(size), rows, columns,
+                target.rowStride, target.layout.strides[rank - 1],
+                source.rowStride, source.layout.strides[rank - 1], size)
+        }
+    }
+}
+
+extension Tensor {
+    /// The elements between two rows of the two innermost axes.
+    var rowStride: Int { shape.count > 1 ? layout.strides[shape.count - 2] : 0 }
+
+    /// The element offset of a plane of the two innermost axes, counted in row-major order.
+    func offset(ofPlane plane: Int) -> Int {
+        var rest = plane
+        var offset = 0
+        for axis in stride(from: shape.count - 3, through: 0, by: -1) {
+            let (quotient, index) = rest.quotientAndRemainder(dividingBy: shape[axis])
+            offset += index * layout.strides[axis]
+            rest = quotient
+        }
+        return offset
+    }
+}

@@ -1,0 +1,171 @@
+import CSystem
+import Glibc
+import Synchronization
+
+/// The threads of this process that share the work of one operation with the caller.
+///
+/// A worker that has run out of work spins for some microseconds, then sleeps until woken.
+package final class Workers: Sendable {
+    package static let shared = Workers()
+
+    /// The threads that work together, the caller's among them; the cores of the process's
+    /// affinity mask unless set.
+    package static var count: Int {
+        get { shared.size.load(ordering: .relaxed) }
+        set { shared.size.store(max(1, newValue), ordering: .relaxed) }
+    }
+
+    private struct Job: @unchecked Sendable {
+        var body: (Int) -> Void = { _ in }
+        var count = 0
+    }
+
+    private let size = Atomic<Int>(max(1, Int(cs_affinity_count())))
+    private let started = Mutex(0)
+    private let busy = Atomic<Bool>(false)
+    private let job = UnsafeCell(Job())
+    private let next = Atomic<Int>(0)
+    /// How many helpers of this generation have not finished yet.
+    private let running = Futex()
+    /// Counts the jobs; the low bits hold the number of helpers of the job, so that a late thread
+    /// can't take one job's number for another's.
+    private let generation = Futex()
+    private static let helperBits: UInt32 = 10
+
+    /// Calls the body once for every index below `count`, in any order, on all workers; returns
+    /// when all calls have ended. Runs on the caller alone when the workers are taken.
+    package func run(_ count: Int, _ body: (Int) -> Void) {
+        let threads = min(size.load(ordering: .relaxed), count, 1 << Self.helperBits)
+        guard threads > 1, !busy.exchange(true, ordering: .acquiring) else {
+            for index in 0..<count { body(index) }
+            return
+        }
+        withoutActuallyEscaping(body) { body in
+            start(threads - 1)
+            job.value = Job(body: body, count: count)
+            next.store(0, ordering: .relaxed)
+            running.store(UInt32(threads - 1))
+            let turn = (generation.load() >> Self.helperBits) &+ 1
+            generation.store(turn << Self.helperBits | UInt32(threads - 1))
+            generation.wakeAll()
+            work()
+            running.waitUntil { $0 == 0 }
+            job.value = Job()
+        }
+        busy.store(false, ordering: .releasing)
+    }
+
+    /// Cuts `0 ..< count` into ranges of `grain` and calls the body for each; the cut depends on
+    /// the two numbers alone, so that results do not depend on the number of threads.
+    package func forRanges(of count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+        run((count + grain - 1) / grain) { index in
+            body(index * grain..<min(count, (index + 1) * grain))
+        }
+    }
+
+    private func work() {
+        let job = job.value
+        while true {
+            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            if index >= job.count { return }
+            job.body(index)
+        }
+    }
+
+    /// Sees to it that at least this many helper threads exist.
+    private func start(_ needed: Int) {
+        started.withLock { started in
+            while started < needed {
+                let number = started
+                Thread.start { [unowned self] in self.serve(number) }
+                started += 1
+            }
+        }
+    }
+
+    private func serve(_ number: Int) {
+        var seen: UInt32 = 0
+        while true {
+            generation.waitUntil { $0 != seen }
+            seen = generation.load()
+            // A helper beyond the threads of this job sits it out.
+            guard number < Int(seen & ((1 << Self.helperBits) - 1)) else { continue }
+            work()
+            if running.decrement() == 0 { running.wakeAll() }
+        }
+    }
+}
+
+/// A value that several threads reach; who may touch it when is settled elsewhere.
+final class UnsafeCell<Value>: @unchecked Sendable {
+    // Unchecked: the owner orders the accesses by an atomic.
+    var value: Value
+
+    init(_ value: Value) { self.value = value }
+}
+
+/// A number that threads wait on, first spinning, then asleep.
+final class Futex: @unchecked Sendable {
+    // Unchecked: the word is only reached through atomic operations and the kernel.
+    private let word: UnsafeMutablePointer<Atomic<UInt32>>
+    private static let spins = 2000
+
+    init() {
+        word = .allocate(capacity: 1)
+        word.initialize(to: Atomic(0))
+    }
+
+    deinit {
+        word.deinitialize(count: 1)
+        word.deallocate()
+    }
+
+    func load() -> UInt32 { word.pointee.load(ordering: .acquiring) }
+    func store(_ value: UInt32) { word.pointee.store(value, ordering: .releasing) }
+
+    func decrement() -> UInt32 {
+        word.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
+    }
+
+    func wakeAll() { cs_futex_wake(rawWord, .max) }
+
+    func waitUntil(_ isDone: (UInt32) -> Bool) {
+        for _ in 0..<Self.spins {
+            if isDone(load()) { return }
+            cs_pause()
+        }
+        while true {
+            let value = load()
+            if isDone(value) { return }
+            cs_futex_wait(rawWord, value, -1)
+        }
+    }
+
+    private var rawWord: UnsafeMutablePointer<UInt32> {
+        UnsafeMutableRawPointer(word).assumingMemoryBound(to: UInt32.self)
+    }
+}
+
+/// A thread of the operating system.
+enum Thread {
+    private final class Body {
+        let run: () -> Void
+        init(_ run: @escaping () -> Void) { self.run = run }
+    }
+
+    /// Starts a detached thread.
+    static func start(_ run: @escaping @Sendable () -> Void) {
+        var thread = pthread_t()
+        let body = Unmanaged.passRetained(Body(run))
+        let status = pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument {
+                    Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                }
+                return nil
+            }, body.toOpaque())
+        precondition(status == 0, "the system refuses another thread (error \(status))")
+        pthread_detach(thread)
+    }
+}

@@ -1,0 +1,43 @@
+/// The matrix product over the two innermost axes; the axes before them broadcast, and an operand
+/// with one axis gets a second for the while.
+public func matmul(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+    guard a.ndim > 0, b.ndim > 0 else {
+        ErrorHandler.report(.caught("[matmul] needs axes: got shapes \(a.shape) and \(b.shape)"))
+        return a
+    }
+    if a.ndim == 1 { return squeezed(matmul(expandedDimensions(a, axis: 0), b), axis: -2) }
+    if b.ndim == 1 { return squeezed(matmul(a, expandedDimensions(b, axis: 1)), axis: -1) }
+    let dtype = DType.promoted(a.dtype, b.dtype)
+    let (left, right) = (a.asType(dtype), b.asType(dtype))
+    guard a.dim(-1) == b.dim(-2) else {
+        ErrorHandler.report(.caught("[matmul] inner sizes differ: got \(a.shape) and \(b.shape)"))
+        return zeros(a.shape.dropLast() + [b.dim(-1)], dtype: dtype)
+    }
+    if b.ndim == 2, a.ndim > 2 {
+        // One matrix for all: the rows of every matrix of a go through one product.
+        let rows = reshaped(left, [-1, a.dim(-1)].map { $0 == -1 ? left.size / max(a.dim(-1), 1) : $0 })
+        let product = MLXArray.apply(MatMul(), [rows, right])
+        return reshaped(product, a.shape.dropLast() + [b.dim(-1)])
+    }
+    let batch = broadcastShape([Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))])
+    guard let batch else {
+        ErrorHandler.report(
+            .caught("[matmul] shapes \(a.shape) and \(b.shape) do not broadcast before the matrices"))
+        return zeros(a.shape.dropLast() + [b.dim(-1)], dtype: dtype)
+    }
+    return MLXArray.apply(
+        MatMul(),
+        [
+            broadcast(left, to: batch + a.shape.suffix(2)),
+            broadcast(right, to: batch + b.shape.suffix(2)),
+        ])
+}
+
+/// alpha · a@b + beta · c
+public func addMM(
+    _ c: MLXArray, _ a: MLXArray, _ b: MLXArray, alpha: Float = 1, beta: Float = 1
+) -> MLXArray {
+    let product = matmul(a, b)
+    let scaled = alpha == 1 ? product : product * alpha
+    return scaled + (beta == 1 ? c : c * beta)
+}

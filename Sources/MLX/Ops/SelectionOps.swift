@@ -1,0 +1,16 @@
+/// The element of `a` where the condition is nonzero, else that of `b`. Shapes broadcast, types
+/// promote.
+public func which(
+    _ condition: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray
+) -> MLXArray {
+    let (a, b) = toArrays(a, b)
+    let dtype = DType.promoted(a.dtype, b.dtype)
+    let condition = condition.asMLXArray(dtype: .bool).asType(.bool)
+    let operands = broadcastTogether([condition, a.asType(dtype), b.asType(dtype)])
+    return MLXArray.apply(Select(), operands)
+}
+
+/// See ``which(_:_:_:)``.
+public func `where`(
+    _ condition: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray
+) -> MLXArray { which(condition, a, b) }

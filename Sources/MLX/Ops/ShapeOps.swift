@@ -1,0 +1,211 @@
+/// The elements in row-major order under another shape; one size may be -1 and follows from the
+/// others.
+public func reshaped(_ array: MLXArray, _ newShape: some Collection<Int>) -> MLXArray {
+    var shape = Array(newShape)
+    if let free = shape.firstIndex(of: -1) {
+        let rest = shape.enumerated().reduce(1) { $1.offset == free ? $0 : $0 * $1.element }
+        if rest > 0 { shape[free] = array.size / rest }
+    }
+    if shape == array.shape { return array }
+    return MLXArray.apply(Reshape(target: shape), [array])
+}
+
+/// See ``reshaped(_:_:)-(_,Collection)``.
+public func reshaped(_ array: MLXArray, _ newShape: Int...) -> MLXArray { reshaped(array, newShape) }
+
+/// The axes `start` to `end` joined to one.
+public func flattened(_ array: MLXArray, start: Int = 0, end: Int = -1) -> MLXArray {
+    if array.ndim == 0 { return reshaped(array, [1]) }
+    guard let first = array.axes([start], "flattened")?.first,
+        let last = array.axes([end], "flattened")?.first, first <= last
+    else { return array }
+    let joined = array.shape[first...last].reduce(1, *)
+    return reshaped(array, array.shape[..<first] + [joined] + array.shape[(last + 1)...])
+}
+
+/// The axes in another order.
+public func transposed(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray {
+    let order = axes.map { $0 < 0 ? $0 + array.ndim : $0 }
+    return MLXArray.apply(Transpose(axes: order), [array])
+}
+
+/// See ``transposed(_:axes:)``.
+public func transposed(_ array: MLXArray, _ axes: Int...) -> MLXArray {
+    transposed(array, axes: axes)
+}
+
+/// The axes in the opposite order.
+public func transposed(_ array: MLXArray) -> MLXArray {
+    array.ndim < 2 ? array : transposed(array, axes: Array((0..<array.ndim).reversed()))
+}
+
+/// See ``transposed(_:)``.
+public func T(_ array: MLXArray) -> MLXArray { transposed(array) }
+
+/// Two axes in each other's place.
+public func swappedAxes(_ array: MLXArray, _ axis1: Int, _ axis2: Int) -> MLXArray {
+    guard let a = array.axes([axis1], "swappedAxes")?.first,
+        let b = array.axes([axis2], "swappedAxes")?.first
+    else { return array }
+    var order = Array(0..<array.ndim)
+    order.swapAt(a, b)
+    return transposed(array, axes: order)
+}
+
+/// One axis at another place, the others in their order.
+public func movedAxis(_ array: MLXArray, source: Int, destination: Int) -> MLXArray {
+    guard let from = array.axes([source], "movedAxis")?.first,
+        let to = array.axes([destination], "movedAxis")?.first
+    else { return array }
+    var order = Array(0..<array.ndim)
+    order.insert(order.remove(at: from), at: to)
+    return transposed(array, axes: order)
+}
+
+/// Axes of size 1 put in where the result has them.
+public func expandedDimensions(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray {
+    let rank = array.ndim + axes.count
+    var shape = array.shape
+    for axis in axes.map({ $0 < 0 ? $0 + rank : $0 }).sorted() {
+        guard 0...shape.count ~= axis else {
+            ErrorHandler.report(
+                .caught("[expandedDimensions] axis \(axis) does not fit shape \(array.shape)"))
+            return array
+        }
+        shape.insert(1, at: axis)
+    }
+    return reshaped(array, shape)
+}
+
+/// An axis of size 1 put in.
+public func expandedDimensions(_ array: MLXArray, axis: Int) -> MLXArray {
+    expandedDimensions(array, axes: [axis])
+}
+
+/// The array without the named axes, which must have size 1.
+public func squeezed(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray {
+    guard let axes = array.axes(axes, "squeezed") else { return array }
+    if let axis = axes.first(where: { array.shape[$0] != 1 }) {
+        ErrorHandler.report(
+            .caught("[squeezed] axis \(axis) of shape \(array.shape) has not size 1"))
+        return array
+    }
+    return reshaped(array, array.shape.indices.filter { !axes.contains($0) }.map { array.shape[$0] })
+}
+
+/// The array without an axis, which must have size 1.
+public func squeezed(_ array: MLXArray, axis: Int) -> MLXArray { squeezed(array, axes: [axis]) }
+
+/// The array without its axes of size 1.
+public func squeezed(_ array: MLXArray) -> MLXArray { reshaped(array, array.shape.filter { $0 != 1 }) }
+
+/// The array stretched to a shape: axes of size 1 repeat, and new axes come in front.
+public func broadcast(_ array: MLXArray, to shape: some Collection<Int>) -> MLXArray {
+    let shape = Array(shape)
+    return shape == array.shape ? array : MLXArray.apply(Broadcast(target: shape), [array])
+}
+
+/// The arrays stretched to one shape.
+func broadcastTogether(_ arrays: [MLXArray]) -> [MLXArray] {
+    guard let shape = broadcastShape(arrays.map(\.shape)) else {
+        let shapes = arrays.map { tuple($0.shape) }.joined(separator: " and ")
+        ErrorHandler.report(.caught("[broadcast_shapes] Shapes \(shapes) cannot be broadcast."))
+        return arrays.map { broadcast(constant(0, like: $0), to: arrays[0].shape) }
+    }
+    return arrays.map { broadcast($0, to: shape) }
+}
+
+/// The shape that all shapes stretch to, or nil.
+func broadcastShape(_ shapes: [[Int]]) -> [Int]? {
+    var result = shapes.first ?? []
+    for shape in shapes.dropFirst() where shape != result {
+        let rank = max(result.count, shape.count)
+        let a = [Int](repeating: 1, count: rank - result.count) + result
+        let b = [Int](repeating: 1, count: rank - shape.count) + shape
+        result = a
+        for axis in 0..<rank where a[axis] != b[axis] {
+            guard a[axis] == 1 || b[axis] == 1 else { return nil }
+            result[axis] = a[axis] == 1 ? b[axis] : a[axis]
+        }
+    }
+    return result
+}
+
+/// Arrays one behind the other along an axis; types promote.
+public func concatenated(_ arrays: some Collection<MLXArray>, axis: Int = 0) -> MLXArray {
+    guard let first = arrays.first else {
+        ErrorHandler.report(.caught("[concatenated] no arrays to join"))
+        return zeros([0])
+    }
+    guard let axis = first.axes([axis], "concatenated")?.first else { return first }
+    let dtype = arrays.reduce(first.dtype) { DType.promoted($0, $1.dtype) }
+    if arrays.count == 1 { return first }
+    return MLXArray.apply(Concatenate(axis: axis), arrays.map { $0.asType(dtype) })
+}
+
+/// Arrays of one shape along a new axis.
+public func stacked(_ arrays: some Collection<MLXArray>, axis: Int = 0) -> MLXArray {
+    concatenated(arrays.map { expandedDimensions($0, axis: axis) }, axis: axis)
+}
+
+/// The array cut before each of the indices along an axis.
+public func split(_ array: MLXArray, indices: some Collection<Int>, axis: Int = 0) -> [MLXArray] {
+    guard let axis = array.axes([axis], "split")?.first else { return [] }
+    let bounds = [0] + indices + [array.dim(axis)]
+    return zip(bounds, bounds.dropFirst()).map { start, end in
+        sliced(array, axis: axis, start: start, count: max(end - start, 0))
+    }
+}
+
+/// The array cut in equal parts along an axis, whose size must divide.
+public func split(_ array: MLXArray, parts: Int, axis: Int = 0) -> [MLXArray] {
+    guard parts > 0, array.dim(axis) % parts == 0 else {
+        ErrorHandler.report(
+            .caught("[split] axis \(axis) of shape \(array.shape) can't be cut in \(parts) equal parts"))
+        return []
+    }
+    let size = array.dim(axis) / parts
+    return split(array, indices: (1..<parts).map { $0 * size }, axis: axis)
+}
+
+/// The array cut in two halves along an axis.
+public func split(_ array: MLXArray, axis: Int = 0) -> (MLXArray, MLXArray) {
+    let halves = split(array, parts: 2, axis: axis)
+    return halves.count == 2 ? (halves[0], halves[1]) : (array, array)
+}
+
+/// A part of an axis as a view.
+func sliced(_ array: MLXArray, axis: Int, start: Int, count: Int) -> MLXArray {
+    var starts = array.shape.map { _ in 0 }
+    var sizes = array.shape
+    starts[axis] = start
+    sizes[axis] = count
+    let slice = Slice(starts: starts, steps: sizes.map { _ in 1 }, sizes: sizes)
+    return MLXArray.apply(slice, [array])
+}
+
+/// The array with elements of a value put around it: `widths` before and behind each axis.
+public func padded(
+    _ array: MLXArray, widths: some Collection<IntOrPair>, value: MLXArray? = nil
+) -> MLXArray {
+    let widths = Array(widths)
+    guard widths.count == array.ndim else {
+        ErrorHandler.report(
+            .caught("[padded] \(widths.count) widths do not fit an array of shape \(array.shape)"))
+        return array
+    }
+    if widths.allSatisfy({ $0.first == 0 && $0.second == 0 }) { return array }
+    let target = zip(array.shape, widths).map { $0 + $1.first + $1.second }
+    let slice = Slice(
+        starts: widths.map(\.first), steps: array.shape.map { _ in 1 }, sizes: array.shape)
+    let embedded = MLXArray.apply(Embed(slice: slice, target: target), [array])
+    guard let value else { return embedded }
+    let isInside = MLXArray.apply(
+        Embed(slice: slice, target: target), [ones(array.shape, dtype: .bool)])
+    return which(isInside, embedded, value.asType(array.dtype))
+}
+
+/// The array, whose gradient is taken as zero.
+public func stopGradient(_ array: MLXArray) -> MLXArray {
+    MLXArray.apply(StopGradient(), [array])
+}

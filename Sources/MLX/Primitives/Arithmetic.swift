@@ -1,0 +1,139 @@
+import CKernels
+
+struct Negative: Unary {
+    static let kernels: Kernels.UnaryTable = ck_negative
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { constant(-1, like: x) }
+}
+
+struct Abs: Unary {
+    static let kernels: Kernels.UnaryTable = ck_abs
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { sign(x) }
+    func result(_ dtype: DType) -> DType { dtype == .complex64 ? .float32 : dtype }
+}
+
+struct Sign: Unary {
+    static let kernels: Kernels.UnaryTable = ck_sign
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { nil }
+}
+
+struct Square: Unary {
+    static let kernels: Kernels.UnaryTable = ck_square
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { x * 2 }
+}
+
+struct Reciprocal: Unary {
+    static let kernels: Kernels.UnaryTable = ck_reciprocal
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { -square(y) }
+}
+
+struct Floor: Unary {
+    static let kernels: Kernels.UnaryTable = ck_floor
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { nil }
+}
+
+struct Ceil: Unary {
+    static let kernels: Kernels.UnaryTable = ck_ceil
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { nil }
+}
+
+/// To the nearest integer, halves to the even one.
+struct Round: Unary {
+    static let kernels: Kernels.UnaryTable = ck_round
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { nil }
+}
+
+struct Add: Binary {
+    static let kernels: Kernels.BinaryTable = ck_add
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (dy, dy) }
+}
+
+struct Subtract: Binary {
+    static let kernels: Kernels.BinaryTable = ck_subtract
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (dy, -dy) }
+}
+
+struct Multiply: Binary {
+    static let kernels: Kernels.BinaryTable = ck_multiply
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (dy * b, dy * a) }
+}
+
+struct Divide: Binary {
+    static let kernels: Kernels.BinaryTable = ck_divide
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (dy / b, -(dy * y / b)) }
+}
+
+/// The quotient rounded to minus infinity.
+struct FloorDivide: Binary {
+    static let kernels: Kernels.BinaryTable = ck_floor_divide
+}
+
+/// What floor division leaves; has the divisor's sign.
+struct Remainder: Binary {
+    static let kernels: Kernels.BinaryTable = ck_remainder
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (dy, -(dy * floorDivide(a, b))) }
+}
+
+struct Power: Binary {
+    static let kernels: Kernels.BinaryTable = ck_power
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) {
+        // 0 ** b does not depend on b, though log(0) is infinite.
+        let logarithm = which(a .== 0, constant(0, like: a), log(a))
+        return (dy * b * pow(a, b - 1), dy * y * logarithm)
+    }
+}
+
+/// The larger; NaN if either is. At a tie the second operand gets the gradient, as in MLX.
+struct Maximum: Binary {
+    static let kernels: Kernels.BinaryTable = ck_maximum
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) {
+        let zero = constant(0, like: dy)
+        return (which(a .> b, dy, zero), which(a .<= b, dy, zero))
+    }
+}
+
+/// The smaller; NaN if either is. At a tie the second operand gets the gradient, as in MLX.
+struct Minimum: Binary {
+    static let kernels: Kernels.BinaryTable = ck_minimum
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) {
+        let zero = constant(0, like: dy)
+        return (which(a .< b, dy, zero), which(a .>= b, dy, zero))
+    }
+}
+
+/// The angle of the point (b, a).
+struct Atan2: Binary {
+    static let kernels: Kernels.BinaryTable = ck_arctan2
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) {
+        let scaled = dy / (square(a) + square(b))
+        return (b * scaled, -(a * scaled))
+    }
+}
+
+struct BitwiseInvert: Unary {
+    static let kernels: Kernels.UnaryTable = ck_bitwise_not
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { nil }
+}
+
+struct BitwiseAnd: Binary { static let kernels: Kernels.BinaryTable = ck_bitwise_and }
+struct BitwiseOr: Binary { static let kernels: Kernels.BinaryTable = ck_bitwise_or }
+struct BitwiseXOr: Binary { static let kernels: Kernels.BinaryTable = ck_bitwise_xor }
+struct LeftShift: Binary { static let kernels: Kernels.BinaryTable = ck_left_shift }
+struct RightShift: Binary { static let kernels: Kernels.BinaryTable = ck_right_shift }

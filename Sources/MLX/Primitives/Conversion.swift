@@ -1,0 +1,20 @@
+/// The elements in another type.
+struct AsType: Primitive {
+    let name = "asType"
+    let target: DType
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [Spec(inputs[0].shape, target)] }
+
+    func kernel(_ inputs: [DType]) -> TileKernel? {
+        let convert = Kernels.convert(from: inputs[0], to: target)
+        return TileKernel(body: .unary(convert), inputs: inputs, output: target)
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        let source = call.inputs[0].dtype
+        guard source.isFloatingPoint else { return [nil] }
+        return [cotangents[0]?.asType(source)]
+    }
+}

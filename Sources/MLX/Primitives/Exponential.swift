@@ -1,0 +1,125 @@
+import CKernels
+
+struct Exp: Unary {
+    static let kernels: Kernels.UnaryTable = ck_exp
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y }
+}
+
+struct Expm1: Unary {
+    static let kernels: Kernels.UnaryTable = ck_expm1
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y + 1 }
+}
+
+struct Log: Unary {
+    static let kernels: Kernels.UnaryTable = ck_log
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x) }
+}
+
+struct Log1p: Unary {
+    static let kernels: Kernels.UnaryTable = ck_log1p
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x + 1) }
+}
+
+struct Log2: Unary {
+    static let kernels: Kernels.UnaryTable = ck_log2
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x * 0.693147180559945309) }
+}
+
+struct Log10: Unary {
+    static let kernels: Kernels.UnaryTable = ck_log10
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x * 2.30258509299404568) }
+}
+
+struct Sqrt: Unary {
+    static let kernels: Kernels.UnaryTable = ck_sqrt
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { 0.5 / y }
+}
+
+struct Rsqrt: Unary {
+    static let kernels: Kernels.UnaryTable = ck_rsqrt
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y / x * -0.5 }
+}
+
+struct Sin: Unary {
+    static let kernels: Kernels.UnaryTable = ck_sin
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { cos(x) }
+}
+
+struct Cos: Unary {
+    static let kernels: Kernels.UnaryTable = ck_cos
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { -sin(x) }
+}
+
+struct Tan: Unary {
+    static let kernels: Kernels.UnaryTable = ck_tan
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { square(y) + 1 }
+}
+
+struct Sinh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_sinh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { cosh(x) }
+}
+
+struct Cosh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_cosh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { sinh(x) }
+}
+
+struct Tanh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_tanh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { 1 - square(y) }
+}
+
+struct Asin: Unary {
+    static let kernels: Kernels.UnaryTable = ck_asin
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { rsqrt(1 - square(x)) }
+}
+
+struct Acos: Unary {
+    static let kernels: Kernels.UnaryTable = ck_acos
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { -rsqrt(1 - square(x)) }
+}
+
+struct Atan: Unary {
+    static let kernels: Kernels.UnaryTable = ck_atan
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(square(x) + 1) }
+}
+
+struct Asinh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_asinh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { rsqrt(square(x) + 1) }
+}
+
+struct Acosh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_acosh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { rsqrt(square(x) - 1) }
+}
+
+struct Atanh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_atanh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(1 - square(x)) }
+}
+
+struct Sigmoid: Unary {
+    static let kernels: Kernels.UnaryTable = ck_sigmoid
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y * (1 - y) }
+}
+
+struct Erf: Unary {
+    static let kernels: Kernels.UnaryTable = ck_erf
+    /// 2/√π · exp(−x²)
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(-square(x)) * 1.12837916709551257 }
+}
+
+struct ErfInverse: Unary {
+    static let kernels: Kernels.UnaryTable = ck_erfinv
+    /// √π/2 · exp(y²)
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(square(y)) * 0.886226925452758014 }
+}
+
+struct LogAddExp: Binary {
+    static let kernels: Kernels.BinaryTable = ck_logaddexp
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (dy * exp(a - y), dy * exp(b - y)) }
+}

@@ -1,0 +1,115 @@
+/// An elementwise operation on one array.
+protocol Unary: Primitive {
+    /// The kernels by element type.
+    static var kernels: Kernels.UnaryTable { get }
+
+    /// The derivative of the result by the input; nil is zero.
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray?
+
+    /// The element type of the result.
+    func result(_ dtype: DType) -> DType
+}
+
+extension Unary {
+    package var name: String { lowercasedTypeName(Self.self) }
+
+    func result(_ dtype: DType) -> DType { dtype }
+
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        guard kernel(inputs.map(\.dtype)) != nil else {
+            throw refusal("not defined for \(inputs[0].dtype)")
+        }
+        return [Spec(inputs[0].shape, result(inputs[0].dtype))]
+    }
+
+    package func kernel(_ inputs: [DType]) -> TileKernel? {
+        let dtype = inputs[0].computed
+        guard let kernel = Self.kernels(dtype.code) else { return nil }
+        return TileKernel(body: .unary(kernel), inputs: [dtype], output: result(dtype))
+    }
+
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}
+
+    package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        return [slope(x: call.inputs[0], y: call.output).map { cotangent * $0 }]
+    }
+}
+
+/// An elementwise operation on two arrays of one shape and type.
+protocol Binary: Primitive {
+    /// The kernels by element type.
+    static var kernels: Kernels.BinaryTable { get }
+
+    /// The gradients by the two inputs, given the result's; nil is zero.
+    func gradients(_ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray)
+        -> (MLXArray?, MLXArray?)
+
+    /// The element type of the result.
+    func result(_ dtype: DType) -> DType
+}
+
+extension Binary {
+    package var name: String { lowercasedTypeName(Self.self) }
+
+    func result(_ dtype: DType) -> DType { dtype }
+
+    func gradients(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> (MLXArray?, MLXArray?) { (nil, nil) }
+
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let (a, b) = (inputs[0], inputs[1])
+        guard a == b else { throw refusal("the operands differ: \(a) and \(b)") }
+        guard kernel([a.dtype, b.dtype]) != nil else {
+            throw refusal("not defined for \(a.dtype)")
+        }
+        return [Spec(a.shape, result(a.dtype))]
+    }
+
+    package func kernel(_ inputs: [DType]) -> TileKernel? {
+        let dtype = inputs[0].computed
+        guard let kernel = Self.kernels(dtype.code) else { return nil }
+        return TileKernel(body: .binary(kernel), inputs: [dtype, dtype], output: result(dtype))
+    }
+
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}
+
+    package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil] }
+        let (a, b) = gradients(call.inputs[0], call.inputs[1], call.output, cotangent)
+        return [a, b]
+    }
+}
+
+/// An array's memory seen otherwise, without a copy where the strides allow it.
+protocol View: Primitive {
+    /// The shape of the result; throws for a shape that the view can't be made of.
+    func shape(_ input: [Int]) throws(MLXError) -> [Int]
+
+    /// The gradient by the input, given the result's.
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray
+}
+
+extension View {
+    package var name: String { lowercasedTypeName(Self.self) }
+
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        [Spec(try shape(inputs[0].shape), inputs[0].dtype)]
+    }
+
+    /// Copies, where the strides forbid the view.
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        StridedCopy(from: inputs[0]).write(to: outputs[0].address, on: workers)
+    }
+
+    package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        [cotangents[0].map { gradient(call.inputs[0], $0) }]
+    }
+}
+
+/// The name of a primitive's type as users call the operation: `LogAddExp` is `logAddExp`.
+func lowercasedTypeName(_ type: Any.Type) -> String {
+    let name = "\(type)"
+    return name.prefix(1).lowercased() + name.dropFirst()
+}

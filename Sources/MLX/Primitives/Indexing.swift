@@ -1,0 +1,202 @@
+import CKernels
+
+/// The slices of an array along an axis that an array of indices names.
+struct Take: Primitive {
+    let name = "take"
+    let axis: Int
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try checkIndices(inputs[1])
+        var shape = inputs[0].shape
+        shape.replaceSubrange(axis...axis, with: inputs[1].shape)
+        return [Spec(shape, inputs[0].dtype)]
+    }
+
+    func eval(
+        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
+    ) throws(MLXError) {
+        let source = inputs[0].contiguous(on: workers)
+        let indices = inputs[1].converted(to: .int64, on: workers)
+        let axes = SplitShape(source.shape, axis)
+        let rowBytes = axes.inner * source.dtype.size
+        let positions = indices.address.as(Int64.self)
+        let count = indices.count
+        let failure = FirstFailure()
+        if rowBytes == 0 || count == 0 { return }
+        let grain = max(1, (1 << 16) / rowBytes)
+        let pieces = (count + grain - 1) / grain
+        workers.run(axes.outer * pieces) { task in
+            let (block, piece) = task.quotientAndRemainder(dividingBy: pieces)
+            let first = piece * grain
+            let result = ck_take_rows(
+                outputs[0].address + (block * count + first) * rowBytes,
+                source.address + block * axes.length * rowBytes, positions + first,
+                min(grain, count - first), axes.length, rowBytes)
+            if result >= 0 { failure.record(first + result) }
+        }
+        try check(failure, indices, axes.length)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil] }
+        let scatter = ScatterAdd(axis: axis, length: call.inputs[0].dim(axis), indexRank: call.inputs[1].ndim)
+        return [MLXArray.apply(scatter, [cotangent, call.inputs[1]]), nil]
+    }
+}
+
+/// An array of zeros to which slices are added where indices name them: the transpose of ``Take``.
+struct ScatterAdd: Primitive {
+    let name = "scatterAdd"
+    let axis: Int
+    let length: Int
+    let indexRank: Int
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try checkIndices(inputs[1])
+        var shape = inputs[0].shape
+        shape.replaceSubrange(axis..<axis + indexRank, with: [length])
+        return [Spec(shape, inputs[0].dtype)]
+    }
+
+    func eval(
+        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
+    ) throws(MLXError) {
+        let output = outputs[0]
+        output.clear(on: workers)
+        let updates = inputs[0].contiguous(on: workers)
+        let indices = inputs[1].converted(to: .int64, on: workers)
+        let axes = SplitShape(output.shape, axis)
+        guard let kernel = ck_scatter_add_rows(output.dtype.code), updates.count > 0 else { return }
+        let failure = FirstFailure()
+        workers.run(axes.outer) { block in
+            let result = kernel(
+                output.address(at: block * axes.length * axes.inner),
+                updates.address(at: block * indices.count * axes.inner),
+                indices.address.as(Int64.self), indices.count, axes.length, axes.inner)
+            if result >= 0 { failure.record(result) }
+        }
+        try check(failure, indices, axes.length)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        [cotangents[0].map { take($0, call.inputs[1], axis: axis) }, nil]
+    }
+}
+
+/// The elements along an axis that an array of indices of the same rank names.
+struct TakeAlong: Primitive {
+    let name = "takeAlong"
+    let axis: Int
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try checkIndices(inputs[1])
+        var expected = inputs[0].shape
+        guard expected.count == inputs[1].shape.count else {
+            throw refusal("the indices have \(inputs[1].shape.count) axes, the array \(expected.count)")
+        }
+        expected[axis] = inputs[1].shape[axis]
+        guard inputs[1].shape == expected else {
+            throw refusal("indices of shape \(inputs[1].shape) do not fit an array of shape \(inputs[0].shape)")
+        }
+        return [Spec(expected, inputs[0].dtype)]
+    }
+
+    func eval(
+        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
+    ) throws(MLXError) {
+        let source = inputs[0].contiguous(on: workers)
+        let indices = inputs[1].converted(to: .int64, on: workers)
+        let axes = SplitShape(source.shape, axis)
+        let size = Int32(source.dtype.size)
+        let perBlock = indices.shape[axis] * axes.inner
+        if perBlock == 0 { return }
+        let failure = FirstFailure()
+        workers.forRanges(of: axes.outer, grain: max(1, (1 << 14) / perBlock)) { range in
+            for block in range {
+                let result = ck_take_along(
+                    outputs[0].address(at: block * perBlock),
+                    source.address(at: block * axes.length * axes.inner),
+                    indices.address.as(Int64.self) + block * perBlock, perBlock, axes.inner,
+                    axes.length, size)
+                if result >= 0 { failure.record(block * perBlock + result) }
+            }
+        }
+        try check(failure, indices, axes.length)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil] }
+        let scatter = ScatterAddAlong(axis: axis, length: call.inputs[0].dim(axis))
+        return [MLXArray.apply(scatter, [cotangent, call.inputs[1]]), nil]
+    }
+}
+
+/// An array of zeros to which elements are added along an axis: the transpose of ``TakeAlong``.
+struct ScatterAddAlong: Primitive {
+    let name = "scatterAddAlong"
+    let axis: Int
+    let length: Int
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        var shape = inputs[0].shape
+        shape[axis] = length
+        return [Spec(shape, inputs[0].dtype)]
+    }
+
+    func eval(
+        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
+    ) throws(MLXError) {
+        let output = outputs[0]
+        output.clear(on: workers)
+        let updates = inputs[0].contiguous(on: workers)
+        let indices = inputs[1].converted(to: .int64, on: workers)
+        let axes = SplitShape(output.shape, axis)
+        let perBlock = indices.shape[axis] * axes.inner
+        guard let kernel = ck_scatter_add_along(output.dtype.code), perBlock > 0 else { return }
+        let failure = FirstFailure()
+        workers.forRanges(of: axes.outer, grain: max(1, (1 << 14) / perBlock)) { range in
+            for block in range {
+                let result = kernel(
+                    output.address(at: block * axes.length * axes.inner),
+                    updates.address(at: block * perBlock),
+                    indices.address.as(Int64.self) + block * perBlock, perBlock, axes.length,
+                    axes.inner)
+                if result >= 0 { failure.record(block * perBlock + result) }
+            }
+        }
+        try check(failure, indices, axes.length)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        [cotangents[0].map { takeAlong($0, call.inputs[1], axis: axis) }, nil]
+    }
+}
+
+extension Primitive {
+    fileprivate func checkIndices(_ indices: Spec) throws(MLXError) {
+        guard indices.dtype.isInteger else {
+            throw refusal("indices must be integers, got \(indices.dtype)")
+        }
+    }
+
+    fileprivate func check(
+        _ failure: FirstFailure, _ indices: Tensor, _ length: Int
+    ) throws(MLXError) {
+        guard let position = failure.position else { return }
+        let index = indices.address.as(Int64.self)[position]
+        throw refusal("index \(index) at position \(position) lies outside an axis of \(length)")
+    }
+}
+
+/// A shape seen around an axis: the sizes before it, of it and behind it.
+struct SplitShape {
+    let outer: Int
+    let length: Int
+    let inner: Int
+
+    init(_ shape: [Int], _ axis: Int) {
+        outer = shape[..<axis].reduce(1, *)
+        length = shape[axis]
+        inner = shape[(axis + 1)...].reduce(1, *)
+    }
+}

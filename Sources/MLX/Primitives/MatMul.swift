@@ -1,0 +1,75 @@
+/// The matrix product of the two innermost axes, for every index of the axes before them.
+struct MatMul: Primitive {
+    let name = "matmul"
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let (a, b) = (inputs[0], inputs[1])
+        guard a.dtype == b.dtype, a.dtype.isFloatingPoint else {
+            throw refusal("needs two arrays of one floating-point type: got \(a.dtype) and \(b.dtype)")
+        }
+        let rank = a.shape.count
+        guard rank >= 2, rank == b.shape.count, a.shape.dropLast(2) == b.shape.dropLast(2),
+            a.shape[rank - 1] == b.shape[rank - 2]
+        else { throw refusal("inner sizes differ: got \(a.shape) and \(b.shape)") }
+        return [Spec(a.shape.dropLast() + [b.shape[rank - 1]], a.dtype)]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let output = outputs[0]
+        if output.count == 0 { return }
+        let computed = output.dtype.computed
+        if computed != output.dtype {
+            // Half types are multiplied and summed as float32 and rounded once.
+            let wide = Tensor(Spec(output.shape, computed))
+            eval(inputs.map { $0.converted(to: computed, on: workers) }, into: [wide], on: workers)
+            let convert = Kernels.convert(from: computed, to: output.dtype)
+            workers.forRanges(of: output.count, grain: 1 << 15) { range in
+                let start = range.lowerBound
+                convert(output.address(at: start), wide.address(at: start), range.count)
+            }
+            return
+        }
+        let (a, b) = (Operand(inputs[0], on: workers), Operand(inputs[1], on: workers))
+        multiply(a, b, into: output, on: workers)
+    }
+
+    /// An operand that BLAS can read where it lies, or a row-major copy.
+    private struct Operand {
+        let tensor: Tensor
+
+        init(_ tensor: Tensor, on workers: Workers) {
+            let isReadable = BLAS.Matrix(tensor, offset: 0) != nil
+            self.tensor = isReadable ? tensor : tensor.contiguous(on: workers)
+        }
+
+        func matrix(_ plane: Int) -> BLAS.Matrix? {
+            BLAS.Matrix(tensor, offset: tensor.offset(ofPlane: plane))
+        }
+    }
+
+    private func multiply(_ a: Operand, _ b: Operand, into output: Tensor, on workers: Workers) {
+        let rank = output.shape.count
+        let (m, n) = (output.shape[rank - 2], output.shape[rank - 1])
+        let k = a.tensor.shape[rank - 1]
+        if k == 0 { return output.clear(on: workers) }
+        let planes = output.count / (m * n)
+        let product = { (plane: Int) in
+            guard let left = a.matrix(plane), let right = b.matrix(plane) else { return }
+            BLAS.multiply(
+                left, right, into: output.address(at: plane * m * n), m: m, n: n, k: k,
+                dtype: output.dtype, on: workers)
+        }
+        if planes == 1 { return product(0) }
+        // Inside a worker's task a product runs on that worker alone.
+        workers.run(planes, product)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil] }
+        let (a, b) = (call.inputs[0], call.inputs[1])
+        return [
+            call.wanted[0] ? matmul(cotangent, b.swappedAxes(-1, -2)) : nil,
+            call.wanted[1] ? matmul(a.swappedAxes(-1, -2), cotangent) : nil,
+        ]
+    }
+}

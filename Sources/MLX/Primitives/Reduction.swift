@@ -1,0 +1,173 @@
+import CKernels
+
+/// An operation that makes one element of all elements along some axes.
+protocol Reduction: Primitive {
+    /// The axes that vanish, in ascending order.
+    var axes: [Int] { get }
+
+    /// The kernels that reduce a contiguous row to one element.
+    static var rows: RowTable { get }
+
+    /// The kernels that join two rows element by element; nil where rows can't be joined so.
+    static var joins: Kernels.BinaryTable? { get }
+
+    /// The element type of the result, in which the elements are joined.
+    func result(_ dtype: DType) -> DType
+
+    /// The result of no elements at all; nil if there is none.
+    static var empty: Double? { get }
+
+    /// The gradient by the input; `y` and `dy` keep the vanished axes with size 1.
+    func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray?
+}
+
+typealias RowKernel = ck_reduce
+typealias RowTable = @Sendable (Int32) -> RowKernel?
+
+extension Reduction {
+    func result(_ dtype: DType) -> DType { dtype }
+
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let shape = inputs[0].shape
+        guard Self.rows(inputs[0].dtype.computed.code) != nil
+            || Self.rows(result(inputs[0].dtype).computed.code) != nil
+        else { throw refusal("not defined for \(inputs[0].dtype)") }
+        if Self.empty == nil, axes.contains(where: { shape[$0] == 0 }) {
+            throw refusal("an axis of shape \(shape) has no elements")
+        }
+        let kept = shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
+        return [Spec(kept, result(inputs[0].dtype))]
+    }
+
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        reduce(inputs[0], into: outputs[0], on: workers)
+    }
+
+    package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        let x = call.inputs[0]
+        var kept = x.shape
+        for axis in axes { kept[axis] = 1 }
+        return [gradient(x, y: call.output.reshaped(kept), dy: cotangent.reshaped(kept))]
+    }
+}
+
+struct Sum: Reduction {
+    let name = "sum"
+    let axes: [Int]
+    static let rows: RowTable = ck_sum_row
+    static let joins: Kernels.BinaryTable? = ck_add
+    static let empty: Double? = 0
+    func result(_ dtype: DType) -> DType { dtype.summed }
+    func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
+        broadcast(dy, to: x.shape)
+    }
+}
+
+struct Product: Reduction {
+    let name = "product"
+    let axes: [Int]
+    static let rows: RowTable = ck_product_row
+    static let joins: Kernels.BinaryTable? = ck_multiply
+    static let empty: Double? = 1
+    func result(_ dtype: DType) -> DType { dtype.summed }
+
+    /// The product of the other elements: y/x, but where x is the only zero the product of the
+    /// rest, and zero where another element is zero.
+    func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
+        let isZero = x .== 0
+        let zeros = isZero.asType(.int32).sum(axes: axes, keepDims: true)
+        let safe = which(isZero, constant(1, like: x), x)
+        let rest = safe.product(axes: axes, keepDims: true)
+        let others = which(isZero, rest, rest / safe)
+        let counted = which(isZero, zeros .== 1, zeros .== 0)
+        return dy * which(counted, others, constant(0, like: x))
+    }
+}
+
+/// A reduction that picks elements; ties share the gradient equally, as in MLX.
+protocol Extremum: Reduction {}
+
+extension Extremum {
+    static var empty: Double? { nil }
+    func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
+        let mask = (x .== y).asType(dy.dtype)
+        return mask * (dy / mask.sum(axes: axes, keepDims: true))
+    }
+}
+
+struct Max: Extremum {
+    let name = "max"
+    let axes: [Int]
+    static let rows: RowTable = ck_max_row
+    static let joins: Kernels.BinaryTable? = ck_maximum
+}
+
+struct Min: Extremum {
+    let name = "min"
+    let axes: [Int]
+    static let rows: RowTable = ck_min_row
+    static let joins: Kernels.BinaryTable? = ck_minimum
+}
+
+/// A reduction of truth values.
+protocol LogicalReduction: Reduction {}
+
+extension LogicalReduction {
+    func result(_ dtype: DType) -> DType { .bool }
+    func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? { nil }
+}
+
+struct All: LogicalReduction {
+    let name = "all"
+    let axes: [Int]
+    static let rows: RowTable = ck_all_row
+    static let joins: Kernels.BinaryTable? = ck_logical_and
+    static let empty: Double? = 1
+}
+
+struct AnyTrue: LogicalReduction {
+    let name = "any"
+    let axes: [Int]
+    static let rows: RowTable = ck_any_row
+    static let joins: Kernels.BinaryTable? = ck_logical_or
+    static let empty: Double? = 0
+}
+
+/// The position of the largest or the smallest element along an axis; the first at a tie.
+struct ArgReduce: Primitive {
+    let axis: Int
+    let findsLargest: Bool
+    var name: String { findsLargest ? "argMax" : "argMin" }
+
+    private func kernel(_ dtype: DType) -> RowKernel? {
+        findsLargest ? ck_argmax_row(dtype.code) : ck_argmin_row(dtype.code)
+    }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        var shape = inputs[0].shape
+        guard kernel(inputs[0].dtype.computed) != nil else {
+            throw refusal("not defined for \(inputs[0].dtype)")
+        }
+        guard shape[axis] > 0 else { throw refusal("axis \(axis) of shape \(shape) has no elements") }
+        shape.remove(at: axis)
+        return [Spec(shape, .uint32)]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let input = inputs[0]
+        guard let kernel = kernel(input.dtype.computed) else { return }
+        let order = input.shape.indices.filter { $0 != axis } + [axis]
+        var rows = input
+        rows.layout = input.layout.transposed(order)
+        rows = rows.converted(to: input.dtype.computed, on: workers)
+        let length = input.shape[axis]
+        workers.forRanges(of: outputs[0].count, grain: max(1, (1 << 15) / length)) { range in
+            for row in range {
+                kernel(outputs[0].address(at: row), rows.address(at: row * length), length)
+            }
+        }
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+}

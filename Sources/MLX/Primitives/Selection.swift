@@ -1,0 +1,29 @@
+import CKernels
+
+/// One of two arrays' elements, by a condition.
+struct Select: Primitive {
+    let name = "which"
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let (condition, a, b) = (inputs[0], inputs[1], inputs[2])
+        guard condition.dtype == .bool, a == b, condition.shape == a.shape else {
+            throw refusal("the operands differ: \(condition), \(a) and \(b)")
+        }
+        return [a]
+    }
+
+    func kernel(_ inputs: [DType]) -> TileKernel? {
+        guard let kernel = ck_select(Int32(inputs[1].size)) else { return nil }
+        return TileKernel(
+            body: .ternary(kernel), inputs: [.bool, inputs[1], inputs[1]], output: inputs[1])
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil, nil, nil] }
+        let zero = constant(0, like: cotangent)
+        let condition = call.inputs[0]
+        return [nil, which(condition, cotangent, zero), which(condition, zero, cotangent)]
+    }
+}

@@ -1,0 +1,159 @@
+struct Reshape: View {
+    let target: [Int]
+
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] {
+        guard input.reduce(1, *) == target.reduce(1, *) else {
+            throw refusal("can't make shape \(target) of an array of shape \(input)")
+        }
+        return target
+    }
+
+    func view(_ input: Layout) -> Layout? { input.reshaped(target) }
+
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
+        cotangent.reshaped(input.shape)
+    }
+}
+
+struct Transpose: View {
+    let axes: [Int]
+
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] {
+        guard axes.sorted() == Array(input.indices) else {
+            throw refusal("\(axes) is not an order of the axes of shape \(input)")
+        }
+        return axes.map { input[$0] }
+    }
+
+    func view(_ input: Layout) -> Layout? { input.transposed(axes) }
+
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
+        var inverse = axes
+        for (position, axis) in axes.enumerated() { inverse[axis] = position }
+        return cotangent.transposed(axes: inverse)
+    }
+}
+
+struct Broadcast: View {
+    let target: [Int]
+
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] {
+        let added = target.count - input.count
+        guard added >= 0,
+            input.indices.allSatisfy({ input[$0] == 1 || input[$0] == target[$0 + added] })
+        else {
+            throw .caught("[broadcast_shapes] Shapes \(tuple(input)) and \(tuple(target)) cannot be broadcast")
+        }
+        return target
+    }
+
+    func view(_ input: Layout) -> Layout? { input.broadcast(to: target) }
+
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
+        let added = target.count - input.ndim
+        let stretched = target.indices.filter {
+            $0 < added || (input.shape[$0 - added] == 1 && target[$0] != 1)
+        }
+        return cotangent.sum(axes: stretched, keepDims: true).reshaped(input.shape)
+    }
+}
+
+/// Every `steps`-th element of each axis from `starts` on; a negative step walks back.
+struct Slice: View {
+    let starts: [Int]
+    let steps: [Int]
+    let sizes: [Int]
+
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] {
+        for axis in input.indices where sizes[axis] > 0 {
+            let last = starts[axis] + (sizes[axis] - 1) * steps[axis]
+            guard 0..<input[axis] ~= starts[axis], 0..<input[axis] ~= last else {
+                throw refusal("\(starts[axis])...\(last) lies outside axis \(axis) of \(input)")
+            }
+        }
+        return sizes
+    }
+
+    func view(_ input: Layout) -> Layout? {
+        input.sliced(starts: starts, steps: steps, shape: sizes)
+    }
+
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
+        let slice = self
+        return MLXArray.apply(Embed(slice: slice, target: input.shape), [cotangent])
+    }
+}
+
+/// An array of zeros with the input written into a slice of it: the transpose of ``Slice``.
+struct Embed: Primitive {
+    let name = "embed"
+    let slice: Slice
+    let target: [Int]
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [Spec(target, inputs[0].dtype)] }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        outputs[0].clear(on: workers)
+        StridedCopy.write(inputs[0], into: outputs[0].viewed(slice), on: workers)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        [cotangents[0].map { MLXArray.apply(slice, [$0]) }]
+    }
+}
+
+/// Several arrays one behind the other along an axis.
+struct Concatenate: Primitive {
+    let name = "concatenated"
+    let axis: Int
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        var shape = inputs[0].shape
+        for input in inputs.dropFirst() {
+            var expected = shape
+            if expected.indices ~= axis, input.shape.indices ~= axis {
+                expected[axis] = input.shape[axis]
+            }
+            guard input.shape == expected else {
+                throw refusal("shapes \(inputs[0].shape) and \(input.shape) differ outside axis \(axis)")
+            }
+            shape[axis] += input.shape[axis]
+        }
+        return [Spec(shape, inputs[0].dtype)]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        for (input, slice) in zip(inputs, slices(inputs.map(\.shape))) {
+            StridedCopy.write(input, into: outputs[0].viewed(slice), on: workers)
+        }
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return call.inputs.map { _ in nil } }
+        return slices(call.inputs.map(\.shape)).map { MLXArray.apply($0, [cotangent]) }
+    }
+
+    /// Where each input lies in the result.
+    private func slices(_ shapes: [[Int]]) -> [Slice] {
+        var start = 0
+        return shapes.map { shape in
+            var starts = shape.map { _ in 0 }
+            starts[axis] = start
+            start += shape[axis]
+            return Slice(starts: starts, steps: shape.map { _ in 1 }, sizes: shape)
+        }
+    }
+}
+
+/// The identity, whose gradient is zero.
+struct StopGradient: View {
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] { input }
+    func view(_ input: Layout) -> Layout? { input }
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray { cotangent }
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+}
+
+/// A shape as MLX writes it in messages: `(2,5)`.
+func tuple(_ shape: [Int]) -> String {
+    "(" + shape.map(String.init).joined(separator: ",") + ")"
+}

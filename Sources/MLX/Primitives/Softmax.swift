@@ -1,0 +1,90 @@
+import CKernels
+
+/// An operation that runs over the rows of the last axis, each row by itself.
+protocol RowOperation: Primitive {}
+
+extension RowOperation {
+    fileprivate func check(_ input: Spec) throws(MLXError) {
+        guard input.dtype.isFloatingPoint, !input.dtype.isComplex else {
+            throw refusal("not defined for \(input.dtype)")
+        }
+        guard let length = input.shape.last, length > 0 else {
+            throw refusal("the last axis of shape \(input.shape) has no elements")
+        }
+    }
+
+    /// Calls the body for every row with the input's row, all in the type that is computed in.
+    fileprivate func forRows(
+        _ input: Tensor, on workers: Workers, _ body: (Int, UnsafeRawPointer) -> Void
+    ) {
+        let length = input.shape.last ?? 1
+        let reader = TileReader(input, as: input.dtype.computed)
+        workers.forRanges(of: input.count / length, grain: max(1, (1 << 14) / length)) { range in
+            for row in range {
+                reader.withElements(row * length, length) { body(row, $0) }
+            }
+        }
+    }
+}
+
+/// exp(x) / Σ exp(x) over the last axis.
+struct Softmax: RowOperation {
+    let name = "softmax"
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try check(inputs[0])
+        return [inputs[0]]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        guard let kernel = ck_softmax_row(computed.code) else { return }
+        let length = inputs[0].shape.last ?? 1
+        let output = outputs[0]
+        let isHalf = output.dtype != computed
+        let wide = isHalf ? Tensor(Spec(output.shape, computed)) : output
+        forRows(inputs[0], on: workers) { row, elements in
+            kernel(wide.address(at: row * length), elements, length)
+        }
+        guard isHalf else { return }
+        let convert = Kernels.convert(from: computed, to: output.dtype)
+        workers.forRanges(of: output.count, grain: 1 << 15) { range in
+            let start = range.lowerBound
+            convert(output.address(at: start), wide.address(at: start), range.count)
+        }
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        let weighted = cotangent * call.output
+        return [weighted - call.output * weighted.sum(axis: -1, keepDims: true)]
+    }
+}
+
+/// log Σ exp(x) over the last axis, which vanishes.
+struct LogSumExp: RowOperation {
+    let name = "logSumExp"
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try check(inputs[0])
+        return [Spec(inputs[0].shape.dropLast(), inputs[0].dtype)]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        guard let kernel = ck_logsumexp_row(computed.code) else { return }
+        let length = inputs[0].shape.last ?? 1
+        let wide = Tensor(Spec(outputs[0].shape, computed))
+        forRows(inputs[0], on: workers) { row, elements in
+            kernel(wide.address(at: row), elements, length)
+        }
+        let convert = Kernels.convert(from: computed, to: outputs[0].dtype)
+        convert(outputs[0].address, wide.address, wide.count)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        let shares = exp(call.inputs[0] - expandedDimensions(call.output, axis: -1))
+        return [expandedDimensions(cotangent, axis: -1) * shares]
+    }
+}

@@ -1,0 +1,118 @@
+import CKernels
+
+/// The windows of the axes between the first and the last of an array `[N, spatial…, C]`, as a
+/// view `[N, positions…, sizes…, C]` without a copy.
+struct SlidingWindows: View {
+    let sizes: [Int]
+    let strides: [Int]
+    let dilation: [Int]
+
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] {
+        let spatial = input.dropFirst().dropLast()
+        guard spatial.count == sizes.count else {
+            throw refusal("\(sizes.count) spatial axes expected between the first and the last, got shape \(input)")
+        }
+        var positions: [Int] = []
+        for (index, size) in spatial.enumerated() {
+            let reach = (sizes[index] - 1) * dilation[index] + 1
+            guard size >= reach else {
+                throw refusal("a window of \(reach) does not fit the padded size \(size) of axis \(index + 1)")
+            }
+            positions.append((size - reach) / strides[index] + 1)
+        }
+        return [input[0]] + positions + sizes + [input[input.count - 1]]
+    }
+
+    func view(_ input: Layout) -> Layout? {
+        guard let target = try? shape(input.shape) else { return nil }
+        let spatial = input.strides.dropFirst().dropLast()
+        let positions = zip(spatial, strides).map { $0 * $1 }
+        let inside = zip(spatial, dilation).map { $0 * $1 }
+        let last = input.strides[input.strides.count - 1]
+        return Layout(
+            shape: target, strides: [input.strides[0]] + positions + inside + [last],
+            offset: input.offset)
+    }
+
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
+        MLXArray.apply(Fold(windows: self, target: input.shape), [cotangent])
+    }
+}
+
+/// Windows added up where they came from: the transpose of ``SlidingWindows``.
+struct Fold: Primitive {
+    let name = "fold"
+    let windows: SlidingWindows
+    let target: [Int]
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [Spec(target, inputs[0].dtype)] }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let output = outputs[0]
+        output.clear(on: workers)
+        guard let kernel = ck_accumulate_2d(output.dtype.code),
+            let seen = windows.view(output.layout), output.count > 0
+        else { return }
+        let input = inputs[0]
+        let rank = windows.sizes.count
+        // A sample's windows overlap, so one task adds them, always in the same order.
+        workers.run(target[0]) { sample in
+            Offsets(input.shape[(1 + rank)..<(1 + 2 * rank)]).forEach { offset in
+                let into = seen.window(sample, offset, rank)
+                let from = input.layout.window(sample, offset, rank)
+                Self.accumulate(kernel, output, into, input, from)
+            }
+        }
+    }
+
+    /// Adds the elements of one layout to those of another, two axes at a time.
+    private static func accumulate(
+        _ kernel: ck_accumulate, _ output: Tensor, _ into: Layout, _ input: Tensor, _ from: Layout
+    ) {
+        let last = into.shape.count - 1
+        let size = output.dtype.size
+        Offsets(into.shape[..<max(last - 1, 0)]).forEach { index in
+            let target = zip(index, into.strides).reduce(into.offset) { $0 + $1.0 * $1.1 }
+            let source = zip(index, from.strides).reduce(from.offset) { $0 + $1.0 * $1.1 }
+            kernel(
+                output.storage.address + target * size, input.storage.address + source * size,
+                into.shape[last - 1], into.shape[last], into.strides[last - 1],
+                into.strides[last], from.strides[last - 1], from.strides[last])
+        }
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        [cotangents[0].map { MLXArray.apply(windows, [$0]) }]
+    }
+}
+
+extension Layout {
+    /// One element of every window of a sample: `[positions…, C]`.
+    fileprivate func window(_ sample: Int, _ inside: [Int], _ rank: Int) -> Layout {
+        var start = offset + sample * strides[0]
+        for (axis, index) in inside.enumerated() { start += index * strides[1 + rank + axis] }
+        let last = shape.count - 1
+        return Layout(
+            shape: Array(shape[1...rank]) + [shape[last]],
+            strides: Array(strides[1...rank]) + [strides[last]], offset: start)
+    }
+}
+
+/// The index tuples of a shape in row-major order.
+struct Offsets {
+    let shape: [Int]
+
+    init(_ shape: ArraySlice<Int>) { self.shape = Array(shape) }
+
+    func forEach(_ body: ([Int]) -> Void) {
+        var index = [Int](repeating: 0, count: shape.count)
+        for _ in 0..<shape.reduce(1, *) {
+            body(index)
+            for axis in shape.indices.reversed() {
+                index[axis] += 1
+                if index[axis] < shape[axis] { break }
+                index[axis] = 0
+            }
+        }
+    }
+}

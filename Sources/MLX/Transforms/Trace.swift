@@ -1,0 +1,27 @@
+/// Whether a transform is at work: then evaluating an array does not let go of the graph that leads
+/// to it from the transform's inputs.
+package enum Trace {
+    @TaskLocal static var depth = 0
+
+    static var isActive: Bool { depth > 0 }
+
+    /// Runs a function on marked stand-ins of its inputs.
+    static func run(
+        _ function: ([MLXArray]) -> [MLXArray], on inputs: [MLXArray]
+    ) -> (inputs: [MLXArray], outputs: [MLXArray]) {
+        $depth.withValue(depth + 1) {
+            let tracers = inputs.map { MLXArray.apply(Tracer(), [$0]) }
+            // The function may replace what it is handed; the walk back ends at the stand-ins.
+            let outputs = function(tracers.map { MLXArray($0.value) })
+            return (tracers, outputs)
+        }
+    }
+}
+
+/// An input of a transform: the identity, at which the walk back ends.
+struct Tracer: View {
+    var isTracer: Bool { true }
+    func shape(_ input: [Int]) throws(MLXError) -> [Int] { input }
+    func view(_ input: Layout) -> Layout? { input }
+    func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray { cotangent }
+}
