@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/// Sleeps while *address == expected, until woken or `nanoseconds` have passed (negative: no limit).
+/// Sleeps while *address == expected, until woken or `nanoseconds` have passed; negative is no
+/// limit.
 static inline void cs_futex_wait(uint32_t *address, uint32_t expected, long nanoseconds) {
     struct timespec limit = {nanoseconds / 1000000000L, nanoseconds % 1000000000L};
     syscall(

@@ -50,7 +50,9 @@ extension MLXArray {
 
     /// The elements in row-major order; one axis unless a shape is given, whose size must be the
     /// number of elements.
-    public convenience init<T: HasDType>(_ value: [T], _ shape: (some Collection<Int>)? = [Int]?.none) {
+    public convenience init<T: HasDType>(
+        _ value: [T], _ shape: (some Collection<Int>)? = [Int]?.none
+    ) {
         self.init(value.withUnsafeBytes { Self.copied($0, shape.map { Array($0) }, T.dtype) })
     }
 
@@ -65,12 +67,16 @@ extension MLXArray {
     }
 
     /// Doubles as float32.
-    public convenience init(converting value: [Double], _ shape: (some Collection<Int>)? = [Int]?.none) {
+    public convenience init(
+        converting value: [Double], _ shape: (some Collection<Int>)? = [Int]?.none
+    ) {
         self.init(value.map { Float($0) }, shape)
     }
 
     /// The elements of a sequence in order.
-    public convenience init<S: Sequence>(_ sequence: S, _ shape: (some Collection<Int>)? = [Int]?.none)
+    public convenience init<S: Sequence>(
+        _ sequence: S, _ shape: (some Collection<Int>)? = [Int]?.none
+    )
     where S.Element: HasDType {
         if let integers = Array(sequence) as? [Int] {
             self.init(integers, shape)
@@ -111,7 +117,9 @@ extension MLXArray {
         self.init(Complex(real, imaginary))
     }
 
-    private static func copied(_ bytes: UnsafeRawBufferPointer, _ shape: [Int]?, _ dtype: DType) -> Tensor {
+    private static func copied(_ bytes: UnsafeRawBufferPointer, _ shape: [Int]?, _ dtype: DType)
+        -> Tensor
+    {
         let count = bytes.count / dtype.size
         let spec = Spec(shape ?? [count], dtype)
         precondition(spec.count == count, "\(count) elements do not fill shape \(spec.shape)")

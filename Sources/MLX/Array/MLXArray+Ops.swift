@@ -44,7 +44,9 @@ extension MLXArray {
     public func round(decimals: Int = 0) -> MLXArray { MLX.round(self, decimals: decimals) }
 
     /// See ``floorDivide(_:_:)``.
-    public func floorDivide(_ other: some ScalarOrArray) -> MLXArray { MLX.floorDivide(self, other) }
+    public func floorDivide(_ other: some ScalarOrArray) -> MLXArray {
+        MLX.floorDivide(self, other)
+    }
 
     /// See ``pow(_:_:)``.
     public func pow(_ other: some ScalarOrArray) -> MLXArray { MLX.pow(self, other) }
@@ -53,22 +55,33 @@ extension MLXArray {
     public func matmul(_ other: MLXArray) -> MLXArray { MLX.matmul(self, other) }
 
     /// See ``allClose(_:_:rtol:atol:equalNaN:)``.
-    public func allClose(_ other: some ScalarOrArray, rtol: Double = 1e-5, atol: Double = 1e-8, equalNaN: Bool = false) -> MLXArray { MLX.allClose(self, other, rtol: rtol, atol: atol, equalNaN: equalNaN) }
+    public func allClose(
+        _ other: some ScalarOrArray, rtol: Double = 1e-5, atol: Double = 1e-8,
+        equalNaN: Bool = false
+    ) -> MLXArray { MLX.allClose(self, other, rtol: rtol, atol: atol, equalNaN: equalNaN) }
 
     /// See ``arrayEqual(_:_:equalNAN:)``.
-    public func arrayEqual(_ other: some ScalarOrArray, equalNAN: Bool = false) -> MLXArray { MLX.arrayEqual(self, other, equalNAN: equalNAN) }
+    public func arrayEqual(_ other: some ScalarOrArray, equalNAN: Bool = false) -> MLXArray {
+        MLX.arrayEqual(self, other, equalNAN: equalNAN)
+    }
 
     /// See ``take(_:_:axis:)``.
-    public func take(_ indices: MLXArray, axis: Int) -> MLXArray { MLX.take(self, indices, axis: axis) }
+    public func take(_ indices: MLXArray, axis: Int) -> MLXArray {
+        MLX.take(self, indices, axis: axis)
+    }
 
     /// See ``take(_:_:)``.
     public func take(_ indices: MLXArray) -> MLXArray { MLX.take(self, indices) }
 
     /// See ``expandedDimensions(_:axis:)``.
-    public func expandedDimensions(axis: Int) -> MLXArray { MLX.expandedDimensions(self, axis: axis) }
+    public func expandedDimensions(axis: Int) -> MLXArray {
+        MLX.expandedDimensions(self, axis: axis)
+    }
 
     /// See ``expandedDimensions(_:axes:)``.
-    public func expandedDimensions(axes: some Collection<Int>) -> MLXArray { MLX.expandedDimensions(self, axes: axes) }
+    public func expandedDimensions(axes: some Collection<Int>) -> MLXArray {
+        MLX.expandedDimensions(self, axes: axes)
+    }
 
     /// See ``squeezed(_:axis:)``.
     public func squeezed(axis: Int) -> MLXArray { MLX.squeezed(self, axis: axis) }
@@ -80,16 +93,22 @@ extension MLXArray {
     public func squeezed() -> MLXArray { MLX.squeezed(self) }
 
     /// See ``flattened(_:start:end:)``.
-    public func flattened(start: Int = 0, end: Int = -1) -> MLXArray { MLX.flattened(self, start: start, end: end) }
+    public func flattened(start: Int = 0, end: Int = -1) -> MLXArray {
+        MLX.flattened(self, start: start, end: end)
+    }
 
     /// See ``reshaped(_:_:)``.
-    public func reshaped(_ newShape: some Collection<Int>) -> MLXArray { MLX.reshaped(self, newShape) }
+    public func reshaped(_ newShape: some Collection<Int>) -> MLXArray {
+        MLX.reshaped(self, newShape)
+    }
 
     /// See ``reshaped(_:_:)``.
     public func reshaped(_ newShape: Int...) -> MLXArray { MLX.reshaped(self, newShape) }
 
     /// See ``transposed(_:axes:)``.
-    public func transposed(axes: some Collection<Int>) -> MLXArray { MLX.transposed(self, axes: axes) }
+    public func transposed(axes: some Collection<Int>) -> MLXArray {
+        MLX.transposed(self, axes: axes)
+    }
 
     /// See ``transposed(_:axes:)``.
     public func transposed(_ axes: Int...) -> MLXArray { MLX.transposed(self, axes: axes) }
@@ -98,109 +117,163 @@ extension MLXArray {
     public func transposed() -> MLXArray { MLX.transposed(self) }
 
     /// See ``swappedAxes(_:_:_:)``.
-    public func swappedAxes(_ axis1: Int, _ axis2: Int) -> MLXArray { MLX.swappedAxes(self, axis1, axis2) }
+    public func swappedAxes(_ axis1: Int, _ axis2: Int) -> MLXArray {
+        MLX.swappedAxes(self, axis1, axis2)
+    }
 
     /// See ``movedAxis(_:source:destination:)``.
-    public func movedAxis(source: Int, destination: Int) -> MLXArray { MLX.movedAxis(self, source: source, destination: destination) }
+    public func movedAxis(source: Int, destination: Int) -> MLXArray {
+        MLX.movedAxis(self, source: source, destination: destination)
+    }
 
     /// See ``split(_:parts:axis:)``.
-    public func split(parts: Int, axis: Int = 0) -> [MLXArray] { MLX.split(self, parts: parts, axis: axis) }
+    public func split(parts: Int, axis: Int = 0) -> [MLXArray] {
+        MLX.split(self, parts: parts, axis: axis)
+    }
 
     /// See ``split(_:axis:)``.
     public func split(axis: Int = 0) -> (MLXArray, MLXArray) { MLX.split(self, axis: axis) }
 
     /// See ``split(_:indices:axis:)``.
-    public func split(indices: some Collection<Int>, axis: Int = 0) -> [MLXArray] { MLX.split(self, indices: indices, axis: axis) }
+    public func split(indices: some Collection<Int>, axis: Int = 0) -> [MLXArray] {
+        MLX.split(self, indices: indices, axis: axis)
+    }
 
     /// See ``all(_:axes:keepDims:)``.
-    public func all(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.all(self, axes: axes, keepDims: keepDims) }
+    public func all(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.all(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``all(_:axis:keepDims:)``.
-    public func all(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.all(self, axis: axis, keepDims: keepDims) }
+    public func all(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.all(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``all(_:keepDims:)``.
     public func all(keepDims: Bool = false) -> MLXArray { MLX.all(self, keepDims: keepDims) }
 
     /// See ``any(_:axes:keepDims:)``.
-    public func any(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.any(self, axes: axes, keepDims: keepDims) }
+    public func any(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.any(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``any(_:axis:keepDims:)``.
-    public func any(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.any(self, axis: axis, keepDims: keepDims) }
+    public func any(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.any(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``any(_:keepDims:)``.
     public func any(keepDims: Bool = false) -> MLXArray { MLX.any(self, keepDims: keepDims) }
 
     /// See ``max(_:axes:keepDims:)``.
-    public func max(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.max(self, axes: axes, keepDims: keepDims) }
+    public func max(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.max(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``max(_:axis:keepDims:)``.
-    public func max(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.max(self, axis: axis, keepDims: keepDims) }
+    public func max(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.max(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``max(_:keepDims:)``.
     public func max(keepDims: Bool = false) -> MLXArray { MLX.max(self, keepDims: keepDims) }
 
     /// See ``min(_:axes:keepDims:)``.
-    public func min(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.min(self, axes: axes, keepDims: keepDims) }
+    public func min(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.min(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``min(_:axis:keepDims:)``.
-    public func min(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.min(self, axis: axis, keepDims: keepDims) }
+    public func min(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.min(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``min(_:keepDims:)``.
     public func min(keepDims: Bool = false) -> MLXArray { MLX.min(self, keepDims: keepDims) }
 
     /// See ``mean(_:axes:keepDims:)``.
-    public func mean(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.mean(self, axes: axes, keepDims: keepDims) }
+    public func mean(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.mean(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``mean(_:axis:keepDims:)``.
-    public func mean(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.mean(self, axis: axis, keepDims: keepDims) }
+    public func mean(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.mean(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``mean(_:keepDims:)``.
     public func mean(keepDims: Bool = false) -> MLXArray { MLX.mean(self, keepDims: keepDims) }
 
     /// See ``product(_:axes:keepDims:)``.
-    public func product(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.product(self, axes: axes, keepDims: keepDims) }
+    public func product(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.product(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``product(_:axis:keepDims:)``.
-    public func product(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.product(self, axis: axis, keepDims: keepDims) }
+    public func product(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.product(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``product(_:keepDims:)``.
-    public func product(keepDims: Bool = false) -> MLXArray { MLX.product(self, keepDims: keepDims) }
+    public func product(keepDims: Bool = false) -> MLXArray {
+        MLX.product(self, keepDims: keepDims)
+    }
 
     /// See ``sum(_:axes:keepDims:)``.
-    public func sum(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.sum(self, axes: axes, keepDims: keepDims) }
+    public func sum(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.sum(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``sum(_:axis:keepDims:)``.
-    public func sum(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.sum(self, axis: axis, keepDims: keepDims) }
+    public func sum(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.sum(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``sum(_:keepDims:)``.
     public func sum(keepDims: Bool = false) -> MLXArray { MLX.sum(self, keepDims: keepDims) }
 
     /// See ``logSumExp(_:axes:keepDims:)``.
-    public func logSumExp(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray { MLX.logSumExp(self, axes: axes, keepDims: keepDims) }
+    public func logSumExp(axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+        MLX.logSumExp(self, axes: axes, keepDims: keepDims)
+    }
 
     /// See ``logSumExp(_:axis:keepDims:)``.
-    public func logSumExp(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.logSumExp(self, axis: axis, keepDims: keepDims) }
+    public func logSumExp(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.logSumExp(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``logSumExp(_:keepDims:)``.
-    public func logSumExp(keepDims: Bool = false) -> MLXArray { MLX.logSumExp(self, keepDims: keepDims) }
+    public func logSumExp(keepDims: Bool = false) -> MLXArray {
+        MLX.logSumExp(self, keepDims: keepDims)
+    }
 
     /// See ``variance(_:axes:keepDims:ddof:)``.
-    public func variance(axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0) -> MLXArray { MLX.variance(self, axes: axes, keepDims: keepDims, ddof: ddof) }
+    public func variance(axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0)
+        -> MLXArray
+    { MLX.variance(self, axes: axes, keepDims: keepDims, ddof: ddof) }
 
     /// See ``variance(_:axis:keepDims:ddof:)``.
-    public func variance(axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray { MLX.variance(self, axis: axis, keepDims: keepDims, ddof: ddof) }
+    public func variance(axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        MLX.variance(self, axis: axis, keepDims: keepDims, ddof: ddof)
+    }
 
     /// See ``variance(_:keepDims:ddof:)``.
-    public func variance(keepDims: Bool = false, ddof: Int = 0) -> MLXArray { MLX.variance(self, keepDims: keepDims, ddof: ddof) }
+    public func variance(keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+        MLX.variance(self, keepDims: keepDims, ddof: ddof)
+    }
 
     /// See ``argMax(_:axis:keepDims:)``.
-    public func argMax(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.argMax(self, axis: axis, keepDims: keepDims) }
+    public func argMax(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.argMax(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``argMax(_:keepDims:)``.
     public func argMax(keepDims: Bool = false) -> MLXArray { MLX.argMax(self, keepDims: keepDims) }
 
     /// See ``argMin(_:axis:keepDims:)``.
-    public func argMin(axis: Int, keepDims: Bool = false) -> MLXArray { MLX.argMin(self, axis: axis, keepDims: keepDims) }
+    public func argMin(axis: Int, keepDims: Bool = false) -> MLXArray {
+        MLX.argMin(self, axis: axis, keepDims: keepDims)
+    }
 
     /// See ``argMin(_:keepDims:)``.
     public func argMin(keepDims: Bool = false) -> MLXArray { MLX.argMin(self, keepDims: keepDims) }

@@ -60,7 +60,8 @@ extension NestedDictionary {
     public func mapValues<Result>(
         transform: (Element) throws -> Result
     ) rethrows -> NestedDictionary<Key, Result> {
-        NestedDictionary<Key, Result>(values: try contents.mapValues { try $0.mapValues(transform) })
+        NestedDictionary<Key, Result>(
+            values: try contents.mapValues { try $0.mapValues(transform) })
     }
 
     /// The same tree with every value transformed, knowing its dotted key.
@@ -175,12 +176,18 @@ extension NestedDictionary where Key == String {
 }
 
 extension NestedDictionary: Collection {
+    /// A key and its place.
     public typealias CollectionElement = Dictionary<Key, NestedItem<Key, Element>>.Element
+    /// A position in the outermost level, in no particular order.
     public typealias Index = Dictionary<Key, NestedItem<Key, Element>>.Index
 
+    /// The first position of the outermost level.
     public var startIndex: Index { contents.startIndex }
+    /// The position after the last one.
     public var endIndex: Index { contents.endIndex }
+    /// The key and the place at a position.
     public subscript(position: Index) -> CollectionElement { contents[position] }
+    /// The next position.
     public func index(after i: Index) -> Index { contents.index(after: i) }
 }
 

@@ -30,7 +30,8 @@ public indirect enum NestedItem<Key: Hashable, Element>: IndentedDescription {
         }
     }
 
-    /// All values with their dotted keys; positions in a list are keys too, such as `layers.0.weight`.
+    /// All values with their dotted keys; positions in a list are keys too, such as
+    /// `layers.0.weight`.
     ///
     /// - Parameter prefix: the key of this place; a single value without a prefix has the key "".
     public func flattened(prefix: String? = nil) -> [(String, Element)] {
@@ -191,8 +192,8 @@ extension NestedItem where Key == String {
     /// Builds the tree whose ``flattened(prefix:)`` gives `tree`.
     ///
     /// Keys that are all whole numbers make a list, with empty places where a number is missing; a
-    /// number of 65,536 or more makes a dictionary. Where one key is both a value and the beginning of
-    /// longer keys, the longer keys are kept.
+    /// number of 65,536 or more makes a dictionary. Where one key is both a value and the beginning
+    /// of longer keys, the longer keys are kept.
     public static func unflattened(_ tree: some Collection<(Key, Element)>) -> Self {
         unflattened(
             tree.map { key, element in
@@ -217,11 +218,11 @@ extension NestedItem where Key == String {
         guard positions.count == items.count, let last = positions.max() else {
             return .dictionary(items)
         }
-        return .array((0 ... last).map { items[String($0)] ?? .none })
+        return .array((0...last).map { items[String($0)] ?? .none })
     }
 
     private static func canonicalPosition(_ key: String) -> Int? {
-        guard let position = Int(key), (0 ..< 65_536).contains(position), String(position) == key
+        guard let position = Int(key), (0..<65_536).contains(position), String(position) == key
         else { return nil }
         return position
     }

@@ -22,6 +22,7 @@ extension HasDType {
 }
 
 extension Bool: HasDType {
+    /// `.bool`.
     public static var dtype: DType { .bool }
 }
 
@@ -34,53 +35,93 @@ extension BinaryInteger where Self: HasDType {
 }
 
 extension Int: HasDType {
+    /// `.int64`.
     public static var dtype: DType { .int64 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .int32) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.int32`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .int32)
+    }
 }
 
 extension Int8: HasDType {
+    /// `.int8`.
     public static var dtype: DType { .int8 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .int8) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.int8`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .int8)
+    }
 }
 
 extension Int16: HasDType {
+    /// `.int16`.
     public static var dtype: DType { .int16 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .int16) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.int16`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .int16)
+    }
 }
 
 extension Int32: HasDType {
+    /// `.int32`.
     public static var dtype: DType { .int32 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .int32) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.int32`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .int32)
+    }
 }
 
 extension Int64: HasDType {
+    /// `.int64`.
     public static var dtype: DType { .int64 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .int64) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.int64`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .int64)
+    }
 }
 
 extension UInt: HasDType {
+    /// `.uint64`.
     public static var dtype: DType { .uint64 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .uint32) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.uint32`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .uint32)
+    }
 }
 
 extension UInt8: HasDType {
+    /// `.uint8`.
     public static var dtype: DType { .uint8 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .uint8) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.uint8`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .uint8)
+    }
 }
 
 extension UInt16: HasDType {
+    /// `.uint16`.
     public static var dtype: DType { .uint16 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .uint16) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.uint16`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .uint16)
+    }
 }
 
 extension UInt32: HasDType {
+    /// `.uint32`.
     public static var dtype: DType { .uint32 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .uint32) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.uint32`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .uint32)
+    }
 }
 
 extension UInt64: HasDType {
+    /// `.uint64`.
     public static var dtype: DType { .uint64 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .uint64) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.uint64`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .uint64)
+    }
 }
 
 extension BinaryFloatingPoint where Self: HasDType {
@@ -92,21 +133,34 @@ extension BinaryFloatingPoint where Self: HasDType {
 }
 
 extension Float16: HasDType {
+    /// `.float16`.
     public static var dtype: DType { .float16 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .float16) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.float16`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .float16)
+    }
 }
 
 extension Float32: HasDType {
+    /// `.float32`.
     public static var dtype: DType { .float32 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .float32) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.float32`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .float32)
+    }
 }
 
 extension Float64: HasDType {
+    /// `.float64`.
     public static var dtype: DType { .float64 }
-    public func asMLXArray(dtype: DType?) -> MLXArray { asWeakArray(dtype: dtype, otherwise: .float32) }
+    /// A scalar of the type that it meets where its kind allows it, else of `.float32`.
+    public func asMLXArray(dtype: DType?) -> MLXArray {
+        asWeakArray(dtype: dtype, otherwise: .float32)
+    }
 }
 
 extension Complex<Float>: HasDType, ScalarOrArray {
+    /// `.complex64`.
     public static var dtype: DType { .complex64 }
 }
 

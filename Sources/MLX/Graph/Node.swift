@@ -20,6 +20,9 @@ package final class Node: @unchecked Sendable {
     package private(set) var inputs: [Value]
     package private(set) var tensors: [Tensor]?
 
+    /// The kernel of the call if it is elementwise.
+    let tileKernel: TileKernel?
+
     /// Whether the value depends on an input of a transform that is at work.
     package let isTraced: Bool
 
@@ -35,6 +38,7 @@ package final class Node: @unchecked Sendable {
         self.primitive = primitive
         self.inputs = inputs
         self.specs = specs
+        tileKernel = primitive.kernel(inputs.map(\.spec.dtype))
         var isTraced = primitive.isTracer
         for input in inputs {
             input.node.retainValue()
@@ -48,6 +52,7 @@ package final class Node: @unchecked Sendable {
         specs = [Spec(tensor.shape, tensor.dtype)]
         tensors = [tensor]
         inputs = []
+        tileKernel = nil
         isTraced = false
     }
 

@@ -81,7 +81,8 @@ struct Schedule {
             let vote = isElementwise ? home : refused
             for input in node.inputs where input.node.mark >= 0 {
                 let position = input.node.mark
-                homes[position] = homes[position] == unseen || homes[position] == vote ? vote : refused
+                homes[position] =
+                    homes[position] == unseen || homes[position] == vote ? vote : refused
             }
         }
         return homes
@@ -106,8 +107,5 @@ struct Schedule {
 }
 
 extension Node {
-    /// The kernel of the call if it is elementwise.
-    var tileKernel: TileKernel? { primitive?.kernel(inputs.map(\.spec.dtype)) }
-
     var isElementwise: Bool { tileKernel != nil }
 }

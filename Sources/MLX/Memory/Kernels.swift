@@ -28,6 +28,11 @@ package struct TileKernel {
     }
 
     let body: Body
-    let inputs: [DType]
+    /// The type of the first input.
+    let first: DType
+    /// The type of the other inputs.
+    let others: DType
     let output: DType
+
+    func input(_ position: Int) -> DType { position == 0 ? first : others }
 }

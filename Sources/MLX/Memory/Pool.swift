@@ -31,7 +31,9 @@ final class Pool: Sendable {
     private static let shifts = 8
     private static let shiftBytes = 20 << 10
 
-    private static var physicalMemory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
+    private static var physicalMemory: Int {
+        sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    }
 
     /// Lends at least `bytes` bytes, uninitialised; traps when the system has no memory left.
     func lend(_ bytes: Int) -> Buffer {

@@ -57,7 +57,8 @@ extension Reduction {
         let partials = Tensor(Spec([chunks], dtype))
         workers.forRanges(of: length, grain: ReductionPlan.chunk) { range in
             reader.withElements(start + range.lowerBound, range.count) {
-                kernel(partials.address(at: range.lowerBound / ReductionPlan.chunk), $0, range.count)
+                kernel(
+                    partials.address(at: range.lowerBound / ReductionPlan.chunk), $0, range.count)
             }
         }
         kernel(result, partials.address, chunks)

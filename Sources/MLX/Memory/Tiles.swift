@@ -38,7 +38,7 @@ struct TileProgram {
     /// Adds a kernel's call on values, with the conversions that it needs; the result has the type
     /// that the array has in memory, so that what is fused makes no difference to its bits.
     mutating func addCall(_ kernel: TileKernel, _ operands: [Int], output: DType) -> Int {
-        let inputs = zip(operands, kernel.inputs).map { convert($0, to: $1) }
+        let inputs = operands.enumerated().map { convert($1, to: kernel.input($0)) }
         return convert(emit(kernel.body, inputs, kernel.output), to: output)
     }
 
@@ -128,7 +128,9 @@ extension TileProgram {
             let tiles = sources.count + temporaries
             withUnsafeTemporaryAllocation(byteCount: tiles * tileBytes, alignment: 64) { scratch in
                 withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer.self, capacity: slots) {
-                    guard let scratch = scratch.baseAddress, let table = $0.baseAddress else { return }
+                    guard let scratch = scratch.baseAddress, let table = $0.baseAddress else {
+                        return
+                    }
                     prepare(table, scratch, min(TileProgram.tile, range.count))
                     var start = range.lowerBound
                     while start < range.upperBound {
@@ -191,7 +193,9 @@ extension TileProgram {
                 }
                 // In place only where the elements have one size: a narrow result would run over
                 // wide inputs that are still to be read.
-                let (now, later) = ending.partitioned(by: { program.values[$0].dtype.size == result.dtype.size })
+                let (now, later) = ending.partitioned(by: {
+                    program.values[$0].dtype.size == result.dtype.size
+                })
                 free += now.map { slots[$0] }
                 if let output = result.output {
                     slots[instruction.output] = program.inputCount + output

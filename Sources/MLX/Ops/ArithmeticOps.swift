@@ -11,7 +11,9 @@ public func sign(_ a: MLXArray) -> MLXArray { MLXArray.apply(Sign(), [a]) }
 public func square(_ a: MLXArray) -> MLXArray { MLXArray.apply(Square(), [a]) }
 
 /// 1 over every element.
-public func reciprocal(_ a: MLXArray) -> MLXArray { MLXArray.apply(Reciprocal(), [a.asType(a.dtype.atLeastFloat)]) }
+public func reciprocal(_ a: MLXArray) -> MLXArray {
+    MLXArray.apply(Reciprocal(), [a.asType(a.dtype.atLeastFloat)])
+}
 
 /// Every element rounded to minus infinity.
 public func floor(_ a: MLXArray) -> MLXArray { MLXArray.apply(Floor(), [a]) }

@@ -46,7 +46,8 @@ public func isNaN(_ a: MLXArray) -> MLXArray { notEqual(a, a) }
 
 /// Whether every element is infinite.
 public func isInf(_ a: MLXArray) -> MLXArray {
-    a.dtype.isFloatingPoint ? equal(abs(a), constant(.infinity, like: abs(a))) : zeros(a.shape, dtype: .bool)
+    a.dtype.isFloatingPoint
+        ? equal(abs(a), constant(.infinity, like: abs(a))) : zeros(a.shape, dtype: .bool)
 }
 
 /// Whether every element is neither infinite nor NaN.
@@ -73,7 +74,9 @@ public func allClose(
 }
 
 /// Whether two arrays have one shape and equal elements.
-public func arrayEqual(_ a: some ScalarOrArray, _ b: some ScalarOrArray, equalNAN: Bool = false) -> MLXArray {
+public func arrayEqual(_ a: some ScalarOrArray, _ b: some ScalarOrArray, equalNAN: Bool = false)
+    -> MLXArray
+{
     let (a, b) = toArrays(a, b)
     guard a.shape == b.shape else { return MLXArray(false) }
     let same = equal(a, b)

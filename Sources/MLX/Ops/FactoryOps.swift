@@ -22,13 +22,17 @@ extension MLXArray {
     }
 
     /// An array of a shape and type filled with values that broadcast to it.
-    public static func full(_ shape: some Collection<Int>, values: MLXArray, dtype: DType) -> MLXArray {
+    public static func full(_ shape: some Collection<Int>, values: MLXArray, dtype: DType)
+        -> MLXArray
+    {
         broadcast(values.asType(dtype), to: shape)
     }
 }
 
 /// An array of zeros.
-public func zeros(_ shape: some Collection<Int>, type: (some HasDType).Type = Float.self) -> MLXArray {
+public func zeros(_ shape: some Collection<Int>, type: (some HasDType).Type = Float.self)
+    -> MLXArray
+{
     MLXArray.zeros(shape, type: type)
 }
 
@@ -41,7 +45,8 @@ public func zeros(_ shape: some Collection<Int>, dtype: DType) -> MLXArray {
 public func zeros(like array: MLXArray) -> MLXArray { zeros(array.shape, dtype: array.dtype) }
 
 /// An array of ones.
-public func ones(_ shape: some Collection<Int>, type: (some HasDType).Type = Float.self) -> MLXArray {
+public func ones(_ shape: some Collection<Int>, type: (some HasDType).Type = Float.self) -> MLXArray
+{
     MLXArray.ones(shape, type: type)
 }
 

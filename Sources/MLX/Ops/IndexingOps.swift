@@ -15,14 +15,18 @@ public func take(_ array: MLXArray, _ indices: MLXArray) -> MLXArray {
 public func takeAlong(_ array: MLXArray, _ indices: MLXArray, axis: Int) -> MLXArray {
     guard let axis = array.axes([axis], "takeAlong")?.first, array.ndim == indices.ndim else {
         ErrorHandler.report(
-            .caught("[takeAlong] indices of shape \(indices.shape) do not fit an array of shape \(array.shape)"))
+            .caught(
+                "[takeAlong] indices of shape \(indices.shape) do not fit an array of shape \(array.shape)"
+            ))
         return array
     }
     var (source, target) = (array.shape, indices.shape)
     (source[axis], target[axis]) = (1, 1)
     guard var shape = broadcastShape([source, target]) else {
         ErrorHandler.report(
-            .caught("[takeAlong] indices of shape \(indices.shape) do not fit an array of shape \(array.shape)"))
+            .caught(
+                "[takeAlong] indices of shape \(indices.shape) do not fit an array of shape \(array.shape)"
+            ))
         return array
     }
     shape[axis] = array.dim(axis)

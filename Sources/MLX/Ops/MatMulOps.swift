@@ -15,14 +15,16 @@ public func matmul(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
     }
     if b.ndim == 2, a.ndim > 2 {
         // One matrix for all: the rows of every matrix of a go through one product.
-        let rows = reshaped(left, [-1, a.dim(-1)].map { $0 == -1 ? left.size / max(a.dim(-1), 1) : $0 })
+        let rows = reshaped(
+            left, [-1, a.dim(-1)].map { $0 == -1 ? left.size / max(a.dim(-1), 1) : $0 })
         let product = MLXArray.apply(MatMul(), [rows, right])
         return reshaped(product, a.shape.dropLast() + [b.dim(-1)])
     }
     let batch = broadcastShape([Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))])
     guard let batch else {
         ErrorHandler.report(
-            .caught("[matmul] shapes \(a.shape) and \(b.shape) do not broadcast before the matrices"))
+            .caught(
+                "[matmul] shapes \(a.shape) and \(b.shape) do not broadcast before the matrices"))
         return zeros(a.shape.dropLast() + [b.dim(-1)], dtype: dtype)
     }
     return MLXArray.apply(

@@ -22,7 +22,9 @@ public func sum(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func product(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func product(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false)
+    -> MLXArray
+{
     reduced(array, axes, keepDims) { Product(axes: $0) }
 }
 
@@ -117,7 +119,8 @@ public func any(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func mean(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func mean(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray
+{
     let wide = array.asType(array.dtype.atLeastFloat)
     let total = sum(wide, axes: axes, keepDims: keepDims)
     return total / constant(Double(array.count(along: axes)), like: total)
@@ -138,7 +141,9 @@ public func mean(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func variance(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+public func variance(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0
+) -> MLXArray {
     let wide = array.asType(array.dtype.atLeastFloat)
     let distance = square(wide - mean(wide, axes: axes, keepDims: true))
     let total = sum(distance, axes: axes, keepDims: keepDims)
@@ -146,7 +151,9 @@ public func variance(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bo
 }
 
 /// See ``variance(_:axes:keepDims:ddof:)``; along one axis.
-public func variance(_ array: MLXArray, axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+public func variance(_ array: MLXArray, axis: Int, keepDims: Bool = false, ddof: Int = 0)
+    -> MLXArray
+{
     variance(array, axes: [axis], keepDims: keepDims, ddof: ddof)
 }
 
@@ -160,7 +167,9 @@ public func variance(_ array: MLXArray, keepDims: Bool = false, ddof: Int = 0) -
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func std(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+public func std(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0
+) -> MLXArray {
     sqrt(variance(array, axes: axes, keepDims: keepDims, ddof: ddof))
 }
 
@@ -211,7 +220,9 @@ private func reduced(
 private func argReduced(
     _ array: MLXArray, _ axis: Int, _ keepDims: Bool, findsLargest: Bool
 ) -> MLXArray {
-    guard let axis = array.axes([axis], findsLargest ? "argMax" : "argMin")?.first else { return array }
+    guard let axis = array.axes([axis], findsLargest ? "argMax" : "argMin")?.first else {
+        return array
+    }
     let position = MLXArray.apply(ArgReduce(axis: axis, findsLargest: findsLargest), [array])
     return keepDims ? expandedDimensions(position, axis: axis) : position
 }
@@ -229,7 +240,8 @@ extension MLXArray {
         for (position, axis) in positive.enumerated() {
             if !(0..<ndim ~= axis) || (position > 0 && positive[position - 1] == axis) {
                 ErrorHandler.report(
-                    .caught("[\(operation)] axes \(Array(axes)) do not fit an array of shape \(shape)"))
+                    .caught(
+                        "[\(operation)] axes \(Array(axes)) do not fit an array of shape \(shape)"))
                 return nil
             }
         }

@@ -11,7 +11,9 @@ public func reshaped(_ array: MLXArray, _ newShape: some Collection<Int>) -> MLX
 }
 
 /// See ``reshaped(_:_:)-(_,Collection)``.
-public func reshaped(_ array: MLXArray, _ newShape: Int...) -> MLXArray { reshaped(array, newShape) }
+public func reshaped(_ array: MLXArray, _ newShape: Int...) -> MLXArray {
+    reshaped(array, newShape)
+}
 
 /// The axes `start` to `end` joined to one.
 public func flattened(_ array: MLXArray, start: Int = 0, end: Int = -1) -> MLXArray {
@@ -90,14 +92,17 @@ public func squeezed(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray 
             .caught("[squeezed] axis \(axis) of shape \(array.shape) has not size 1"))
         return array
     }
-    return reshaped(array, array.shape.indices.filter { !axes.contains($0) }.map { array.shape[$0] })
+    return reshaped(
+        array, array.shape.indices.filter { !axes.contains($0) }.map { array.shape[$0] })
 }
 
 /// The array without an axis, which must have size 1.
 public func squeezed(_ array: MLXArray, axis: Int) -> MLXArray { squeezed(array, axes: [axis]) }
 
 /// The array without its axes of size 1.
-public func squeezed(_ array: MLXArray) -> MLXArray { reshaped(array, array.shape.filter { $0 != 1 }) }
+public func squeezed(_ array: MLXArray) -> MLXArray {
+    reshaped(array, array.shape.filter { $0 != 1 })
+}
 
 /// The array stretched to a shape: axes of size 1 repeat, and new axes come in front.
 public func broadcast(_ array: MLXArray, to shape: some Collection<Int>) -> MLXArray {
@@ -161,7 +166,9 @@ public func split(_ array: MLXArray, indices: some Collection<Int>, axis: Int = 
 public func split(_ array: MLXArray, parts: Int, axis: Int = 0) -> [MLXArray] {
     guard parts > 0, array.dim(axis) % parts == 0 else {
         ErrorHandler.report(
-            .caught("[split] axis \(axis) of shape \(array.shape) can't be cut in \(parts) equal parts"))
+            .caught(
+                "[split] axis \(axis) of shape \(array.shape) can't be cut in \(parts) equal parts")
+        )
         return []
     }
     let size = array.dim(axis) / parts

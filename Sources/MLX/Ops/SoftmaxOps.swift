@@ -1,5 +1,7 @@
 /// exp(a) / Σ exp(a) along axes, computed in float32 whatever `precise`.
-public func softmax(_ array: MLXArray, axes: some Collection<Int>, precise: Bool = false) -> MLXArray {
+public func softmax(_ array: MLXArray, axes: some Collection<Int>, precise: Bool = false)
+    -> MLXArray
+{
     guard let axes = array.axes(axes, "softmax") else { return array }
     let wide = array.asType(array.dtype.atLeastFloat)
     if axes.isEmpty { return ones(like: wide) }
@@ -21,7 +23,9 @@ public func softmax(_ array: MLXArray, precise: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func logSumExp(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func logSumExp(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false)
+    -> MLXArray
+{
     guard let axes = array.axes(axes, "logSumExp") else { return array }
     let wide = array.asType(array.dtype.atLeastFloat)
     if axes.isEmpty { return wide }

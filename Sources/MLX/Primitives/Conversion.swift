@@ -7,7 +7,8 @@ struct AsType: Primitive {
 
     func kernel(_ inputs: [DType]) -> TileKernel? {
         let convert = Kernels.convert(from: inputs[0], to: target)
-        return TileKernel(body: .unary(convert), inputs: inputs, output: target)
+        return TileKernel(
+            body: .unary(convert), first: inputs[0], others: inputs[0], output: target)
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}

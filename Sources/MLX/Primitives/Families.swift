@@ -25,7 +25,7 @@ extension Unary {
     package func kernel(_ inputs: [DType]) -> TileKernel? {
         let dtype = inputs[0].computed
         guard let kernel = Self.kernels(dtype.code) else { return nil }
-        return TileKernel(body: .unary(kernel), inputs: [dtype], output: result(dtype))
+        return TileKernel(body: .unary(kernel), first: dtype, others: dtype, output: result(dtype))
     }
 
     package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}
@@ -70,7 +70,7 @@ extension Binary {
     package func kernel(_ inputs: [DType]) -> TileKernel? {
         let dtype = inputs[0].computed
         guard let kernel = Self.kernels(dtype.code) else { return nil }
-        return TileKernel(body: .binary(kernel), inputs: [dtype, dtype], output: result(dtype))
+        return TileKernel(body: .binary(kernel), first: dtype, others: dtype, output: result(dtype))
     }
 
     package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}

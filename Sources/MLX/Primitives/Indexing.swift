@@ -39,7 +39,8 @@ struct Take: Primitive {
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil, nil] }
-        let scatter = ScatterAdd(axis: axis, length: call.inputs[0].dim(axis), indexRank: call.inputs[1].ndim)
+        let scatter = ScatterAdd(
+            axis: axis, length: call.inputs[0].dim(axis), indexRank: call.inputs[1].ndim)
         return [MLXArray.apply(scatter, [cotangent, call.inputs[1]]), nil]
     }
 }
@@ -92,11 +93,14 @@ struct TakeAlong: Primitive {
         try checkIndices(inputs[1])
         var expected = inputs[0].shape
         guard expected.count == inputs[1].shape.count else {
-            throw refusal("the indices have \(inputs[1].shape.count) axes, the array \(expected.count)")
+            throw refusal(
+                "the indices have \(inputs[1].shape.count) axes, the array \(expected.count)")
         }
         expected[axis] = inputs[1].shape[axis]
         guard inputs[1].shape == expected else {
-            throw refusal("indices of shape \(inputs[1].shape) do not fit an array of shape \(inputs[0].shape)")
+            throw refusal(
+                "indices of shape \(inputs[1].shape) do not fit an array of shape \(inputs[0].shape)"
+            )
         }
         return [Spec(expected, inputs[0].dtype)]
     }

@@ -5,7 +5,8 @@ struct MatMul: Primitive {
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (a, b) = (inputs[0], inputs[1])
         guard a.dtype == b.dtype, a.dtype.isFloatingPoint else {
-            throw refusal("needs two arrays of one floating-point type: got \(a.dtype) and \(b.dtype)")
+            throw refusal(
+                "needs two arrays of one floating-point type: got \(a.dtype) and \(b.dtype)")
         }
         let rank = a.shape.count
         guard rank >= 2, rank == b.shape.count, a.shape.dropLast(2) == b.shape.dropLast(2),

@@ -29,8 +29,9 @@ extension Reduction {
 
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let shape = inputs[0].shape
-        guard Self.rows(inputs[0].dtype.computed.code) != nil
-            || Self.rows(result(inputs[0].dtype).computed.code) != nil
+        guard
+            Self.rows(inputs[0].dtype.computed.code) != nil
+                || Self.rows(result(inputs[0].dtype).computed.code) != nil
         else { throw refusal("not defined for \(inputs[0].dtype)") }
         if Self.empty == nil, axes.contains(where: { shape[$0] == 0 }) {
             throw refusal("an axis of shape \(shape) has no elements")
@@ -149,7 +150,9 @@ struct ArgReduce: Primitive {
         guard kernel(inputs[0].dtype.computed) != nil else {
             throw refusal("not defined for \(inputs[0].dtype)")
         }
-        guard shape[axis] > 0 else { throw refusal("axis \(axis) of shape \(shape) has no elements") }
+        guard shape[axis] > 0 else {
+            throw refusal("axis \(axis) of shape \(shape) has no elements")
+        }
         shape.remove(at: axis)
         return [Spec(shape, .uint32)]
     }

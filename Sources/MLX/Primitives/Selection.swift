@@ -15,7 +15,7 @@ struct Select: Primitive {
     func kernel(_ inputs: [DType]) -> TileKernel? {
         guard let kernel = ck_select(Int32(inputs[1].size)) else { return nil }
         return TileKernel(
-            body: .ternary(kernel), inputs: [.bool, inputs[1], inputs[1]], output: inputs[1])
+            body: .ternary(kernel), first: .bool, others: inputs[1], output: inputs[1])
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}

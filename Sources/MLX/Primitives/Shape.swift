@@ -42,7 +42,9 @@ struct Broadcast: View {
         guard added >= 0,
             input.indices.allSatisfy({ input[$0] == 1 || input[$0] == target[$0 + added] })
         else {
-            throw .caught("[broadcast_shapes] Shapes \(tuple(input)) and \(tuple(target)) cannot be broadcast")
+            throw .caught(
+                "[broadcast_shapes] Shapes \(tuple(input)) and \(tuple(target)) cannot be broadcast"
+            )
         }
         return target
     }
@@ -115,7 +117,8 @@ struct Concatenate: Primitive {
                 expected[axis] = input.shape[axis]
             }
             guard input.shape == expected else {
-                throw refusal("shapes \(inputs[0].shape) and \(input.shape) differ outside axis \(axis)")
+                throw refusal(
+                    "shapes \(inputs[0].shape) and \(input.shape) differ outside axis \(axis)")
             }
             shape[axis] += input.shape[axis]
         }

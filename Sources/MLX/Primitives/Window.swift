@@ -10,13 +10,17 @@ struct SlidingWindows: View {
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
         let spatial = input.dropFirst().dropLast()
         guard spatial.count == sizes.count else {
-            throw refusal("\(sizes.count) spatial axes expected between the first and the last, got shape \(input)")
+            throw refusal(
+                "\(sizes.count) spatial axes expected between the first and the last, got shape \(input)"
+            )
         }
         var positions: [Int] = []
         for (index, size) in spatial.enumerated() {
             let reach = (sizes[index] - 1) * dilation[index] + 1
             guard size >= reach else {
-                throw refusal("a window of \(reach) does not fit the padded size \(size) of axis \(index + 1)")
+                throw refusal(
+                    "a window of \(reach) does not fit the padded size \(size) of axis \(index + 1)"
+                )
             }
             positions.append((size - reach) / strides[index] + 1)
         }
@@ -57,7 +61,7 @@ struct Fold: Primitive {
         let rank = windows.sizes.count
         // A sample's windows overlap, so one task adds them, always in the same order.
         workers.run(target[0]) { sample in
-            Offsets(input.shape[(1 + rank)..<(1 + 2 * rank)]).forEach { offset in
+            for offset in Offsets(input.shape[(1 + rank)..<(1 + 2 * rank)]) {
                 let into = seen.window(sample, offset, rank)
                 let from = input.layout.window(sample, offset, rank)
                 Self.accumulate(kernel, output, into, input, from)
@@ -71,7 +75,7 @@ struct Fold: Primitive {
     ) {
         let last = into.shape.count - 1
         let size = output.dtype.size
-        Offsets(into.shape[..<max(last - 1, 0)]).forEach { index in
+        for index in Offsets(into.shape[..<max(last - 1, 0)]) {
             let target = zip(index, into.strides).reduce(into.offset) { $0 + $1.0 * $1.1 }
             let source = zip(index, from.strides).reduce(from.offset) { $0 + $1.0 * $1.1 }
             kernel(
@@ -99,20 +103,27 @@ extension Layout {
 }
 
 /// The index tuples of a shape in row-major order.
-struct Offsets {
-    let shape: [Int]
+struct Offsets: Sequence, IteratorProtocol {
+    private let shape: [Int]
+    private var upcoming: [Int]?
 
-    init(_ shape: ArraySlice<Int>) { self.shape = Array(shape) }
+    init(_ shape: ArraySlice<Int>) {
+        self.shape = Array(shape)
+        upcoming = shape.contains(0) ? nil : shape.map { _ in 0 }
+    }
 
-    func forEach(_ body: ([Int]) -> Void) {
-        var index = [Int](repeating: 0, count: shape.count)
-        for _ in 0..<shape.reduce(1, *) {
-            body(index)
-            for axis in shape.indices.reversed() {
-                index[axis] += 1
-                if index[axis] < shape[axis] { break }
-                index[axis] = 0
+    mutating func next() -> [Int]? {
+        guard let current = upcoming else { return nil }
+        var following = current
+        for axis in shape.indices.reversed() {
+            following[axis] += 1
+            if following[axis] < shape[axis] {
+                upcoming = following
+                return current
             }
+            following[axis] = 0
         }
+        upcoming = nil
+        return current
     }
 }

@@ -23,7 +23,9 @@ public func valueAndGrad(
         guard let first = outputs.first, first.size == 1, first.dtype.isFloatingPoint else {
             let shape = outputs.first?.shape ?? []
             ErrorHandler.report(
-                .caught("[grad] the function's first output must be a floating-point scalar, not of shape \(shape)"))
+                .caught(
+                    "[grad] the function's first output must be a floating-point scalar, not of shape \(shape)"
+                ))
             return (outputs, primals.map { zeros(like: $0) })
         }
         let one = broadcast(constant(1, like: first), to: first.shape)

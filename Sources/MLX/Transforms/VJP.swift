@@ -101,7 +101,8 @@ public func vjp(
     else {
         ErrorHandler.report(
             .caught(
-                "[vjp] \(outputs.map(\.shape)) are the shapes of the outputs, \(cotangents.map(\.shape)) those of the cotangents"))
+                "[vjp] \(outputs.map(\.shape)) are the shapes of the outputs, \(cotangents.map(\.shape)) those of the cotangents"
+            ))
         return (outputs, primals.map { zeros(like: $0) })
     }
     let gradients = VJP.gradients(
