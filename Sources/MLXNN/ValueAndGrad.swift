@@ -1,0 +1,56 @@
+import MLX
+
+/// A function that gives the value of `f` and the gradient of it in the trainable parameters.
+///
+/// - Parameters:
+///   - model: the model whose kind `f` takes.
+///   - f: the loss, an array with one element, of a model and two arrays.
+/// - Returns: a function of the model and the two arrays; the gradient is nested as
+///   ``Module/trainableParameters()``. The model holds its own parameters again afterwards.
+public func valueAndGrad<Model: Module>(
+    model: Model, _ f: @escaping (Model, MLXArray, MLXArray) -> MLXArray
+) -> (Model, MLXArray, MLXArray) -> (MLXArray, ModuleParameters) {
+    { model, first, second in
+        let (values, gradient) = valuesAndGradient(model) { [f(model, first, second)] }
+        return (values[0], gradient)
+    }
+}
+
+/// A function that gives the values of `f` and the gradient of the first one in the trainable
+/// parameters, for an `f` of a model and an array of arrays.
+public func valueAndGrad<Model: Module>(
+    model: Model, _ f: @escaping (Model, [MLXArray]) -> [MLXArray]
+) -> (Model, [MLXArray]) -> ([MLXArray], ModuleParameters) {
+    { model, arrays in valuesAndGradient(model) { f(model, arrays) } }
+}
+
+/// A function that gives the values of `f` and the gradient of the first one in the trainable
+/// parameters, for an `f` of a model and arguments of any type.
+public func valueAndGrad<Model: Module, Arguments>(
+    model: Model, _ f: @escaping (Model, Arguments) -> [MLXArray]
+) -> (Model, Arguments) -> ([MLXArray], ModuleParameters) {
+    { model, arguments in valuesAndGradient(model) { f(model, arguments) } }
+}
+
+/// Runs `f` with the model's trainable parameters replaced by traced ones, and puts the parameters
+/// back, so that nothing of the trace stays in the model.
+private func valuesAndGradient(
+    _ model: Module, _ f: @escaping () -> [MLXArray]
+) -> ([MLXArray], ModuleParameters) {
+    let trainable = model.trainableParameters()
+    let parameters = trainable.flattenedValues()
+    precondition(!parameters.isEmpty, "[valueAndGrad] the model has no trainable parameters")
+    let values = parameters.map { $0.anotherHandle() }
+
+    let traced = valueAndGrad(
+        { (tracers: [MLXArray]) -> [MLXArray] in
+            for (parameter, tracer) in zip(parameters, tracers) {
+                parameter._updateInternal(tracer)
+            }
+            return f()
+        }, argumentNumbers: Array(parameters.indices))
+    let (results, gradients) = traced(values)
+
+    for (parameter, value) in zip(parameters, values) { parameter._updateInternal(value) }
+    return (results, trainable.replacingValues(with: gradients))
+}
