@@ -1,0 +1,98 @@
+/// What can go wrong between the processes of a job.
+public enum DistributedError: Error, Equatable, Sendable {
+    /// Another rank threw an error, so this rank was released from a collective.
+    case peerFailed(rank: Int, reason: String)
+    /// Another rank ended while this one waited for it in a collective.
+    case peerLeft(rank: Int)
+    /// A rank ended the whole job with an exit status.
+    case aborted(rank: Int, status: Int32)
+    /// Two ranks called different collectives, or the same one with other sizes.
+    case collectiveMismatch(rank: Int, called: String, expected: String)
+    /// The ranks hold different sets of parameters or gradients; `ranks` differ from the rest.
+    case differentArrays(ranks: [Int])
+    /// The values of a parameter are not the same on all ranks; `ranks` differ from the rest.
+    case replicasDiffer(parameter: String, ranks: [Int])
+    /// A call of the message-passing library failed.
+    case transport(name: String, call: String, message: String)
+    /// A collective was called after the transport was finalized.
+    case closed(transport: String)
+    /// The system refused a thread; `code` is the errno value.
+    case threadUnavailable(code: Int32)
+    /// No transport has this operation for this element type.
+    case unsupported(operation: String, dtype: String)
+    /// A buffer does not hold the number of bytes that the collective needs.
+    case wrongSize(call: String, expected: Int, got: Int)
+    /// A variable of the launcher does not make sense.
+    case invalidEnvironment(variable: String, value: String, reason: String)
+    /// MPI was asked for in a process that no MPI launcher started.
+    case notStartedByMPI
+    /// The launcher started another number of processes than the transport sees.
+    case worldSizeMismatch(launcher: String, launched: Int, connected: Int)
+}
+
+extension DistributedError {
+    /// The status a process ends with after this error: 64 for a wrong start, 70 for a fault of
+    /// the program, the aborting rank's own status, and 69 for a lost peer or transport.
+    public var exitStatus: Int32 {
+        switch self {
+        case .invalidEnvironment, .notStartedByMPI, .worldSizeMismatch: 64
+        case .replicasDiffer, .unsupported, .wrongSize: 70
+        case .aborted(_, let status): status
+        case .peerFailed, .peerLeft, .collectiveMismatch, .differentArrays, .transport, .closed,
+            .threadUnavailable:
+            69
+        }
+    }
+}
+
+extension DistributedError: CustomStringConvertible {
+    /// One sentence with the cause, and the fix where it is known.
+    public var description: String {
+        switch self {
+        case .peerFailed(let rank, let reason):
+            "rank \(rank) failed: \(reason)"
+        case .peerLeft(let rank):
+            "rank \(rank) ended while the others waited for it in a collective"
+        case .aborted(let rank, let status):
+            "rank \(rank) ended the job with status \(status)"
+        case .collectiveMismatch(let rank, let called, let expected):
+            "the ranks disagree: rank \(rank) called \(called), rank 0 called \(expected)"
+        case .differentArrays(let ranks):
+            "the model has other parameters on \(Self.list(ranks)); "
+                + "start every rank with the same config"
+        case .replicasDiffer(let parameter, let ranks):
+            "parameter \(parameter) has other values on \(Self.list(ranks)); "
+                + "resume from the last checkpoint"
+        case .transport(let name, let call, let message):
+            "\(name): \(call) failed: \(message)"
+        case .closed(let transport):
+            "a collective was called after the \(transport) transport was finalized"
+        case .threadUnavailable(let code):
+            "the system refused a communication thread (errno \(code)); "
+                + "raise the process limit (ulimit -u)"
+        case .unsupported(let operation, let dtype):
+            "all-reduce has no \(operation) for \(dtype)"
+        case .wrongSize(let call, let expected, let got):
+            "[\(call)] the buffer holds \(got) bytes; expected \(expected)"
+        case .invalidEnvironment(let variable, let value, let reason):
+            "environment variable \(variable)=\(value): \(reason)"
+        case .notStartedByMPI:
+            "the mpi transport needs an MPI launcher; start with mpirun -n N"
+        case .worldSizeMismatch(let launcher, let launched, let connected):
+            Self.mismatch(launcher, launched, connected)
+        }
+    }
+
+    private static func list(_ ranks: [Int]) -> String {
+        let numbers = ranks.map(String.init).joined(separator: ", ")
+        return (ranks.count == 1 ? "rank " : "ranks ") + numbers
+    }
+
+    private static func mismatch(_ launcher: String, _ launched: Int, _ connected: Int) -> String {
+        let fix =
+            launcher == "slurm"
+            ? "start with srun --mpi=pmix, or with mpirun inside the allocation"
+            : "start with the mpirun of the MPI library this program is linked to"
+        return "\(launcher) started \(launched) processes but MPI connects \(connected); \(fix)"
+    }
+}

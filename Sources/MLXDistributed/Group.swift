@@ -1,0 +1,74 @@
+/// The processes that train together, and this one's place among them.
+public final class Group: Sendable {
+    package let transport: any Transport
+    package let placement: Placement
+
+    /// Joins a connected transport; a collective, in which the ranks tell each other their nodes
+    /// and cores.
+    package init(transport: any Transport) throws(DistributedError) {
+        self.transport = transport
+        placement = try Placement.exchange(over: transport)
+    }
+
+    /// The group of a job of one process.
+    public static func single() throws(DistributedError) -> Group {
+        try Group(transport: SingleTransport())
+    }
+
+    /// This process's number in the group, from 0.
+    public var rank: Int { transport.rank }
+
+    /// The number of processes in the group.
+    public var size: Int { transport.size }
+
+    /// How the processes are connected: `single`, `loopback` or `mpi`.
+    public var transportName: String { transport.name }
+
+    /// This process's number among those of the group on this node, from 0.
+    public var localRank: Int { placement.localRank }
+
+    /// The number of processes of the group on this node.
+    public var localSize: Int { placement.localSize }
+
+    /// The number of threads this process should compute with: its share of the cores that it and
+    /// the other processes of the group on this node may run on, at least 1.
+    public var threadBudget: Int { placement.threadBudget }
+
+    /// What is wrong with the processes' binding to cores on this node, with its fix; nil where
+    /// all cores are used.
+    public var bindingWarning: String? { placement.bindingWarning }
+
+    /// Returns when every process of the group has called it.
+    public func barrier() throws(DistributedError) {
+        try transport.barrier()
+    }
+
+    /// Ends all processes of the group with an exit status; works while a collective is stuck and
+    /// need not return.
+    public func abort(status: Int32) {
+        transport.abort(status: status)
+    }
+
+    /// Leaves the group after all communication; the last call of a process on its group.
+    public func finalize() throws(DistributedError) {
+        try transport.finalize()
+    }
+
+    /// Joins lists of numbers element by element; the list has the same length on every rank.
+    public func allReduce(
+        _ values: [Double], _ operation: ReduceOperation = .sum
+    ) throws(DistributedError) -> [Double] {
+        let scratch = Scratch(copying: values.withUnsafeBytes { Array($0) })
+        try transport.allReduce(scratch.buffer, dtype: .float64, operation: operation)
+        return Array(scratch.buffer.bindMemory(to: Double.self))
+    }
+
+    /// The bytes that `root` holds, on every rank; the others' bytes are not looked at.
+    package func broadcast(_ bytes: [UInt8], root: Int = 0) throws(DistributedError) -> [UInt8] {
+        let counts = try transport.allGather(UInt64(bytes.count))
+        let scratch = Scratch(byteCount: Int(counts[root]))
+        if rank == root { scratch.buffer.copyBytes(from: bytes) }
+        try transport.broadcast(scratch.buffer, root: root)
+        return Array(scratch.buffer)
+    }
+}

@@ -1,0 +1,87 @@
+import MLX
+
+/// One rank of a group whose ranks are threads of this process.
+final class LoopbackTransport: Transport {
+    let name = "loopback"
+    let rank: Int
+    var size: Int { hub.size }
+
+    private let hub: LoopbackHub
+    private let thread: CommunicationThread
+
+    init(rank: Int, hub: LoopbackHub) throws(DistributedError) {
+        self.rank = rank
+        self.hub = hub
+        thread = try CommunicationThread(transport: "loopback")
+    }
+
+    func allReduce(
+        _ buffer: UnsafeMutableRawBufferPointer, dtype: DType, operation: ReduceOperation
+    ) throws(DistributedError) {
+        let reduction = try RankReduction(
+            dtype: dtype, operation: operation, byteCount: buffer.count)
+        let count = buffer.count / reduction.element.size
+        reduction.prepare(buffer)
+        // Each rank joins one part of the elements and writes it to all buffers.
+        let part = (rank * count / size)..<((rank + 1) * count / size)
+        try collective("allReduce", "\(operation) of \(dtype), ", SharedBytes(buffer)) { buffers in
+            LoopbackFold(buffers: buffers, elements: part).run(reduction)
+        }
+        reduction.restore(buffer)
+    }
+
+    func broadcast(_ buffer: UnsafeMutableRawBufferPointer, root: Int)
+        throws(DistributedError)
+    {
+        let rank = rank
+        try collective("broadcast", "root \(root), ", SharedBytes(buffer)) { buffers in
+            if rank != root { buffers[rank].copyMemory(from: .init(buffers[root])) }
+        }
+    }
+
+    func allGather(
+        _ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer
+    ) throws(DistributedError) {
+        try checkGather(send, receive, size: size)
+        let target = SharedBytes(receive)
+        try collective("allGather", "", SharedBytes(reading: send)) { buffers in
+            for (rank, source) in buffers.enumerated() where !source.isEmpty {
+                let start = rank * source.count
+                UnsafeMutableRawBufferPointer(
+                    rebasing: target.buffer[start..<(start + source.count)]
+                ).copyMemory(from: UnsafeRawBufferPointer(source))
+            }
+        }
+    }
+
+    func barrier() throws(DistributedError) {
+        let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        try collective("barrier", "", SharedBytes(nothing)) { _ in }
+    }
+
+    func submit(
+        _ work: @escaping @Sendable () throws(DistributedError) -> Void
+    ) -> CommunicationHandle {
+        thread.submit(work)
+    }
+
+    func abort(status: Int32) {
+        hub.fail(rank: rank, DistributedError.aborted(rank: rank, status: status))
+    }
+
+    func finalize() throws(DistributedError) {
+        thread.stop()
+        hub.leave(rank: rank)
+    }
+
+    private func collective(
+        _ name: String, _ detail: String, _ bytes: SharedBytes,
+        _ work: @escaping @Sendable ([UnsafeMutableRawBufferPointer]) -> Void
+    ) throws(DistributedError) {
+        let call = LoopbackHub.Call(name: name, detail: detail, byteCount: bytes.buffer.count)
+        let (hub, rank) = (hub, rank)
+        try thread.perform { () throws(DistributedError) in
+            try hub.collective(rank: rank, call, bytes, work)
+        }
+    }
+}
