@@ -6,24 +6,58 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// Modules that touch no memory by hand.
+let safeSettings = settings + [.strictMemorySafety()]
+
 let package = Package(
     name: "mlx-distributed",
     products: [
         .library(name: "MLX", targets: ["MLX"]),
+        .library(name: "MLXNN", targets: ["MLXNN"]),
+        .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
+        .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
+        .executable(name: "mlx-train", targets: ["mlx-train"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
     ],
     targets: [
         .target(name: "CKernels"),
         .target(name: "CSystem"),
-        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "MLX",
             dependencies: [
                 "CKernels", "CSystem", "COpenBLAS",
                 .product(name: "ComplexModule", package: "swift-numerics"),
                 .product(name: "RealModule", package: "swift-numerics"),
+            ],
+            swiftSettings: settings),
+        .target(name: "MLXNN", dependencies: ["MLX"], swiftSettings: safeSettings),
+        .target(
+            name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
+        .target(
+            name: "MLXDistributed", dependencies: ["CKernels", "CSystem", "MLX"],
+            swiftSettings: settings),
+        .target(
+            name: "MLXDistributedMPI", dependencies: ["CMPI", "MLX", "MLXDistributed"],
+            swiftSettings: settings),
+        .target(
+            name: "MLXTrain",
+            dependencies: [
+                "CSystem", "CZlib", "MLX", "MLXDistributed", "MLXNN", "MLXOptimizers",
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "mlx-train",
+            dependencies: [
+                "MLXDistributed", "MLXDistributedMPI", "MLXTrain",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
     ]

@@ -193,7 +193,7 @@ def reduction():
         ("min", mx.min), ("variance", mx.var), ("std", mx.std),
     ]
     for name, function in operations:
-        for axes in ([0], [1], [2], [0, 2], [0, 1, 2]):
+        for axes in ([0], [2], [0, 2], [0, 1, 2]):
             yield case(name, lambda v: function(v, axis=axes), [x], axes=axes)
         yield case(name, lambda v: function(v, axis=[1]), [ties], name != "std", axes=[1])
         yield case(name, lambda v: function(v, axis=[1]), [holes], False, axes=[1])
@@ -252,7 +252,7 @@ def random():
         yield draw("key", seed, key)
         for count in (1, 2, 3, 5, 8):
             yield draw("split", seed, mx.random.split(key, count))
-        for shape in ([], [1], [2], [3], [5], [33], [3, 5, 7]):
+        for shape in ([], [1], [2], [3], [5], [33], [3, 5]):
             yield draw("uniform", seed, mx.random.uniform(shape=shape, key=key), low=0, high=1)
         for dtype in ("float32", "float16", "bfloat16"):
             for low, high in ((0, 1), (-3.25, 7.5)):

@@ -97,16 +97,19 @@ extension Reduction {
         let tiles = (width + tile - 1) / tile
         let reader = TileReader(plan.columnsLayout, as: dtype)
         let outer = output.count / width
-        workers.run(outer * tiles) { task in
-            let (block, piece) = task.quotientAndRemainder(dividingBy: tiles)
-            let first = piece * tile
-            let columns = min(tile, width - first)
-            var sums = PairwiseRows(columns: columns, dtype: dtype, join: join)
-            for row in 0..<plan.reducedCount {
-                let start = (block * plan.reducedCount + row) * width + first
-                reader.withElements(start, columns) { sums.add($0) }
+        let grain = max(1, (1 << 15) / (plan.reducedCount * tile))
+        workers.forRanges(of: outer * tiles, grain: grain) { range in
+            var sums = PairwiseRows(columns: tile, dtype: dtype, join: join)
+            for task in range {
+                let (block, piece) = task.quotientAndRemainder(dividingBy: tiles)
+                let first = piece * tile
+                let columns = min(tile, width - first)
+                for row in 0..<plan.reducedCount {
+                    let start = (block * plan.reducedCount + row) * width + first
+                    reader.withElements(start, columns) { sums.add($0, columns) }
+                }
+                sums.finish(output.address(at: block * width + first), columns)
             }
-            sums.finish(output.address(at: block * width + first))
         }
     }
 
@@ -169,7 +172,10 @@ struct TileReader {
 
     func withElements(_ start: Int, _ count: Int, _ body: (UnsafeRawPointer) -> Void) {
         let size = tensor.dtype.size
-        if copy == nil, convert == nil { return body(tensor.address(at: start)) }
+        if convert == nil {
+            guard let copy else { return body(tensor.address(at: start)) }
+            if let run = copy.run(start, count) { return body(run) }
+        }
         let bytes = count * max(size, target.size)
         withUnsafeTemporaryAllocation(byteCount: 2 * bytes, alignment: 64) { scratch in
             guard let base = scratch.baseAddress else { return }
@@ -192,44 +198,47 @@ struct TileReader {
 struct PairwiseRows {
     private static let block = 32
 
-    private let columns: Int
-    private let bytes: Int
+    private let capacity: Int
+    private let itemSize: Int
     private let join: Kernels.Binary
     private var levels: [(row: Storage, count: Int)] = []
 
+    /// For rows of at most `columns` elements.
     init(columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
-        self.columns = columns
-        bytes = columns * dtype.size
+        capacity = columns * dtype.size
+        itemSize = dtype.size
         self.join = join
     }
 
-    mutating func add(_ row: UnsafeRawPointer) { add(row, level: 0) }
+    mutating func add(_ row: UnsafeRawPointer, _ columns: Int) { add(row, columns, level: 0) }
 
-    private mutating func add(_ row: UnsafeRawPointer, level: Int) {
-        if level == levels.count { levels.append((Storage(byteCount: bytes), 0)) }
+    private mutating func add(_ row: UnsafeRawPointer, _ columns: Int, level: Int) {
+        if level == levels.count { levels.append((Storage(byteCount: capacity), 0)) }
         let (sum, count) = levels[level]
         if count == 0 {
-            sum.address.copyMemory(from: row, byteCount: bytes)
+            sum.address.copyMemory(from: row, byteCount: columns * itemSize)
         } else {
             join(sum.address, sum.address, row, columns)
         }
         levels[level].count = count + 1
         if count + 1 == Self.block {
             levels[level].count = 0
-            add(sum.address, level: level + 1)
+            add(sum.address, columns, level: level + 1)
         }
     }
 
-    /// Writes the joined row.
-    mutating func finish(_ result: UnsafeMutableRawPointer) {
+    /// Writes the joined row and begins anew.
+    mutating func finish(_ result: UnsafeMutableRawPointer, _ columns: Int) {
         var isFirst = true
-        for (row, count) in levels where count > 0 {
+        for level in levels.indices where levels[level].count > 0 {
+            let row = levels[level].row.address
             if isFirst {
-                result.copyMemory(from: row.address, byteCount: bytes)
+                result.copyMemory(from: row, byteCount: columns * itemSize)
             } else {
-                join(result, result, row.address, columns)
+                join(result, result, row, columns)
             }
             isFirst = false
+            levels[level].count = 0
         }
     }
 }

@@ -46,6 +46,14 @@ struct StridedCopy {
         load(start, count, to: target + start * itemSize)
     }
 
+    /// Where a run of the row-major order lies, if its elements follow each other in memory.
+    func run(_ start: Int, _ count: Int) -> UnsafeRawPointer? {
+        let last = shape.count - 1
+        let (row, column) = start.quotientAndRemainder(dividingBy: shape[last])
+        guard strides[last] == 1, column + count <= shape[last] else { return nil }
+        return base + (offset(row: row) + column) * itemSize
+    }
+
     /// Copies the elements `start ..< start + count` of the row-major order to `out`.
     func load(_ start: Int, _ count: Int, to out: UnsafeMutableRawPointer) {
         let last = shape.count - 1

@@ -1,0 +1,88 @@
+/// Turns the tree of a job into its `TrainConfig`: types, ranges, defaults and cross-checks.
+struct ConfigDecoder {
+    /// The file's name, which names the job if it has no name.
+    let file: String
+    /// The absolute folder that relative paths start from.
+    let baseDirectory: String
+
+    func job(_ tree: JSONNode) throws(ConfigError) -> TrainConfig {
+        let reader = try SectionReader<JobKey>(tree, or: ConfigPlace(source: file))
+        let place = reader.place
+        let config = TrainConfig(
+            name: try name(reader),
+            seed: try seed(reader),
+            task: try reader.word(.task, default: .classification),
+            model: try model(try reader.required(.model, "the model to train")),
+            data: try data(try reader.required(.data, "the samples to train on")),
+            optimizer: try optimizer(try reader.required(.optimizer, "how weights are updated")),
+            training: try training(
+                try reader.required(.training, "batch size and steps or epochs")),
+            distributed: try distributed(reader.node(.distributed), or: place),
+            checkpoint: try checkpoint(reader.node(.checkpoint), or: place),
+            evaluation: try evaluation(reader.node(.evaluation), or: place),
+            metrics: try metrics(reader.node(.metrics), or: place))
+        try requireImage(config, in: tree)
+        return config
+    }
+
+    private func name(_ reader: SectionReader<JobKey>) throws(ConfigError) -> String {
+        let node = reader.node(.name) ?? JSONNode(.string(defaultName), at: reader.place)
+        let name = try node.text(path: JobKey.name.path)
+        let printable = name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "/" }
+        guard !name.isEmpty, name != ".", name != "..", printable else {
+            throw node.outOfRange(JobKey.name.path, "a name for a folder, without /")
+        }
+        return name
+    }
+
+    private var defaultName: String {
+        let last = file.split(separator: "/").last.map(String.init) ?? ""
+        return last.hasSuffix(".json") ? String(last.dropLast(5)) : last
+    }
+
+    private func seed(_ reader: SectionReader<JobKey>) throws(ConfigError) -> UInt64 {
+        guard let node = reader.node(.seed) else { return 0 }
+        guard case .number(let text) = node.value else {
+            throw node.wrongType(JobKey.seed.path, "a whole number")
+        }
+        if let seed = UInt64(text) { return seed }
+        if text.hasPrefix("-") || text.allSatisfy(\.isNumber) {
+            throw node.outOfRange(JobKey.seed.path, "a whole number from 0 to 2^64 - 1")
+        }
+        throw node.wrongType(JobKey.seed.path, "a whole number")
+    }
+
+    private func requireImage(_ config: TrainConfig, in tree: JSONNode) throws(ConfigError) {
+        guard config.model.type == .lenet, case .csv(let source) = config.data.source,
+            source.image == nil
+        else { return }
+        throw .missingKey(
+            tree["data"]?.place ?? tree.place, path: DataKey.image.path,
+            expected: "the model lenet needs the height, width and channels of a sample")
+    }
+
+    private func model(_ node: JSONNode) throws(ConfigError) -> ModelConfig {
+        let reader = try SectionReader<ModelKey>(node, or: node.place)
+        let type: ModelType = try reader.word(.type)
+        let dropout = try reader.number(.dropout, default: 0, .fraction)
+        switch type {
+        case .mlp:
+            return .mlp(
+                MLPConfig(
+                    hidden: try widths(try reader.required(.hidden, "widths, as in [128, 64]")),
+                    activation: try reader.word(.activation, default: .relu), dropout: dropout))
+        case .lenet:
+            try reader.refuse([.hidden, .activation], "applies only to the model mlp")
+            return .lenet(LeNetConfig(dropout: dropout))
+        }
+    }
+
+    private func widths(_ node: JSONNode) throws(ConfigError) -> [Int] {
+        let path = ModelKey.hidden.path
+        var widths: [Int] = []
+        for element in try node.elements(path: path, "a list of whole numbers") {
+            widths.append(try element.integer(path: "\(path)[\(widths.count)]", atLeast: 1))
+        }
+        return widths
+    }
+}

@@ -1,0 +1,93 @@
+/// The samples a job trains and is tested on (`data`).
+public struct DataConfig: Equatable, Sendable {
+    /// The files and how to read them.
+    public var source: DataSource
+    /// The fraction of the samples held out for evaluation, in [0, 1); 0 with files of test
+    /// samples. See `DataSplit` for the rule.
+    public var testFraction: Double
+    /// The names of the classes in the order of their indices; `nil`: found in the data.
+    public var classes: [String]?
+    /// The number that features are divided by.
+    public var scale: Double
+
+    /// The word of `data.format`.
+    public var format: DataFormat {
+        switch source {
+        case .csv: .csv
+        case .mnist: .mnist
+        }
+    }
+}
+
+/// The words of `data.format`.
+public enum DataFormat: String, CaseIterable, Sendable {
+    case csv
+    case mnist
+}
+
+/// Where samples come from; all paths are absolute.
+public enum DataSource: Equatable, Sendable {
+    case csv(CSVSource)
+    case mnist(IDXSource)
+}
+
+/// A table of numbers with one column of labels, plain or compressed by gzip.
+public struct CSVSource: Equatable, Sendable {
+    /// The file.
+    public var path: String
+    /// The column of labels; all others are features.
+    public var labelColumn: LabelColumn
+    /// Whether the first row names the columns.
+    public var header: HeaderChoice
+    /// The shape of a sample where its features are the pixels of an image.
+    public var image: ImageShape?
+}
+
+/// Which column of a table holds the labels (`data.label_column`).
+public enum LabelColumn: Equatable, Sendable {
+    case first
+    case last
+    /// A column counted from 0.
+    case index(Int)
+    /// A column by its name in the header.
+    case name(String)
+}
+
+/// Whether the first row of a table names its columns (`data.header`).
+public enum HeaderChoice: Equatable, Sendable {
+    /// A header if none of the row's features is a number.
+    case auto
+    case present
+    case absent
+}
+
+/// The shape of an image, stored row by row with the channels innermost.
+public struct ImageShape: Equatable, Sendable {
+    /// Rows of pixels.
+    public var height: Int
+    /// Columns of pixels.
+    public var width: Int
+    /// Numbers of a pixel.
+    public var channels: Int
+
+    /// Numbers an image has.
+    public var count: Int { height * width * channels }
+}
+
+/// Files of the MNIST IDX format, plain or compressed by gzip.
+public struct IDXSource: Equatable, Sendable {
+    /// The file of images.
+    public var images: String
+    /// The file of the images' labels.
+    public var labels: String
+    /// Files of test samples; `nil`: a fraction of `images` is held out.
+    public var test: IDXTestFiles?
+}
+
+/// The two files of a test set in the MNIST IDX format.
+public struct IDXTestFiles: Equatable, Sendable {
+    /// The file of images.
+    public var images: String
+    /// The file of the images' labels.
+    public var labels: String
+}

@@ -1,0 +1,184 @@
+extension TrainConfig {
+    /// The whole job as JSON text: every key that applies, in a fixed order, paths absolute.
+    ///
+    /// Decoding it gives an equal job.
+    public func resolvedJSON() -> String {
+        resolvedTree.prettyPrinted() + "\n"
+    }
+
+    /// The tree that `resolvedJSON()` prints.
+    var resolvedTree: JSONNode {
+        .object([
+            (JobKey.name.rawValue, .string(name)),
+            (JobKey.seed.rawValue, .integer(seed)),
+            (JobKey.task.rawValue, .string(task.rawValue)),
+            (JobKey.model.rawValue, model.tree),
+            (JobKey.data.rawValue, data.tree),
+            (JobKey.optimizer.rawValue, optimizer.tree),
+            (JobKey.training.rawValue, training.tree),
+            (JobKey.distributed.rawValue, distributed.tree),
+            (JobKey.checkpoint.rawValue, checkpoint.tree),
+            (JobKey.evaluation.rawValue, evaluation.tree),
+            (JobKey.metrics.rawValue, metrics.tree),
+        ])
+    }
+}
+
+/// The tree of a section, from its keys in order.
+private func section<Key: ConfigKey>(_ members: [(Key, JSONNode)]) -> JSONNode {
+    .object(members.map { ($0.0.rawValue, $0.1) })
+}
+
+private func optional(_ value: Int?) -> JSONNode { value.map { .integer($0) } ?? .null }
+
+extension ModelConfig {
+    fileprivate var tree: JSONNode {
+        switch self {
+        case .mlp(let config):
+            section([
+                (ModelKey.type, .string(type.rawValue)),
+                (.hidden, .array(config.hidden.map { .integer($0) })),
+                (.activation, .string(config.activation.rawValue)),
+                (.dropout, .number(config.dropout)),
+            ])
+        case .lenet(let config):
+            section([
+                (ModelKey.type, .string(type.rawValue)), (.dropout, .number(config.dropout)),
+            ])
+        }
+    }
+}
+
+extension DataConfig {
+    fileprivate var tree: JSONNode {
+        var members: [(DataKey, JSONNode)] = [(.format, .string(format.rawValue))]
+        switch source {
+        case .csv(let source):
+            members += [
+                (.path, .string(source.path)), (.labelColumn, source.labelColumn.tree),
+                (.header, source.header.tree), (.image, source.image?.tree ?? .null),
+            ]
+        case .mnist(let source):
+            members += [(.images, .string(source.images)), (.labels, .string(source.labels))]
+            if let test = source.test {
+                members += [
+                    (.testImages, .string(test.images)), (.testLabels, .string(test.labels)),
+                ]
+            }
+        }
+        members += [
+            (.testFraction, .number(testFraction)),
+            (.classes, classes.map { .array($0.map(JSONNode.string)) } ?? .null),
+            (.scale, .number(scale)),
+        ]
+        return section(members)
+    }
+}
+
+extension LabelColumn {
+    fileprivate var tree: JSONNode {
+        switch self {
+        case .first: .string("first")
+        case .last: .string("last")
+        case .index(let index): .integer(index)
+        case .name(let name): .string(name)
+        }
+    }
+}
+
+extension HeaderChoice {
+    fileprivate var tree: JSONNode {
+        switch self {
+        case .auto: .string("auto")
+        case .present: .bool(true)
+        case .absent: .bool(false)
+        }
+    }
+}
+
+extension ImageShape {
+    fileprivate var tree: JSONNode {
+        section([
+            (ImageKey.height, .integer(height)), (.width, .integer(width)),
+            (.channels, .integer(channels)),
+        ])
+    }
+}
+
+extension OptimizerConfig {
+    fileprivate var tree: JSONNode {
+        var members: [(OptimizerKey, JSONNode)] = [
+            (.type, .string(type.rawValue)), (.learningRate, .number(learningRate)),
+        ]
+        if type == .sgd {
+            members += [(.momentum, .number(momentum)), (.nesterov, .bool(nesterov))]
+        } else {
+            members += [
+                (.betas, .array([.number(beta1), .number(beta2)])), (.eps, .number(epsilon)),
+                (.biasCorrection, .bool(biasCorrection)),
+            ]
+        }
+        if type != .adam { members.append((.weightDecay, .number(weightDecay))) }
+        members += [
+            (.clipNorm, clipNorm.map(JSONNode.number) ?? .null), (.schedule, schedule.tree),
+        ]
+        return section(members)
+    }
+}
+
+extension ScheduleConfig {
+    fileprivate var tree: JSONNode {
+        var members: [(ScheduleKey, JSONNode)] = [
+            (.type, .string(type.rawValue)), (.warmupSteps, .integer(warmupSteps)),
+        ]
+        if type != .constant { members.append((.end, .number(end))) }
+        return section(members)
+    }
+}
+
+extension TrainingConfig {
+    fileprivate var tree: JSONNode {
+        section([
+            (TrainingKey.steps, optional(steps)), (.epochs, optional(epochs)),
+            (.globalBatchSize, .integer(globalBatchSize)),
+            (.microBatchSize, optional(microBatchSize)),
+            (.precision, .string(precision.rawValue)),
+        ])
+    }
+}
+
+extension DistributedConfig {
+    fileprivate var tree: JSONNode {
+        section([
+            (DistributedKey.transport, .string(transport.rawValue)),
+            (.sharedMemory, .string(sharedMemory.rawValue)),
+            (.bucketMegabytes, .number(bucketMegabytes)),
+            (.firstBucketMegabytes, .number(firstBucketMegabytes)),
+            (.reduction, .string(reduction.rawValue)),
+            (.timeoutSeconds, .number(timeoutSeconds)),
+            (.checkReplicasEvery, .integer(checkReplicasEvery)),
+        ])
+    }
+}
+
+extension CheckpointConfig {
+    fileprivate var tree: JSONNode {
+        section([
+            (CheckpointKey.everySteps, optional(everySteps)), (.keepLast, .integer(keepLast)),
+        ])
+    }
+}
+
+extension EvaluationConfig {
+    fileprivate var tree: JSONNode {
+        section([
+            (EvaluationKey.everySteps, optional(everySteps)), (.batchSize, .integer(batchSize)),
+        ])
+    }
+}
+
+extension MetricsConfig {
+    fileprivate var tree: JSONNode {
+        section([(MetricsKey.everySteps, .integer(everySteps))])
+    }
+}

@@ -1,0 +1,113 @@
+/// A training job, decoded from its JSON file: every key checked, every default filled in.
+///
+/// `TrainConfig.load(path:overrides:)` reads one; `resolvedJSON()` writes it back out in full.
+/// configs/README.md describes every key.
+public struct TrainConfig: Equatable, Sendable {
+    /// The name of the job, and of its folder under `runs/`; the file's name without `.json` if
+    /// the job has none.
+    public var name: String
+    /// The seed of everything random: initial weights, order of the samples, split, dropout.
+    public var seed: UInt64
+    /// What the model learns to do.
+    public var task: TrainTask
+    /// The model.
+    public var model: ModelConfig
+    /// The samples.
+    public var data: DataConfig
+    /// How weights are updated.
+    public var optimizer: OptimizerConfig
+    /// Batches, and the length of the run.
+    public var training: TrainingConfig
+    /// How ranks exchange gradients.
+    public var distributed: DistributedConfig
+    /// When checkpoints are written.
+    public var checkpoint: CheckpointConfig
+    /// When the model is evaluated.
+    public var evaluation: EvaluationConfig
+    /// When a line of metrics is written.
+    public var metrics: MetricsConfig
+}
+
+/// What a model learns to do (`task`).
+public enum TrainTask: String, CaseIterable, Sendable {
+    case classification
+}
+
+/// How long and with which batches a job trains (`training`).
+public struct TrainingConfig: Equatable, Sendable {
+    /// The number of optimizer steps after which the run ends; at least one of `steps` and
+    /// `epochs` is set, and the first reached ends the run.
+    public var steps: Int?
+    /// The number of passes over the training samples after which the run ends.
+    public var epochs: Int?
+    /// Samples per optimizer step over all ranks; the last batch of an epoch may be short.
+    public var globalBatchSize: Int
+    /// Samples per forward and backward pass; `nil`: each rank takes its share in one pass.
+    public var microBatchSize: Int?
+    /// The element type of weights and computation.
+    public var precision: TrainPrecision
+}
+
+/// The element type of weights and computation (`training.precision`).
+public enum TrainPrecision: String, CaseIterable, Sendable {
+    case float32
+}
+
+/// How the ranks exchange gradients (`distributed`).
+public struct DistributedConfig: Equatable, Sendable {
+    /// What carries messages.
+    public var transport: TransportChoice
+    /// Whether ranks of one node may use shared memory.
+    public var sharedMemory: SharedMemoryChoice
+    /// The size of a gradient bucket in MiB.
+    public var bucketMegabytes: Double
+    /// The size of the first bucket to be sent, in MiB; a small one starts sending early.
+    public var firstBucketMegabytes: Double
+    /// How gradients are summed.
+    public var reduction: ReductionChoice
+    /// Seconds after which a communication that makes no progress counts as failed.
+    public var timeoutSeconds: Double
+    /// Steps between two checks that all ranks hold the same weights; 0: only at the start.
+    public var checkReplicasEvery: Int
+}
+
+/// What carries messages between ranks (`distributed.transport`).
+public enum TransportChoice: String, CaseIterable, Sendable {
+    /// MPI under `mpirun`, one process otherwise.
+    case auto
+    case mpi
+    case single
+}
+
+/// Whether ranks of one node may use shared memory (`distributed.shared_memory`).
+public enum SharedMemoryChoice: String, CaseIterable, Sendable {
+    case auto
+    case off
+}
+
+/// How gradients are summed (`distributed.reduction`).
+public enum ReductionChoice: String, CaseIterable, Sendable {
+    case fast
+}
+
+/// When checkpoints are written and how many stay (`checkpoint`).
+public struct CheckpointConfig: Equatable, Sendable {
+    /// Steps between two checkpoints; `nil`: only at the end.
+    public var everySteps: Int?
+    /// How many of the newest checkpoints are kept.
+    public var keepLast: Int
+}
+
+/// When the model is evaluated (`evaluation`); an evaluation is always made at the end.
+public struct EvaluationConfig: Equatable, Sendable {
+    /// Steps between two evaluations; `nil`: only at the end.
+    public var everySteps: Int?
+    /// Samples per forward pass of an evaluation.
+    public var batchSize: Int
+}
+
+/// When a line of metrics is written (`metrics`).
+public struct MetricsConfig: Equatable, Sendable {
+    /// Lines fall on the multiples of this number of steps.
+    public var everySteps: Int
+}

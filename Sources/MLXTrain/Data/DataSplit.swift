@@ -1,0 +1,76 @@
+/// A job's samples, split into those to train on and those to test on.
+///
+/// The rule: the first ceil(n × `test_fraction`) places of a permutation of the n samples that
+/// depends on the job's seed alone are the test samples. Both parts keep the order of the file.
+public struct DataSplit: Equatable, Sendable {
+    /// The samples to train on.
+    public let train: ClassificationDataset
+    /// The samples of evaluations; those of `train` if none are held out.
+    public let test: ClassificationDataset
+    /// Whether `test` holds samples that are not trained on.
+    public let heldOut: Bool
+
+    /// Loads and splits the data of a job.
+    ///
+    /// - Parameters:
+    ///   - config: the section `data`.
+    ///   - seed: the job's seed.
+    public static func load(_ config: DataConfig, seed: UInt64) throws(DataError) -> DataSplit {
+        switch config.source {
+        case .csv(let source):
+            let table = try CSVDataset.load(source, classes: config.classes, scale: config.scale)
+            return try split(table, config: config, seed: seed, path: source.path)
+        case .mnist(let source):
+            let (all, test) = try IDXDataset.load(
+                source, classes: config.classes, scale: config.scale)
+            if let test { return DataSplit(train: all, test: test, heldOut: true) }
+            return try split(all, config: config, seed: seed, path: source.images)
+        }
+    }
+
+    /// The rows of test samples among `count` samples, in ascending order.
+    public static func testRows(count: Int, testFraction: Double, seed: UInt64) -> [Int] {
+        // 100 × 0.07 is a little more than 7 in floating point and must not become 8.
+        let exact = Double(count) * testFraction
+        let size = Int((exact - exact.ulp * 4).rounded(.up))
+        let order = Permutation.of(count, seed: seed, stream: Permutation.split)
+        return order.prefix(max(size, 0)).sorted()
+    }
+
+    private static func split(
+        _ all: ClassificationDataset, config: DataConfig, seed: UInt64, path: String
+    ) throws(DataError) -> DataSplit {
+        let rows = testRows(count: all.count, testFraction: config.testFraction, seed: seed)
+        if rows.isEmpty { return DataSplit(train: all, test: all, heldOut: false) }
+        var isTest = [Bool](repeating: false, count: all.count)
+        for row in rows { isTest[row] = true }
+        let trainRows = isTest.indices.filter { !isTest[$0] }
+        guard !trainRows.isEmpty else {
+            throw .nothingToTrain(
+                path, samples: all.count, testFraction: config.testFraction)
+        }
+        return DataSplit(train: all.subset(trainRows), test: all.subset(rows), heldOut: true)
+    }
+}
+
+extension DataConfig {
+    /// Refuses data files that are not there, before anything is loaded.
+    public func requireFiles() throws(DataError) {
+        for path in paths {
+            do {
+                _ = try InputFile(path).read(atMost: 1)
+            } catch {
+                throw DataError(error, path: path)
+            }
+        }
+    }
+
+    private var paths: [String] {
+        switch source {
+        case .csv(let source): [source.path]
+        case .mnist(let source):
+            [source.images, source.labels]
+                + (source.test.map { [$0.images, $0.labels] } ?? [])
+        }
+    }
+}

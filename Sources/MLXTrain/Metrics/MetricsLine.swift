@@ -1,0 +1,125 @@
+import Glibc
+
+/// What a line of metrics reports.
+package enum MetricsEvent: String, Sendable, CaseIterable {
+    case train, eval, checkpoint, restart, end
+}
+
+/// The numbers of one training step.
+package struct StepReport: Equatable, Sendable {
+    /// The step, counted from 1.
+    package var step: Int
+    /// The mean loss of the step's samples over all ranks, before its update.
+    package var loss: Double
+    package var learningRate: Double
+    /// The norm of the mean gradient before it is clipped.
+    package var gradientNorm: Double
+    /// The samples of the step over all ranks.
+    package var samples: Int
+    /// The seconds from the end of the step before.
+    package var seconds: Double
+    /// The seconds of it in which this rank waited for others.
+    package var communicationSeconds: Double
+}
+
+/// The result of an evaluation.
+package struct Evaluation: Equatable, Sendable {
+    /// The mean loss of the samples.
+    package var loss: Double
+    /// The fraction of the samples whose class was found.
+    package var accuracy: Double
+    /// The number of samples.
+    package var samples: Int
+    package var seconds: Double
+}
+
+/// The lines of `metrics.jsonl`.
+package struct MetricsLines: Sendable {
+    package let plan: TrainingPlan
+    package let worldSize: Int
+    /// How the ranks are connected: `single`, `mpi`.
+    package let path: String
+
+    package init(plan: TrainingPlan, worldSize: Int, path: String) {
+        self.plan = plan
+        self.worldSize = worldSize
+        self.path = path
+    }
+
+    /// The line of a step; `samplesPerSecond` is the mean since the line before.
+    package func train(_ report: StepReport, samplesPerSecond: Double) -> JSONNode {
+        line(
+            .train, report.step,
+            [
+                ("loss", .number(report.loss)),
+                ("learning_rate", .number(report.learningRate)),
+                ("gradient_norm", .number(report.gradientNorm)),
+                ("samples_per_second", .number(samplesPerSecond)),
+                ("step_seconds", .number(report.seconds)),
+                ("communication_seconds", .number(report.communicationSeconds)),
+                ("peak_memory_bytes", .integer(MetricsLines.peakMemory)),
+                ("path", .string(path)),
+            ])
+    }
+
+    /// The line of an evaluation.
+    package func eval(_ evaluation: Evaluation, step: Int) -> JSONNode {
+        line(.eval, step, members(of: evaluation) + [("seconds", .number(evaluation.seconds))])
+    }
+
+    /// The line of a checkpoint that was written.
+    package func checkpoint(step: Int, bytes: Int, seconds: Double) -> JSONNode {
+        line(
+            .checkpoint, step,
+            [
+                ("checkpoint", .string(CheckpointStore.name(of: step))),
+                ("bytes", .integer(bytes)), ("seconds", .number(seconds)),
+            ])
+    }
+
+    /// The line of a run that goes on from a checkpoint.
+    package func restart(
+        step: Int, checkpoint: String, refused: [RefusedCheckpoint]
+    ) -> JSONNode {
+        let list = refused.map { refused in
+            JSONNode.object([
+                ("checkpoint", .string(refused.checkpoint)), ("file", .string(refused.file)),
+                ("reason", .string(refused.reason)),
+            ])
+        }
+        return line(
+            .restart, step, [("checkpoint", .string(checkpoint)), ("refused", .array(list))])
+    }
+
+    /// The line of the end of a run.
+    package func end(_ evaluation: Evaluation, step: Int, seconds: Double) -> JSONNode {
+        line(.end, step, members(of: evaluation) + [("seconds", .number(seconds))])
+    }
+
+    private func members(of evaluation: Evaluation) -> [(String, JSONNode)] {
+        [
+            ("loss", .number(evaluation.loss)), ("accuracy", .number(evaluation.accuracy)),
+            ("samples", .integer(evaluation.samples)),
+        ]
+    }
+
+    private func line(
+        _ event: MetricsEvent, _ step: Int, _ members: [(String, JSONNode)]
+    ) -> JSONNode {
+        let head: [(String, JSONNode)] = [
+            ("event", .string(event.rawValue)), ("step", .integer(step)),
+            ("epoch", .number(plan.epochs(after: step))),
+        ]
+        let tail: [(String, JSONNode)] = [
+            ("world_size", .integer(worldSize)), ("time", .string(Timestamp.now)),
+        ]
+        return .object(head + members + tail)
+    }
+
+    /// The most memory this process has had, in bytes.
+    private static var peakMemory: Int {
+        var usage = rusage()
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+        return usage.ru_maxrss * 1024
+    }
+}

@@ -1,0 +1,119 @@
+import MLX
+import MLXDistributed
+
+/// A training job on one rank: from the configuration to the final weights.
+public struct Job {
+    private let config: TrainConfig
+    private let output: OutputFolder
+    private let resume: ResumeChoice
+    private let allowsConfigChange: Bool
+    private let group: Group
+    private let show: (String) -> Void
+
+    /// A job that writes to the folder `output`; `show` takes what the user sees.
+    public init(
+        config: TrainConfig, output: String, resume: ResumeChoice = .auto,
+        allowsConfigChange: Bool = false, group: Group,
+        show: @escaping (String) -> Void
+    ) {
+        self.config = config
+        self.output = OutputFolder(output)
+        self.resume = resume
+        self.allowsConfigChange = allowsConfigChange
+        self.group = group
+        self.show = show
+    }
+
+    /// Trains, or goes on, or says that nothing is left to do; a collective.
+    ///
+    /// `stop` gives the signal that asks for a stop; it is read between two steps.
+    public func train(stop: () -> Int32?) throws {
+        let data = try group.agree { try DataSplit.load(config.data, seed: config.seed) }
+        let plan = TrainingPlan(config.training, sampleCount: data.train.count)
+        let trainer = try group.agree {
+            try Trainer(config: config, data: data, group: group, checkpoints: output.checkpoints)
+        }
+        var lock: RunLock?
+        try group.onFirstRank { lock = try output.open() }
+        defer { withExtendedLifetime(lock) {} }
+        if try sayIfFinished(plan) { return }
+
+        let choice = try CheckpointChoice.find(resume, in: output.checkpoints, group: group)
+        if let choice { try group.agree { try restore(choice.contents, in: trainer) } }
+        try group.onFirstRank {
+            try Files.replace(output.config, with: config.resolvedJSON().utf8)
+        }
+        let report = try group.agree { try openOutput(plan) }
+        try group.onFirstRank {
+            for line in banner(data, plan, trainer) { try report.note(line) }
+        }
+        if let choice {
+            try report.restarted(
+                from: choice.contents.name, step: choice.contents.state.step,
+                refused: choice.refused)
+        }
+        defer { report.interrupted() }
+        let evaluation = try trainer.run(report, stop: stop)
+        try finish(evaluation, trainer, report)
+    }
+
+    private func openOutput(_ plan: TrainingPlan) throws(FileFailure) -> RunOutput {
+        let lines = MetricsLines(plan: plan, worldSize: group.size, path: group.transportName)
+        return try RunOutput(
+            folder: output, rank: group.rank, lines: lines, everySteps: config.metrics.everySteps,
+            display: ProgressDisplay(total: plan.totalSteps, show: show))
+    }
+
+    private func sayIfFinished(_ plan: TrainingPlan) throws -> Bool {
+        guard resume == .auto else { return false }
+        var step: Int?
+        try group.onFirstRank { step = try output.finishedStep(totalSteps: plan.totalSteps) }
+        guard try group.any(step != nil) else { return false }
+        if let step {
+            show(
+                "the run in \(output.path) has finished at step \(step); raise training.steps or "
+                    + "training.epochs to go on, or begin anew with --resume never\n")
+        }
+        return true
+    }
+
+    /// Takes over a checkpoint if its model and its job are this one's.
+    private func restore(_ contents: CheckpointContents, in trainer: Trainer) throws {
+        let differences = config.differences(from: contents.state.config)
+        let otherOptimizer = differences.contains { $0.path == "optimizer.type" }
+        let refused = differences.filter { $0.kind != .allowed }
+        try trainer.checkModel(contents)
+        guard refused.isEmpty || allowsConfigChange else {
+            throw RunError.configurationChanged(checkpoint: contents.name, refused)
+        }
+        try trainer.restore(contents, withOptimizer: !otherOptimizer)
+    }
+
+    private func banner(_ data: DataSplit, _ plan: TrainingPlan, _ trainer: Trainer) -> [String] {
+        let ranks = group.size == 1 ? "1 process" : "\(group.size) processes"
+        let head =
+            "\(config.name): \(ranks) (\(group.transportName)), \(Workers.count) threads each, "
+            + "OpenBLAS \(BLAS.coreName)"
+        return [head]
+            + JobSummary.lines(config, data, plan, parameters: trainer.parameterCount)
+            + ["output: \(output.path)"]
+    }
+
+    /// Writes the final weights and the end of the metrics, in this order: a run has finished when
+    /// its end is recorded.
+    private func finish(
+        _ evaluation: Evaluation, _ trainer: Trainer, _ report: RunOutput
+    ) throws {
+        let weights = Dictionary(uniqueKeysWithValues: trainer.parameters)
+        try group.onFirstRank {
+            try report.evaluated(evaluation, step: trainer.step)
+            try FolderCommit.write(output.model) { folder in
+                try Weights.write(weights, to: "\(folder)/model.safetensors")
+            }
+            try report.ended(evaluation, step: trainer.step)
+            show(
+                "done: test accuracy \(ProgressDisplay.rounded(evaluation.accuracy)); "
+                    + "the run is in \(output.path)\n")
+        }
+    }
+}

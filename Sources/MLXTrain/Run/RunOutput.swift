@@ -1,0 +1,86 @@
+/// What a run tells: metrics and the display on rank 0, and a log on every rank.
+package final class RunOutput {
+    private let lines: MetricsLines
+    private let log: RankLog
+    private let everySteps: Int
+    /// Nil on all ranks but 0.
+    private let metrics: MetricsFile?
+    private let display: ProgressDisplay?
+    private var samplesSinceLine = 0
+    private var secondsSinceLine = 0.0
+    private let started = ContinuousClock.now
+
+    /// The output of one rank; only rank 0 has a display.
+    package init(
+        folder: OutputFolder, rank: Int, lines: MetricsLines, everySteps: Int,
+        display: ProgressDisplay?
+    ) throws(FileFailure) {
+        log = try RankLog(folder: folder.logs, rank: rank)
+        metrics = rank == 0 ? try MetricsFile(path: folder.metrics) : nil
+        self.display = rank == 0 ? display : nil
+        self.lines = lines
+        self.everySteps = everySteps
+    }
+
+    /// A line for the user and the logs.
+    package func note(_ text: String) throws(FileFailure) {
+        display?.note(text)
+        try log.write(text)
+    }
+
+    /// The run goes on from a checkpoint.
+    package func restarted(
+        from checkpoint: String, step: Int, refused: [RefusedCheckpoint]
+    ) throws(FileFailure) {
+        for refused in refused {
+            try note("refused \(refused.checkpoint): \(refused.file) \(refused.reason)")
+        }
+        try note("going on from \(checkpoint)")
+        try metrics?.append(lines.restart(step: step, checkpoint: checkpoint, refused: refused))
+    }
+
+    /// A step was taken.
+    package func stepped(_ report: StepReport) throws(FileFailure) {
+        samplesSinceLine += report.samples
+        secondsSinceLine += report.seconds
+        let rate = Double(samplesSinceLine) / max(secondsSinceLine, 1e-9)
+        display?.advance(step: report.step, loss: report.loss, samplesPerSecond: rate)
+        guard report.step.isMultiple(of: everySteps) else { return }
+        display?.report(
+            step: report.step, loss: report.loss, learningRate: report.learningRate,
+            samplesPerSecond: rate)
+        try metrics?.append(lines.train(report, samplesPerSecond: rate))
+        (samplesSinceLine, secondsSinceLine) = (0, 0)
+    }
+
+    /// An evaluation was made.
+    package func evaluated(_ evaluation: Evaluation, step: Int) throws(FileFailure) {
+        try metrics?.append(lines.eval(evaluation, step: step))
+        try note("step \(step): \(RunOutput.words(evaluation))")
+    }
+
+    /// A checkpoint was written.
+    package func saved(step: Int, bytes: Int, seconds: Double) throws(FileFailure) {
+        try metrics?.append(lines.checkpoint(step: step, bytes: bytes, seconds: seconds))
+        try metrics?.synchronize()
+        try log.write("saved \(CheckpointStore.name(of: step)), \(bytes) bytes")
+    }
+
+    /// The run has ended.
+    package func ended(_ evaluation: Evaluation, step: Int) throws(FileFailure) {
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        try metrics?.append(lines.end(evaluation, step: step, seconds: seconds))
+        try metrics?.synchronize()
+        display?.finish()
+        try log.write("ended at step \(step): \(RunOutput.words(evaluation))")
+    }
+
+    /// Leaves the display's line, so that an error starts on one of its own.
+    package func interrupted() { display?.finish() }
+
+    private static func words(_ evaluation: Evaluation) -> String {
+        "test accuracy \(ProgressDisplay.rounded(evaluation.accuracy)), "
+            + "test loss \(ProgressDisplay.rounded(evaluation.loss)), "
+            + "\(evaluation.samples) samples"
+    }
+}

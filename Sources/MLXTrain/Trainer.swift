@@ -1,0 +1,195 @@
+import MLX
+import MLXDistributed
+import MLXNN
+import MLXOptimizers
+
+/// Trains a model on one rank, in step with the others.
+///
+/// A step is a function of the parameters, the optimizer's state, the job and the step's number
+/// alone, so that a run that was stopped and goes on gives the bits of one that was not.
+package final class Trainer {
+    private let config: TrainConfig
+    private let data: DataSplit
+    private let plan: TrainingPlan
+    private let group: Group
+    private let task: Classification
+    private let optimizer: any StatefulOptimizer
+    private let reducer: GradientReducer
+    private let learningRate: LearningRate
+    private let checkpoints: CheckpointStore
+    /// The number of steps taken.
+    package private(set) var step = 0
+    /// The step whose state is on disk.
+    private var savedStep: Int?
+
+    /// A trainer with fresh weights, which follow from the job's seed.
+    package init(
+        config: TrainConfig, data: DataSplit, group: Group, checkpoints: CheckpointStore
+    ) throws {
+        self.config = config
+        self.data = data
+        self.group = group
+        self.checkpoints = checkpoints
+        let shape = data.train.sampleShape
+        let model = try withRandomState(MLXRandom.RandomState(seed: config.seed)) {
+            let model = try config.model.makeModel(
+                sampleShape: shape, classes: data.train.classNames.count)
+            eval(model)
+            return model
+        }
+        plan = TrainingPlan(config.training, sampleCount: data.train.count)
+        task = Classification(model: model, sampleShape: shape)
+        optimizer = config.optimizer.makeOptimizer()
+        learningRate = LearningRate(config.optimizer, totalSteps: plan.totalSteps)
+        reducer = GradientReducer(
+            group: group, bucketBytes: Int(config.distributed.bucketMegabytes * 0x1p20),
+            firstBucketBytes: Int(config.distributed.firstBucketMegabytes * 0x1p20))
+    }
+
+    /// The model's parameters by name.
+    package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
+
+    /// The number of the model's parameters.
+    package var parameterCount: Int { parameters.reduce(0) { $0 + $1.1.size } }
+
+    /// Throws `RunError.otherModel` unless a checkpoint has the tensors of this model.
+    package func checkModel(_ contents: CheckpointContents) throws {
+        try Weights.check(contents.parameters, against: task.model, checkpoint: contents.name)
+    }
+
+    /// Takes over a checkpoint's state; without its optimizer's the optimizer begins anew.
+    package func restore(_ contents: CheckpointContents, withOptimizer: Bool) throws {
+        let parameters = ModuleParameters.unflattened(contents.parameters)
+        try task.model.update(parameters: parameters, verify: .all)
+        if withOptimizer {
+            try optimizer.loadState(contents.optimizerState, model: task.model)
+        }
+        eval(task.model, optimizer)
+        step = contents.state.step
+    }
+
+    /// Trains to the end of the plan, saves, and gives the final evaluation; a collective.
+    ///
+    /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
+    package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
+        try synchronizeReplicas()
+        if step > 0 { savedStep = step }
+        if try group.any(stop() != nil) { try leave(stop()) }
+        let sampler = Sampler(
+            count: data.train.count, globalBatchSize: config.training.globalBatchSize,
+            microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
+            world: group.size)
+        let loader = Loader(dataset: data.train, sampler: sampler, from: step)
+        defer { loader.stop() }
+        while step < plan.totalSteps {
+            let start = ContinuousClock.now
+            let batch = try loader.next()
+            let (report, mustStop) = try withError {
+                try takeStep(batch, start: start, stop: stop() != nil)
+            }
+            try output.stepped(report)
+            try check(report)
+            if isDue(config.distributed.checkReplicasEvery) { try verifyReplicas() }
+            if mustStop || isDue(config.checkpoint.everySteps) { try save(output) }
+            if mustStop { try leave(stop()) }
+            if isDue(config.evaluation.everySteps), step < plan.totalSteps {
+                try output.evaluated(try evaluate(), step: step)
+            }
+        }
+        if savedStep != step { try save(output) }
+        return try evaluate()
+    }
+
+    /// One optimizer step on the mean loss of a global batch; a collective.
+    ///
+    /// Gradients are of sums of losses, added up over micro-batches and ranks, and divided once by
+    /// the number of samples.
+    private func takeStep(
+        _ batch: LoadedBatch, start: ContinuousClock.Instant, stop: Bool
+    ) throws -> (StepReport, mustStop: Bool) {
+        let (lossSums, localGradients) = task.lossSumsAndGradients(batch, seed: config.seed)
+        let sums = try reducer.sum(localGradients.flattenedValues())
+        let communicationSeconds = reducer.communicationSeconds
+        let count = Float(batch.globalCount)
+        let (means, norm) = clipped(localGradients.replacingValues(with: sums.map { $0 / count }))
+        let rate = learningRate(step + 1)
+        optimizer.learningRate = Float(rate)
+        optimizer.update(model: task.model, gradients: means)
+        eval(task.model, optimizer, lossSums, norm)
+        step += 1
+
+        let lossSum = lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
+        let waiting = ContinuousClock.now
+        let totals = try group.allReduce([lossSum, stop ? 1 : 0])
+        let end = ContinuousClock.now
+        let report = StepReport(
+            step: step, loss: totals[0] / Double(batch.globalCount), learningRate: rate,
+            gradientNorm: Double(norm.item(Float.self)), samples: batch.globalCount,
+            seconds: (end - start) / .seconds(1),
+            communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
+        return (report, totals[1] > 0)
+    }
+
+    /// The gradients scaled down to the job's limit, if it has one, and their norm before.
+    private func clipped(_ gradients: ModuleParameters) -> (ModuleParameters, MLXArray) {
+        let limit = config.optimizer.clipNorm.map(Float.init)
+        let (clipped, norm) = clipGradNorm(gradients: gradients, maxNorm: limit ?? .infinity)
+        return (limit == nil ? gradients : clipped, norm)
+    }
+
+    /// Refuses a loss or gradient that is not finite; all ranks hold the same numbers.
+    private func check(_ report: StepReport) throws {
+        for (name, value) in [("loss", report.loss), ("gradient norm", report.gradientNorm)]
+        where !value.isFinite {
+            try group.agree { throw RunError.notFinite(quantity: name, step: report.step) }
+        }
+    }
+
+    private func isDue(_ everySteps: Int?) -> Bool {
+        guard let everySteps, everySteps > 0 else { return false }
+        return step.isMultiple(of: everySteps)
+    }
+
+    /// Gives all ranks the parameters of rank 0 and checks that they have arrived.
+    private func synchronizeReplicas() throws {
+        let own = task.model.parameters()
+        let arrays = try group.agree {
+            try broadcastParameters(own.flattenedValues(), group: group)
+        }
+        task.model.update(parameters: own.replacingValues(with: arrays))
+        try verifyReplicas()
+    }
+
+    private func verifyReplicas() throws {
+        let (names, arrays) = (parameters.map(\.0), parameters.map(\.1))
+        try group.agree {
+            try MLXDistributed.verifyReplicas(names: names, arrays: arrays, group: group)
+        }
+    }
+
+    private func evaluate() throws -> Evaluation {
+        try withError {
+            try task.evaluate(data.test, batchSize: config.evaluation.batchSize, group: group)
+        }
+    }
+
+    /// Writes a checkpoint on rank 0; all ranks fail if it cannot.
+    private func save(_ output: RunOutput) throws {
+        let start = ContinuousClock.now
+        let files = CheckpointContents.files(
+            state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
+            parameters: Dictionary(uniqueKeysWithValues: parameters),
+            optimizerState: optimizer.stateDictionary())
+        try group.onFirstRank {
+            let bytes = try checkpoints.save(
+                step: step, files: files, keepLast: config.checkpoint.keepLast)
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            try output.saved(step: step, bytes: bytes, seconds: seconds)
+        }
+        savedStep = step
+    }
+
+    private func leave(_ signal: Int32?) throws {
+        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: savedStep) }
+    }
+}

@@ -1,0 +1,113 @@
+import Glibc
+import MLX
+import MLXDistributed
+import MLXDistributedMPI
+import MLXTrain
+
+/// The way of the command from its arguments to its exit status.
+struct Launch {
+    let command: TrainCommand
+
+    /// Whether the launcher's environment makes this process rank 0; so it is without a launcher.
+    static var isFirstRank: Bool {
+        let environment = try? LaunchEnvironment.current()
+        return (environment?.rank ?? 0) == 0
+    }
+
+    /// Does what the command line asks for, and ends the process.
+    func run() -> Never {
+        if command.printConfig || command.validate { inspect() }
+        OpenBLASCore.restartWithBetterCore()
+        StopSignals.install()
+        // A display that nobody reads any more is no reason to stop the work.
+        signal(SIGPIPE, SIG_IGN)
+        let config = Result { () throws(ConfigError) in try command.loadConfig() }
+        let group: Group
+        do {
+            group = try connect(config: try? config.get())
+        } catch {
+            guard error.exitStatus != ExitStatus.usage.rawValue || Launch.isFirstRank else {
+                exit(0)
+            }
+            fail(Verdict(error))
+        }
+        do {
+            let config = try group.agree { try config.get() }
+            try train(config, group)
+            try group.finalize()
+        } catch {
+            end(error, of: group)
+        }
+        exit(0)
+    }
+
+    /// The job without training: rank 0 tells, the others have nothing to do.
+    private func inspect() -> Never {
+        guard Launch.isFirstRank else { exit(0) }
+        do {
+            let config = try command.loadConfig()
+            if command.printConfig { Console.write(config.resolvedJSON()) }
+            if command.validate {
+                let size = try LaunchEnvironment.current()?.size ?? 1
+                for line in try JobSummary(config: config).lines(worldSize: size) {
+                    Console.line(line)
+                }
+            }
+        } catch {
+            fail(Verdict(error))
+        }
+        exit(0)
+    }
+
+    /// Joins the other processes: the command line decides before the launcher's environment, and
+    /// that before the configuration.
+    private func connect(config: TrainConfig?) throws(DistributedError) -> Group {
+        let environment = try LaunchEnvironment.current()
+        switch command.transport ?? .auto {
+        case .mpi: return try Group(transport: MPITransport.start())
+        case .single: return try Group.single()
+        case .auto: break
+        }
+        if environment?.startsMPI == true || config?.distributed.transport == .mpi {
+            return try Group(transport: MPITransport.start())
+        }
+        try environment?.checkWorldSize(1)
+        return try Group.single()
+    }
+
+    private func train(_ config: TrainConfig, _ group: Group) throws {
+        Workers.count = group.threadBudget
+        if group.rank == 0 {
+            let warnings = config.warnings(worldSize: group.size)
+            for warning in warnings + [group.bindingWarning].compactMap({ $0 }) {
+                Console.complain("mlx-train: warning: \(warning)")
+            }
+        }
+        try Job(
+            config: config, output: command.output ?? "runs/\(config.name)",
+            resume: command.resume, allowsConfigChange: command.allowConfigChange, group: group,
+            show: Console.write
+        ).train { StopSignals.pending }
+    }
+
+    /// Ends a job that failed.
+    ///
+    /// Where all ranks know of it, they wait until it was told and end together; else this rank
+    /// tells and ends the others.
+    private func end(_ error: any Error, of group: Group) -> Never {
+        let verdict = Verdict(error)
+        if let line = verdict.line { Console.complain("mlx-train: \(line)") }
+        if error is AgreedFailure {
+            try? group.barrier()
+            try? group.finalize()
+        } else {
+            group.abort(status: verdict.status)
+        }
+        exit(verdict.status)
+    }
+
+    private func fail(_ verdict: Verdict) -> Never {
+        if let line = verdict.line { Console.complain("mlx-train: \(line)") }
+        exit(verdict.status)
+    }
+}

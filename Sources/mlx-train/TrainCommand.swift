@@ -1,0 +1,71 @@
+import ArgumentParser
+import MLXTrain
+
+/// The command line of `mlx-train`.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mlx-train",
+        abstract: "Trains the model of a JSON job on one process, or on many under mpirun.",
+        discussion: """
+            Run the same command again to go on from the newest checkpoint of the output folder.
+            Exit status: 0 done, 64 bad usage or config, 65 bad data or checkpoint, 66 a file is \
+            missing, 69 a peer is unavailable, 70 a fault, 73 cannot write, 74 I/O error, \
+            75 stopped by a signal after saving.
+            """,
+        version: "0.1.0")
+
+    @Option(help: ArgumentHelp("The job: a JSON file.", valueName: "path"))
+    var config: String
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Replace a value of the job, read as JSON, else as a string; may be repeated.",
+            valueName: "key.path=value"))
+    var overrides: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the run; by default runs/ and the job's name.", valueName: "folder"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "auto: the newest good checkpoint of the output folder; never: begin anew; or the "
+                + "folder of a checkpoint or run.", valueName: "auto|never|folder"))
+    var resume: ResumeChoice = .auto
+
+    @Option(help: "How the processes are connected; auto: by MPI where an MPI launcher runs.")
+    var transport: TransportChoice?
+
+    @Flag(help: "Go on from a checkpoint also where the job differs from the checkpoint's.")
+    var allowConfigChange = false
+
+    @Flag(help: "Check the job and its data, say what would be done, and end.")
+    var validate = false
+
+    @Flag(help: "Print the job with all defaults filled in, and end.")
+    var printConfig = false
+
+    /// The job of the configuration file and the `--set` arguments.
+    func loadConfig() throws(ConfigError) -> TrainConfig {
+        try TrainConfig.load(path: config, overrides: overrides)
+    }
+}
+
+extension TransportChoice: ExpressibleByArgument {}
+
+extension ResumeChoice: ExpressibleByArgument {
+    /// `auto`, `never`, or the path of a folder.
+    public init?(argument: String) {
+        switch argument {
+        case "": return nil
+        case "auto": self = .auto
+        case "never": self = .never
+        default: self = .folder(argument)
+        }
+    }
+
+    /// The word of `auto` in the help.
+    public var defaultValueDescription: String { "auto" }
+}
