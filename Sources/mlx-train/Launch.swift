@@ -18,6 +18,7 @@ struct Launch {
     func run() -> Never {
         if command.printConfig || command.validate { inspect() }
         OpenBLASCore.restartWithBetterCore()
+        ParentProcess.endWithLauncher()
         StopSignals.install()
         // A display that nobody reads any more is no reason to stop the work.
         signal(SIGPIPE, SIG_IGN)

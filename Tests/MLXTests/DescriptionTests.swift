@@ -58,7 +58,8 @@ import Testing
             second.description == "array([0.1, 0.333333, inf, -inf, -0, 1e+06], dtype=float32)")
         let third = MLXArray([Float(0.1), 1 / 3])
         #expect(third.asType(.float16).description == "array([0.0999756, 0.333252], dtype=float16)")
-        #expect(third.asType(.bfloat16).description == "array([0.100098, 0.333984], dtype=bfloat16)")
+        #expect(
+            third.asType(.bfloat16).description == "array([0.100098, 0.333984], dtype=bfloat16)")
         let doubles: [Double] = [0.1, 1 / 3, 1e300]
         #expect(
             MLXArray(doubles.map { MLXArray(float64: $0) }.map { $0.item(Double.self) }[...])

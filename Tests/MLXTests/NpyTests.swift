@@ -163,7 +163,9 @@ private func numpyFile(_ version: UInt8, _ header: String, _ data: [UInt8]) -> D
         let turned = array.T
         let copy = turned.asData()
         #expect(copy.strides == [3, 1])
-        #expect(MLXArray(copy.data, [4, 3], type: Int32.self).asArray(Int32.self) == turned.asArray(Int32.self))
+        #expect(
+            MLXArray(copy.data, [4, 3], type: Int32.self).asArray(Int32.self)
+                == turned.asArray(Int32.self))
         let shown = turned.asData(access: .noCopy)
         #expect(shown.shape == [4, 3])
         #expect(shown.strides == [1, 4])
@@ -203,5 +205,5 @@ private let rowMajorFile =
 /// Written by numpy 2.4.6.
 private let columnMajorFile =
     "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY4JywgJ2ZvcnRyYW5fb3JkZXInOiBUcnVlLCAnc2hhcGUnOiAoMiwgMyks"
-    + "IH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAAAAAA"
-    + "AAAAAAAAAAhAAAAAAAAA8D8AAAAAAAAQQAAAAAAAAABAAAAAAAAAFEA="
+    + "IH0gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIAoAAAAA"
+    + "AAAAAAAAAAAAAAhAAAAAAAAA8D8AAAAAAAAQQAAAAAAAAABAAAAAAAAAFEA="

@@ -42,7 +42,7 @@ struct PrimitiveCase: Sendable, CustomTestStringConvertible {
     /// The inputs in a type, computed.
     func arrays(_ dtype: DType, _ inputs: [Input]? = nil) -> [MLXArray] {
         (inputs ?? self.inputs).enumerated().map { index, input in
-            let seed = UInt64(index) &+ primitive.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) }
+            let seed = UInt64(index) &+ primitive.utf8.reduce(11) { $0 &* 31 &+ UInt64($1) }
             return input.array(dtype, seed: seed)
         }
     }

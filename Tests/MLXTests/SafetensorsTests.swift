@@ -130,7 +130,8 @@ private let entry = #"{"dtype":"U8","shape":[2],"data_offsets":[0,2]}"#
     @Test(
         "A malformed header is refused with its reason",
         arguments: [
-            ("", "expected {"), (" {}", "expected {"), ("{", "expected \""), ("{}x", "unexpected text"),
+            ("", "expected {"), (" {}", "expected {"), ("{", "expected \""),
+            ("{}x", "unexpected text"),
             ("[]", "expected {"), ("{\"x\":1}", "expected {"), ("{\"x\":\(entry),}", "expected \""),
             ("{\"x\":\(entry),\"x\":\(entry)}", "comes twice"),
             ("{\"x\":\(entry),\"y\":\(entry)}", "overlaps another"),
@@ -155,7 +156,8 @@ private let entry = #"{"dtype":"U8","shape":[2],"data_offsets":[0,2]}"#
                 "has 0 bytes"
             ),
             ("{\"\u{1}\":\(entry)}", "control character"),
-            (#"{"\ud800":1}"#, "surrogate"), (#"{"\u12g4":1}"#, "hexadecimal"), (#"{"\x":1}"#, "expected u"),
+            (#"{"\ud800":1}"#, "surrogate"), (#"{"\u12g4":1}"#, "hexadecimal"),
+            (#"{"\x":1}"#, "expected u"),
             (#"{"__metadata__":{"a":1}}"#, "expected \""),
         ])
     func malformed(_ header: String, _ reason: String) throws {
@@ -181,7 +183,9 @@ private let entry = #"{"dtype":"U8","shape":[2],"data_offsets":[0,2]}"#
             var data = original
             for _ in 0...random.below(3) { damage(&data, &random) }
             do {
-                for array in try loadArrays(data: data).values { #expect(bits(array).count == array.nbytes) }
+                for array in try loadArrays(data: data).values {
+                    #expect(bits(array).count == array.nbytes)
+                }
             } catch is LoadSaveError {
                 refused += 1
             }

@@ -18,7 +18,8 @@ private struct ElementText {
         let layout = tensor.layout
         if axis == layout.shape.count { return element(offset) }
         let size = layout.shape[axis]
-        let row = { (index: Int) in rows(axis: axis + 1, at: offset + index * layout.strides[axis]) }
+        let row = { (index: Int) in rows(axis: axis + 1, at: offset + index * layout.strides[axis])
+        }
         let items =
             size > 6
             ? (0..<3).map(row) + ["..."] + (size - 3..<size).map(row) : (0..<size).map(row)
@@ -66,6 +67,7 @@ private func sixDigits(_ value: Double) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
         guard let base = buffer.baseAddress else { return "" }
         let count = withVaList([value]) { vsnprintf(base, buffer.count, "%g", $0) }
-        return String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(
+            decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

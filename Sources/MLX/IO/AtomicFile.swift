@@ -42,7 +42,8 @@ enum AtomicFile {
     ) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = Glibc.write(file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            let count = Glibc.write(
+                file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
             if count < 0 && errno == EINTR { continue }
             try check(Int32(clamping: count), url)
             rest = rest.dropFirst(count)

@@ -24,8 +24,10 @@ final class FileBytes: @unchecked Sendable {
             throw .unableToOpen(url, "it is not a regular file")
         }
         let count = Int(status.st_size)
-        isMapped = count >= Self.mappedBytes
-        guard let bytes = isMapped ? Self.map(file, count) : Self.read(file, count) else {
+        // Not every file system can map.
+        let mapped = count >= Self.mappedBytes ? Self.map(file, count) : nil
+        isMapped = mapped != nil
+        guard let bytes = mapped ?? Self.read(file, count) else {
             throw .unableToOpen(url, systemReason())
         }
         self.bytes = bytes

@@ -60,7 +60,8 @@ extension MLXArray {
     ) {
         let spec = Spec(shape.map { Array($0) } ?? [data.count / dtype.size], dtype)
         precondition(
-            spec.byteCount == data.count, "\(data.count) bytes do not fill \(spec.shape) of \(dtype)")
+            spec.byteCount == data.count,
+            "\(data.count) bytes do not fill \(spec.shape) of \(dtype)")
         self.init(data.withUnsafeBytes { Tensor(copying: $0, spec) })
     }
 
