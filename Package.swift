@@ -51,14 +51,33 @@ let package = Package(
             name: "MLXTrain",
             dependencies: [
                 "CSystem", "CZlib", "MLX", "MLXDistributed", "MLXNN", "MLXOptimizers",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "mlx-train",
             dependencies: [
-                "MLXDistributed", "MLXDistributedMPI", "MLXTrain",
+                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXTrain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["MLX"], path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "MLXTests",
+            dependencies: [
+                "MLX", "TestSupport", .product(name: "ComplexModule", package: "swift-numerics"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "MLXNNTests", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
+        .testTarget(
+            name: "MLXOptimizersTests", dependencies: ["MLX", "MLXNN", "MLXOptimizers"],
+            swiftSettings: safeSettings),
+        .testTarget(
+            name: "MLXDistributedTests", dependencies: ["MLX", "MLXDistributed"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MLXTrainTests",
+            dependencies: ["MLX", "MLXDistributed", "MLXNN", "MLXOptimizers", "MLXTrain"],
             swiftSettings: settings),
     ]
 )

@@ -79,8 +79,8 @@ FOR_SIGNED(INTEGER_BLOCK, min, <)
         const c64 *x = in;                                                                         \
         c64 best = x[0];                                                                           \
         long place = 0;                                                                            \
-        for (long i = 1; i < n; i++)                                                               \
-            if (BETTER) best = x[i], place = i;                                                    \
+        for (long i = 1; i < n && !complex_nan(best); i++)                                         \
+            if (complex_nan(x[i]) || BETTER) best = x[i], place = i;                               \
         *(u32 *)out = (u32)place;                                                                  \
     }
 COMPLEX_EXTREMUM(max, complex_less(best, x[i]))
@@ -97,6 +97,11 @@ COMPLEX_EXTREMUM(min, complex_less(x[i], best))
         bool nan = false;                                                                          \
         for (long start = 0; start < n; start += BLOCK) {                                          \
             T found = NAME##_block_##T(x + start, smaller(n - start, BLOCK), best, &nan);          \
+            if (nan) {                                                                             \
+                for (home = start; x[home] == x[home];) home++;                                    \
+                *(u32 *)out = (u32)home;                                                           \
+                return;                                                                            \
+            }                                                                                      \
             home = found SIGN best ? start : home;                                                 \
             best = found;                                                                          \
         }                                                                                          \
@@ -107,7 +112,7 @@ COMPLEX_EXTREMUM(min, complex_less(x[i], best))
             home += 64;                                                                            \
         }                                                                                          \
         while (home < n && x[home] != best) home++;                                                \
-        *(u32 *)out = best == best ? (u32)home : 0;                                                \
+        *(u32 *)out = (u32)home;                                                                   \
     }
 FOR_UNSIGNED(PLACE, max, >)
 FOR_SIGNED(PLACE, max, >)

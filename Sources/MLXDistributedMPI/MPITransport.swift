@@ -28,7 +28,7 @@ package final class MPITransport: Transport {
         guard let environment = try LaunchEnvironment.current(), environment.startsMPI else {
             throw .notStartedByMPI
         }
-        yieldWhenWaiting(environment)
+        yieldWhenWaiting()
         let transport = try MPITransport(chunkElements: chunkElements)
         do throws(DistributedError) {
             try environment.checkWorldSize(transport.size)
@@ -112,12 +112,10 @@ package final class MPITransport: Transport {
         }
     }
 
-    /// Open MPI spins while it waits. Where ranks or their threads share a core, that core is
-    /// better lent to whoever is waited for; a choice made by the user stays.
-    private static func yieldWhenWaiting(_ environment: LaunchEnvironment) {
-        guard let localSize = environment.localSize, localSize > Cores.allowed().count else {
-            return
-        }
+    /// Open MPI spins while it waits, and the communication thread waits most of the time: its core
+    /// is better lent to whoever can use it, be that another rank or this rank's own workers. A
+    /// choice made by the user stays.
+    private static func yieldWhenWaiting() {
         setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0)
     }
 }

@@ -154,9 +154,9 @@ ck_reduce _Nullable ck_min_row(int dtype);
 ck_reduce _Nullable ck_all_row(int dtype);
 /// Whether one is true; bool only.
 ck_reduce _Nullable ck_any_row(int dtype);
-/// The first index of the largest element, as uint32; a NaN counts only when it is first.
+/// The first index of the largest element, or of the first NaN, as uint32; n must be at least 1.
 ck_reduce _Nullable ck_argmax_row(int dtype);
-/// The first index of the smallest element, as uint32; a NaN counts only when it is first.
+/// The first index of the smallest element, or of the first NaN, as uint32; n must be at least 1.
 ck_reduce _Nullable ck_argmin_row(int dtype);
 
 /// The softmax of a row of n, n values out; float32 and float64. May be done in place.

@@ -1,8 +1,12 @@
 extension MLXArray {
-    /// The memory of the computed array.
+    /// The memory of the computed array; zeros where the computation failed and somebody has handled
+    /// the error.
     var tensor: Tensor {
         eval()
-        return value.tensor ?? Tensor(Spec([0], dtype))
+        if let tensor = value.tensor { return tensor }
+        let placeholder = Tensor(spec)
+        placeholder.clear(on: .shared)
+        return placeholder
     }
 
     /// The elements in row-major order, converted to a type.

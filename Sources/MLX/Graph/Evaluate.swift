@@ -31,22 +31,17 @@ enum Evaluate {
         guard let node = schedule.nodes[position], let primitive = node.primitive else { return }
         schedule.nodes[position] = nil
         let inputs = node.inputs.compactMap(\.tensor)
-        if !(keepsGraph && node.isTraced) { _ = node.detach() }
         if let layout = inputs.first.flatMap({ primitive.view($0.layout) }) {
             let source = inputs[0]
             let dtype = node.specs[0].dtype
             node.finish([Tensor(storage: source.storage, layout: layout, dtype: dtype)])
-            return
-        }
-        let outputs = node.specs.map { Tensor($0) }
-        do {
+        } else {
+            let outputs = node.specs.map { Tensor($0) }
+            // A node that fails stays pending, so that whoever asks again is told again.
             try primitive.eval(inputs, into: outputs, on: .shared)
-        } catch {
-            for output in outputs { memset(output.address, 0, output.count * output.dtype.size) }
             node.finish(outputs)
-            throw error
         }
-        node.finish(outputs)
+        if !(keepsGraph && node.isTraced) { _ = node.detach() }
     }
 
     private static func runTiles(
@@ -70,7 +65,9 @@ enum Evaluate {
         }
         for node in nodes {
             node.mark = -1
-            if !(keepsGraph && node.isTraced) { _ = node.detach() }
+            // Under a transform the walk back may ask again for what is not kept.
+            let isKept = kept.contains { $0 === node }
+            if !keepsGraph || (isKept && !node.isTraced) { _ = node.detach() }
         }
         for member in members { schedule.nodes[member] = nil }
         nodes = []

@@ -89,8 +89,8 @@ struct ArraySource {
 }
 
 extension Tensor {
-    /// A row-major tensor with a copy of the bytes, which are as many as the spec says. The bytes of
-    /// booleans may have any value; nonzero is true.
+    /// A row-major tensor with a copy of the bytes, which are as many as the spec says. A byte of a
+    /// boolean may have any value; nonzero is true.
     init(copying bytes: UnsafeRawBufferPointer, _ spec: Spec) {
         self.init(spec)
         guard let base = bytes.baseAddress, !bytes.isEmpty else { return }

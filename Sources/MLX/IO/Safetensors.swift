@@ -26,8 +26,8 @@ enum Safetensors {
         return (arrays, header.metadata)
     }
 
-    /// Hands the bytes of the format to `sink` one after the other; the same arrays and metadata give
-    /// the same bytes.
+    /// Hands the bytes of the format to `sink` one after the other; the same arrays and metadata
+    /// give the same bytes.
     static func write(
         _ arrays: [String: MLXArray], metadata: [String: String], url: URL?,
         to sink: AtomicFile.Sink

@@ -5,6 +5,10 @@ public func matmul(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
         ErrorHandler.report(.caught("[matmul] needs axes: got shapes \(a.shape) and \(b.shape)"))
         return a
     }
+    if a.ndim == 1, b.ndim == 1 {
+        let product = matmul(expandedDimensions(a, axis: 0), expandedDimensions(b, axis: 1))
+        return reshaped(product, [])
+    }
     if a.ndim == 1 { return squeezed(matmul(expandedDimensions(a, axis: 0), b), axis: -2) }
     if b.ndim == 1 { return squeezed(matmul(a, expandedDimensions(b, axis: 1)), axis: -1) }
     let dtype = DType.promoted(a.dtype, b.dtype)

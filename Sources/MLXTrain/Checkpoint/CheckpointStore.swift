@@ -66,7 +66,7 @@ package struct CheckpointStore: Sendable {
             for file in files {
                 let path = "\(temporary)/\(file.name)"
                 try file.write(path)
-                let (bytes, sha256) = try SHA256.ofFile(path)
+                let (bytes, sha256) = try Digest.ofFile(path)
                 entries.append(Manifest.File(name: file.name, bytes: bytes, sha256: sha256))
             }
             let manifest = Manifest(step: step, files: entries)
@@ -151,7 +151,7 @@ package struct CheckpointStore: Sendable {
 
     private static func check(_ entry: Manifest.File, at path: String) throws(RefusalReason) {
         try checkRegular(path, bytes: entry.bytes)
-        let found = try reading { () throws(FileFailure) in try SHA256.ofFile(path) }
+        let found = try reading { () throws(FileFailure) in try Digest.ofFile(path) }
         guard found.sha256 == entry.sha256 else {
             throw RefusalReason(
                 "has SHA-256 \(found.sha256), but the manifest says \(entry.sha256)")

@@ -49,7 +49,7 @@ package struct Manifest: Equatable, Sendable {
 
             """
         let prefix = head + Manifest.opening
-        let digest = SHA256.hexadecimal(of: Array((prefix + Manifest.closing).utf8))
+        let digest = Digest.hexadecimal(of: Array((prefix + Manifest.closing).utf8))
         return prefix + digest + Manifest.closing
     }
 
@@ -66,7 +66,7 @@ package struct Manifest: Equatable, Sendable {
             throw RefusalReason("does not end with its own digest")
         }
         let stated = bytes.dropLast(closing.count).suffix(Manifest.digits)
-        let found = SHA256.hexadecimal(of: Array(prefix) + closing)
+        let found = Digest.hexadecimal(of: Array(prefix) + closing)
         guard Array(stated) == Array(found.utf8) else {
             throw RefusalReason("its own digest is wrong: its bytes changed after it was written")
         }

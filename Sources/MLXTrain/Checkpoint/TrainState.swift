@@ -36,7 +36,7 @@ package struct TrainState: Equatable, Sendable {
             ),
             ("seed", .integer(config.seed)),
             ("world_size", .integer(worldSize)),
-            ("config_sha256", .string(SHA256.hexadecimal(of: Array(resolved.compact.utf8)))),
+            ("config_sha256", .string(Digest.hexadecimal(of: Array(resolved.compact.utf8)))),
             ("config", resolved),
         ]).prettyPrinted() + "\n"
     }
