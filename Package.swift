@@ -61,14 +61,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
-        .target(name: "TestSupport", dependencies: ["MLX"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["MLX"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         .testTarget(
             name: "MLXTests",
             dependencies: [
                 "MLX", "TestSupport", .product(name: "ComplexModule", package: "swift-numerics"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "MLXNNTests", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
+        .testTarget(
+            name: "MLXNNTests", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
         .testTarget(
             name: "MLXOptimizersTests", dependencies: ["MLX", "MLXNN", "MLXOptimizers"],
             swiftSettings: safeSettings),

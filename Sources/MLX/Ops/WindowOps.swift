@@ -34,7 +34,8 @@ public func conv2d(
     else {
         ErrorHandler.report(
             .caught(
-                "[conv2d] an array [N, H, W, C] and a weight [O, KH, KW, C / groups] are needed, got \(array.shape) and \(weight.shape) with \(groups) groups"
+                "[conv2d] an array [N, H, W, C] and a weight [O, KH, KW, C / groups] are needed, "
+                    + "got \(array.shape) and \(weight.shape) with \(groups) groups"
             ))
         return array
     }
