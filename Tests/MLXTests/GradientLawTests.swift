@@ -47,17 +47,20 @@ struct GradientLawTests {
         let found = valueAndGrad({ [steepness($0)] }, argumentNumbers: row.differentiable)(inputs).1
         for (position, gradient) in zip(row.differentiable, found) {
             let expected = slopes(at: inputs, position, row) { steepness($0).item(Double.self) }
-            #expect(difference(gradient, expected, .differences.times(5)) == nil, "input \(position)")
+            #expect(
+                difference(gradient, expected, .differences.times(5)) == nil, "input \(position)")
         }
     }
 
-    @Test("in a half type is close to that in float32", arguments: rows, [DType.float16, .bfloat16])
+    @Test(
+        "in a half type is close to that in float32", arguments: rows, [DType.float16, .bfloat16])
     func halves(_ row: PrimitiveCase, _ half: DType) {
         let narrow = row.arrays(half)
         let wide = narrow.map { $0.dtype == half ? $0.asType(.float32) : $0 }
         let weights = weights(of: row, wide).asType(half)
         let result = gradients(of: row, weights, at: narrow, by: row.differentiable)
-        let expected = gradients(of: row, weights.asType(.float32), at: wide, by: row.differentiable)
+        let expected = gradients(
+            of: row, weights.asType(.float32), at: wide, by: row.differentiable)
         for (gradient, exact) in zip(result, expected) {
             #expect(gradient.dtype == half)
             #expect(difference(gradient, numbers(exact), Tolerance.of(half).times(4)) == nil)
@@ -84,7 +87,9 @@ struct GradientLawTests {
         _ function: ([MLXArray]) -> Double
     ) -> [Double] {
         // Nothing flows back through a stopped gradient, whatever the values do.
-        if row.primitive == "StopGradient" { return [Double](repeating: 0, count: inputs[position].size) }
+        if row.primitive == "StopGradient" {
+            return [Double](repeating: 0, count: inputs[position].size)
+        }
         return centralDifferences(at: numbers(inputs[position]), step: row.step) { changed in
             var shifted = inputs
             shifted[position] = array(changed, inputs[position].shape, .float64)

@@ -45,7 +45,21 @@ struct LawTests {
         }
     }
 
-    @Test("gives the same for broadcast inputs as for copies of them", arguments: PrimitiveCase.rows)
+    @Test(
+        "gives the same for large inputs that lie otherwise in memory",
+        arguments: PrimitiveCase.rows)
+    func largeArrangements(_ row: PrimitiveCase) {
+        let plain = row.arrays(.float32, row.large)
+        let expected = row.function(plain)
+        for arrangement in Arrangement.allCases {
+            let result = row.function(plain.map { arrangement($0) })
+            let tolerance = row.isElementwise ? .exact : Tolerance.of(result.dtype).times(4)
+            #expect(difference(result, expected, tolerance) == nil, "\(arrangement.rawValue)")
+        }
+    }
+
+    @Test(
+        "gives the same for broadcast inputs as for copies of them", arguments: PrimitiveCase.rows)
     func broadcasts(_ row: PrimitiveCase) {
         let plain = row.arrays(.float32)
         for index in plain.indices {
@@ -131,10 +145,13 @@ private enum PrimitiveSources {
     static func types() throws -> Set<String> {
         var lines: [(kind: String, name: String, parents: [String])] = []
         let folder = try #require(sourceFolder)
-        for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        for file in try FileManager.default.contentsOfDirectory(
+            at: folder, includingPropertiesForKeys: nil)
         where file.pathExtension == "swift" {
             let text = try String(contentsOf: file, encoding: .utf8)
-            for match in text.matches(of: /(?m)^(?:package |public )?(struct|protocol) (\w+): ([\w, ]+?) \{/) {
+            for match in text.matches(
+                of: /(?m)^(?:package |public )?(struct|protocol) (\w+): ([\w, ]+?) \{/)
+            {
                 let parents = match.3.split(separator: ", ").map { String($0) }
                 lines.append((String(match.1), String(match.2), parents))
             }
@@ -143,7 +160,8 @@ private enum PrimitiveSources {
         var count = 0
         while count < families.count {
             count = families.count
-            for line in lines where line.kind == "protocol" && !families.isDisjoint(with: line.parents) {
+            for line in lines
+            where line.kind == "protocol" && !families.isDisjoint(with: line.parents) {
                 families.insert(line.name)
             }
         }

@@ -53,7 +53,8 @@ extension PrimitiveCase.Input {
         var values = Values(seed: seed)
         let count = shape.reduce(1, *)
         switch content {
-        case .reals(let range, nil): return TestSupport.array(values.next(count, in: range), shape, dtype)
+        case .reals(let range, nil):
+            return TestSupport.array(values.next(count, in: range), shape, dtype)
         case .reals(let range, let step?):
             let numbers = values.next(count, in: range).map { ($0 / step).rounded() * step }
             return TestSupport.array(numbers, shape, dtype)
@@ -120,7 +121,8 @@ private func row(
 }
 
 extension PrimitiveCase {
-    static let rows = arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
+    static let rows =
+        arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
 
     private static let arithmetic = [
         unary("Negative", -2...2) { -$0 },
@@ -220,14 +222,19 @@ extension PrimitiveCase {
         row("Reshape", "to more axes", [reals(-2...2, [6, 4])]) { reshaped($0[0], [2, 3, 2, 2]) },
         row("Transpose", "to the opposite order", block, large: tall) { $0[0].T * 2 },
         row("Transpose", "of three axes", block) { transposed($0[0], axes: [1, 2, 0]) },
-        row("Broadcast", "to more axes", [reals(-2...2, [3, 1])]) { broadcast($0[0], to: [2, 3, 4]) },
+        row("Broadcast", "to more axes", [reals(-2...2, [3, 1])]) {
+            broadcast($0[0], to: [2, 3, 4])
+        },
         row("Slice", "in the middle", [reals(-2...2, [5, 4])]) {
             split($0[0], indices: [1, 3], axis: 0)[1]
         },
         row("Embed", "in zeros", [reals(-2...2, [2, 3])], large: tall) {
             padded($0[0], widths: [[1, 2], [0, 3]])
         },
-        row("Concatenate", "of three", [reals(-2...2, [2, 3]), reals(-2...2, [2, 1])], large: tall + tall) {
+        row(
+            "Concatenate", "of three", [reals(-2...2, [2, 3]), reals(-2...2, [2, 1])],
+            large: tall + tall
+        ) {
             concatenated([$0[0], $0[1], $0[0]], axis: 1)
         },
         row("StopGradient", "", block) { stopGradient($0[0]) },
@@ -260,19 +267,25 @@ extension PrimitiveCase {
         elementwise("Select", [truths([3, 4]), reals(-2...2, [3, 4]), reals(-2...2, [3, 4])]) {
             which($0[0], $0[1], $0[2])
         },
-        row("MatMul", "of matrices", [reals(-2...2, [3, 4]), reals(-2...2, [4, 2])],
-            large: [reals(-2...2, [300, 257]), reals(-2...2, [257, 520])]) { matmul($0[0], $0[1]) },
-        row("MatMul", "of batches", [reals(-2...2, [2, 3, 4]), reals(-2...2, [2, 4, 2])],
-            large: [reals(-2...2, [5, 64, 33]), reals(-2...2, [5, 33, 48])]) { matmul($0[0], $0[1]) },
+        row(
+            "MatMul", "of matrices", [reals(-2...2, [3, 4]), reals(-2...2, [4, 2])],
+            large: [reals(-2...2, [300, 257]), reals(-2...2, [257, 520])]
+        ) { matmul($0[0], $0[1]) },
+        row(
+            "MatMul", "of batches", [reals(-2...2, [2, 3, 4]), reals(-2...2, [2, 4, 2])],
+            large: [reals(-2...2, [5, 64, 33]), reals(-2...2, [5, 33, 48])]
+        ) { matmul($0[0], $0[1]) },
         row("RandomBits", "of an odd count", [integers(0...1000, [2])]) {
             MLXRandom.split(key: $0[0].asType(.uint32), into: 40_001)[40_000]
         },
         row("SlidingWindows", "with steps and gaps", images) {
-            slidingWindows($0[0], size: [2, 3], strides: [2, 1], padding: [0, 0], dilation: [1, 2])
+            slidingWindows(
+                $0[0], size: [2, 3], strides: [2, 1], padding: [0, 0], dilation: [1, 2])
         },
         row("Fold", "where windows overlap", [reals(-2...2, [2, 4, 4, 2, 3, 2])]) {
             pulledBack($0[0], shape: [2, 5, 6, 2]) {
-                slidingWindows($0, size: [2, 3], strides: [1, 1], padding: [0, 0], dilation: [1, 1])
+                slidingWindows(
+                    $0, size: [2, 3], strides: [1, 1], padding: [0, 0], dilation: [1, 1])
             }
         },
     ]

@@ -121,5 +121,5 @@ struct LogAddExp: Binary {
     static let kernels: Kernels.BinaryTable = ck_logaddexp
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy * exp(a - y), dy * exp(b - y)) }
+    ) -> (MLXArray?, MLXArray?) { (dy * sigmoid(a - b), dy * sigmoid(b - a)) }
 }
