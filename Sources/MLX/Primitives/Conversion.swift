@@ -18,4 +18,11 @@ struct AsType: Primitive {
         guard source.isFloatingPoint else { return [nil] }
         return [cotangents[0]?.asType(source)]
     }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard target.isFloatingPoint else { return [nil] }
+        return [tangents[0]?.asType(target)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
 }

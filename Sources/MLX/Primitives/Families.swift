@@ -34,6 +34,12 @@ extension Unary {
         guard let cotangent = cotangents[0] else { return [nil] }
         return [slope(x: call.inputs[0], y: call.output).map { cotangent * $0 }]
     }
+
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { vjp(call, tangents) }
+
+    package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        vmapLeading(inputs, batch)
+    }
 }
 
 /// An elementwise operation on two arrays of one shape and type.
@@ -80,10 +86,22 @@ extension Binary {
         let (a, b) = gradients(call.inputs[0], call.inputs[1], call.output, cotangent)
         return [a, b]
     }
+
+    /// What multiplies a cotangent element by element multiplies a tangent so.
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        let (a, b, y) = (call.inputs[0], call.inputs[1], call.output)
+        let first = tangents[0].flatMap { gradients(a, b, y, $0).0 }
+        let second = tangents[1].flatMap { gradients(a, b, y, $0).1 }
+        return [sum(first, second)]
+    }
+
+    package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        vmapLeading(inputs, batch)
+    }
 }
 
 /// An array's memory seen otherwise, without a copy where the strides allow it.
-protocol View: Primitive {
+protocol View: LinearPrimitive {
     /// The shape of the result; throws for a shape that the view can't be made of.
     func shape(_ input: [Int]) throws(MLXError) -> [Int]
 
@@ -106,6 +124,13 @@ extension View {
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         [cotangents[0].map { gradient(call.inputs[0], $0) }]
     }
+}
+
+/// The sum of two arrays of which either may be zero, which is nil.
+func sum(_ a: MLXArray?, _ b: MLXArray?) -> MLXArray? {
+    guard let a else { return b }
+    guard let b else { return a }
+    return a + b
 }
 
 /// The name of a primitive's type as users call the operation: `LogAddExp` is `logAddExp`.

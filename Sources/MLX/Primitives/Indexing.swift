@@ -1,7 +1,7 @@
 import CKernels
 
 /// The slices of an array along an axis that an array of indices names.
-struct Take: Primitive {
+struct Take: LinearPrimitive {
     let name = "take"
     let axis: Int
 
@@ -43,10 +43,27 @@ struct Take: Primitive {
             axis: axis, length: call.inputs[0].dim(axis), indexRank: call.inputs[1].ndim)
         return [MLXArray.apply(scatter, [cotangent, call.inputs[1]]), nil]
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let (array, indices) = (inputs[0], inputs[1])
+        if !batch.isBatched[1] {
+            return [Batched(MLXArray.apply(Take(axis: axis + 1), inputs))]
+        }
+        if !batch.isBatched[0] {
+            // The indices' axes, the batch first, take the axis's place.
+            return [Batched(MLXArray.apply(self, inputs), axis: axis)]
+        }
+        // The slices of all arrays in one row, and each batch's indices behind those before it.
+        let rows = flattened(movedAxis(array, source: axis + 1, destination: 1), start: 0, end: 1)
+        let places = indices.rows(of: array.dim(axis + 1), batch.size)
+        let result = MLXArray.apply(Take(axis: 0), [rows, places])  // [B, indices…, rest…]
+        let order = Batched.order(indices.ndim, axis, result.ndim)
+        return [Batched(transposed(result, axes: order))]
+    }
 }
 
 /// An array of zeros to which slices are added where indices name them: the transpose of ``Take``.
-struct ScatterAdd: Primitive {
+struct ScatterAdd: LinearPrimitive {
     let name = "scatterAdd"
     let axis: Int
     let length: Int
@@ -82,10 +99,27 @@ struct ScatterAdd: Primitive {
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         [cotangents[0].map { take($0, call.inputs[1], axis: axis) }, nil]
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        if !batch.isBatched[1] {
+            let wide = ScatterAdd(axis: axis + 1, length: length, indexRank: indexRank)
+            return [Batched(MLXArray.apply(wide, inputs))]
+        }
+        // The transpose of the rule of `Take` with a batch of both.
+        let updates = batch.stretched(inputs[0], 0)  // [B, before…, indices…, behind…]
+        let order = Batched.order(indexRank + 1, axis, updates.ndim)
+        var inverse = order
+        for (position, axis) in order.enumerated() { inverse[axis] = position }
+        let scatter = ScatterAdd(axis: 0, length: batch.size * length, indexRank: indexRank + 1)
+        let places = inputs[1].rows(of: length, batch.size)
+        let rows = MLXArray.apply(scatter, [transposed(updates, axes: inverse), places])
+        let result = reshaped(rows, [batch.size, length] + rows.shape.dropFirst())
+        return [Batched(movedAxis(result, source: 1, destination: axis + 1))]
+    }
 }
 
 /// The elements along an axis that an array of indices of the same rank names.
-struct TakeAlong: Primitive {
+struct TakeAlong: LinearPrimitive {
     let name = "takeAlong"
     let axis: Int
 
@@ -133,10 +167,14 @@ struct TakeAlong: Primitive {
         let scatter = ScatterAddAlong(axis: axis, length: call.inputs[0].dim(axis))
         return [MLXArray.apply(scatter, [cotangent, call.inputs[1]]), nil]
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(MLXArray.apply(TakeAlong(axis: axis + 1), batch.stretched(inputs)))]
+    }
 }
 
 /// An array of zeros to which elements are added along an axis: the transpose of ``TakeAlong``.
-struct ScatterAddAlong: Primitive {
+struct ScatterAddAlong: LinearPrimitive {
     let name = "scatterAddAlong"
     let axis: Int
     let length: Int
@@ -174,6 +212,11 @@ struct ScatterAddAlong: Primitive {
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         [cotangents[0].map { takeAlong($0, call.inputs[1], axis: axis) }, nil]
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let wide = ScatterAddAlong(axis: axis + 1, length: length)
+        return [Batched(MLXArray.apply(wide, batch.stretched(inputs)))]
+    }
 }
 
 extension Primitive {
@@ -189,6 +232,24 @@ extension Primitive {
         guard let position = failure.position else { return }
         let index = indices.address.as(Int64.self)[position]
         throw refusal("index \(index) at position \(position) lies outside an axis of \(length)")
+    }
+}
+
+extension MLXArray {
+    /// Indices `[B, …]` into one of B blocks of rows as indices into all rows.
+    fileprivate func rows(of length: Int, _ size: Int) -> MLXArray {
+        let wide = asType(.int64)
+        let inside = which(wide .< 0, wide + length, wide)
+        let starts = arange(0, size * length, step: length, dtype: .int64)
+        return inside + starts.reshaped([size] + [Int](repeating: 1, count: ndim - 1))
+    }
+}
+
+extension Batched {
+    /// The order of axes that takes `[B, indices…, before…, behind…]`, where the indices have
+    /// `indexRank - 1` axes, to `[B, before…, indices…, behind…]`.
+    fileprivate static func order(_ indexRank: Int, _ before: Int, _ rank: Int) -> [Int] {
+        [0] + (indexRank..<indexRank + before) + (1..<indexRank) + (indexRank + before..<rank)
     }
 }
 

@@ -73,4 +73,17 @@ struct MatMul: Primitive {
             call.wanted[1] ? matmul(a.swappedAxes(-1, -2), cotangent) : nil,
         ]
     }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        let left = tangents[0].map { matmul($0, call.inputs[1]) }
+        let right = tangents[1].map { matmul(call.inputs[0], $0) }
+        return [sum(left, right)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let (a, b) = (inputs[0], inputs[1])
+        // One right matrix for all: the public function joins the rows of all left ones.
+        if !batch.isBatched[1], b.ndim == 2 { return [Batched(matmul(a, b))] }
+        return vmapLeading(inputs, batch)
+    }
 }

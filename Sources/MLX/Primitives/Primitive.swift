@@ -14,6 +14,16 @@ package protocol Primitive: Sendable {
     /// zero, on both sides. Only what `call.wanted` names need be given.
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?]
 
+    /// The tangents of the outputs, given those of the inputs; nil is zero, on both sides, and at
+    /// least one is given.
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?]
+
+    /// The same call for every index of an axis of the inputs: the outputs with that axis, by
+    /// default in front.
+    ///
+    /// `batch` tells its size, and which inputs have it, in front; at least one has.
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched]
+
     /// The kernel for one tile where every element of the result depends on the same element of
     /// the inputs; nil for other operations.
     func kernel(_ inputs: [DType]) -> TileKernel?
@@ -32,6 +42,61 @@ extension Primitive {
     package var isTracer: Bool { false }
 
     func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }
+}
+
+/// Which inputs of a call have the axis that the call is repeated over.
+package struct Batch {
+    /// The size of the axis.
+    package let size: Int
+    /// For each input whether it has the axis, as its first.
+    package let isBatched: [Bool]
+
+    /// An input with the axis, stretched where it is the same for all.
+    func stretched(_ input: MLXArray, _ position: Int) -> MLXArray {
+        if isBatched[position] { return input }
+        return broadcast(expandedDimensions(input, axis: 0), to: [size] + input.shape)
+    }
+
+    /// All inputs with the axis.
+    func stretched(_ inputs: [MLXArray]) -> [MLXArray] {
+        inputs.enumerated().map { stretched($1, $0) }
+    }
+}
+
+/// An output of a repeated call and where its axis is; nil where the output is the same for all.
+package struct Batched {
+    package let array: MLXArray
+    package let axis: Int?
+
+    init(_ array: MLXArray, axis: Int? = 0) {
+        self.array = array
+        self.axis = axis
+    }
+
+    /// The output with its axis in front, or as it is where it has none.
+    var inFront: MLXArray {
+        guard let axis, axis != 0 else { return array }
+        return movedAxis(array, source: axis, destination: 0)
+    }
+}
+
+extension Primitive {
+    /// The same primitive on the inputs with the axis in front, as vmap rules of operations that
+    /// look at each element alone, or that take leading axes as they come.
+    func vmapLeading(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(MLXArray.apply(self, batch.stretched(inputs)))]
+    }
+}
+
+/// An operation that is linear in its first input and has no other derivative: its tangent is the
+/// same operation on the input's tangent.
+protocol LinearPrimitive: Primitive {}
+
+extension LinearPrimitive {
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard let tangent = tangents[0] else { return [nil] }
+        return [MLXArray.apply(self, [tangent] + call.inputs.dropFirst())]
+    }
 }
 
 /// A call of a primitive as a derivative sees it.

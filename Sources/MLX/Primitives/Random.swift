@@ -8,21 +8,30 @@ struct RandomBits: Primitive {
     let shape: [Int]
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
-        guard inputs[0] == Spec([2], .uint32) else {
+        guard inputs[0].dtype == .uint32, inputs[0].shape.last == 2 else {
             throw refusal("a key has shape [2] and type uint32, got \(inputs[0])")
         }
-        return [Spec(shape, .uint32)]
+        return [Spec(inputs[0].shape.dropLast() + shape, .uint32)]
     }
 
+    /// Each key's numbers are those that it gives alone.
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let key = inputs[0].contiguous(on: workers).address.as(UInt32.self)
-        let words = outputs[0].count
-        workers.forRanges(of: (words + 1) / 2, grain: 1 << 14) { range in
+        let keys = inputs[0].contiguous(on: workers).address.as(UInt32.self)
+        let target = outputs[0].address.as(UInt32.self)
+        let words = shape.reduce(1, *)
+        let pairs = (words + 1) / 2
+        let grain = 1 << 14
+        let pieces = (pairs + grain - 1) / grain
+        workers.run(inputs[0].count / 2 * pieces) { task in
+            let (key, piece) = task.quotientAndRemainder(dividingBy: pieces)
+            let first = piece * grain
             ck_threefry(
-                outputs[0].address.as(UInt32.self), key[0], key[1], words, range.lowerBound,
-                range.count)
+                target + key * words, keys[2 * key], keys[2 * key + 1], words, first,
+                min(grain, pairs - first))
         }
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
 }

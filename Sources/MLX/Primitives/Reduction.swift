@@ -5,6 +5,8 @@ protocol Reduction: Primitive {
     /// The axes that vanish, in ascending order.
     var axes: [Int] { get }
 
+    init(axes: [Int])
+
     /// The kernels that reduce a contiguous row to one element.
     static var rows: RowTable { get }
 
@@ -51,6 +53,17 @@ extension Reduction {
         for axis in axes { kept[axis] = 1 }
         return [gradient(x, y: call.output.reshaped(kept), dy: cotangent.reshaped(kept))]
     }
+
+    /// The gradient of one tells how much each element counts.
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        let one = broadcast(constant(1, like: call.output), to: call.output.shape)
+        guard let tangent = tangents[0], let weights = vjp(call, [one])[0] else { return [nil] }
+        return [(weights * tangent).sum(axes: axes)]
+    }
+
+    package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(MLXArray.apply(Self(axes: axes.map { $0 + 1 }), inputs))]
+    }
 }
 
 struct Sum: Reduction {
@@ -62,6 +75,10 @@ struct Sum: Reduction {
     func result(_ dtype: DType) -> DType { dtype.summed }
     func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
         broadcast(dy, to: x.shape)
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        [tangents[0].map { MLXArray.apply(self, [$0]) }]
     }
 }
 
@@ -173,4 +190,10 @@ struct ArgReduce: Primitive {
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let rows = ArgReduce(axis: axis + 1, findsLargest: findsLargest)
+        return [Batched(MLXArray.apply(rows, inputs))]
+    }
 }

@@ -26,4 +26,13 @@ struct Select: Primitive {
         let condition = call.inputs[0]
         return [nil, which(condition, cotangent, zero), which(condition, zero, cotangent)]
     }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        let zero = constant(0, like: call.output)
+        let (a, b) = (tangents[1], tangents[2])
+        if a == nil, b == nil { return [nil] }
+        return [which(call.inputs[0], a ?? zero, b ?? zero)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
 }

@@ -13,6 +13,10 @@ struct Reshape: View {
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
         cotangent.reshaped(input.shape)
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(reshaped(inputs[0], [batch.size] + target))]
+    }
 }
 
 struct Transpose: View {
@@ -31,6 +35,10 @@ struct Transpose: View {
         var inverse = axes
         for (position, axis) in axes.enumerated() { inverse[axis] = position }
         return cotangent.transposed(axes: inverse)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(transposed(inputs[0], axes: [0] + axes.map { $0 + 1 }))]
     }
 }
 
@@ -58,6 +66,14 @@ struct Broadcast: View {
         }
         return cotangent.sum(axes: stretched, keepDims: true).reshaped(input.shape)
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let shape = Array(inputs[0].shape.dropFirst())
+        let ones = [Int](repeating: 1, count: target.count - shape.count)
+        return [
+            Batched(broadcast(reshaped(inputs[0], [batch.size] + ones + shape), to: [batch.size] + target))
+        ]
+    }
 }
 
 /// Every `steps`-th element of each axis from `starts` on; a negative step walks back.
@@ -84,10 +100,19 @@ struct Slice: View {
         let slice = self
         return MLXArray.apply(Embed(slice: slice, target: input.shape), [cotangent])
     }
+
+    /// The slice with a leading axis that it takes whole.
+    func withLeadingAxis(_ size: Int) -> Slice {
+        Slice(starts: [0] + starts, steps: [1] + steps, sizes: [size] + sizes)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(MLXArray.apply(withLeadingAxis(batch.size), inputs))]
+    }
 }
 
 /// An array of zeros with the input written into a slice of it: the transpose of ``Slice``.
-struct Embed: Primitive {
+struct Embed: LinearPrimitive {
     let name = "embed"
     let slice: Slice
     let target: [Int]
@@ -101,6 +126,12 @@ struct Embed: Primitive {
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         [cotangents[0].map { MLXArray.apply(slice, [$0]) }]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let wide = Embed(
+            slice: slice.withLeadingAxis(batch.size), target: [batch.size] + target)
+        return [Batched(MLXArray.apply(wide, inputs))]
     }
 }
 
@@ -136,6 +167,15 @@ struct Concatenate: Primitive {
         return slices(call.inputs.map(\.shape)).map { MLXArray.apply($0, [cotangent]) }
     }
 
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        let parts = zip(tangents, call.inputs).map { $0 ?? zeros(like: $1) }
+        return [MLXArray.apply(self, parts)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(MLXArray.apply(Concatenate(axis: axis + 1), batch.stretched(inputs)))]
+    }
+
     /// Where each input lies in the result.
     private func slices(_ shapes: [[Int]]) -> [Slice] {
         var start = 0
@@ -154,6 +194,8 @@ struct StopGradient: View {
     func view(_ input: Layout) -> Layout? { input }
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray { cotangent }
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { [nil] }
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
 }
 
 /// A shape as MLX writes it in messages: `(2,5)`.

@@ -59,6 +59,11 @@ struct Softmax: RowOperation {
         let weighted = cotangent * call.output
         return [weighted - call.output * weighted.sum(axis: -1, keepDims: true)]
     }
+
+    /// The Jacobian of a row is symmetric.
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { vjp(call, tangents) }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
 }
 
 /// log Σ exp(x) over the last axis, which vanishes.
@@ -87,4 +92,12 @@ struct LogSumExp: RowOperation {
         let shares = exp(call.inputs[0] - expandedDimensions(call.output, axis: -1))
         return [expandedDimensions(cotangent, axis: -1) * shares]
     }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard let tangent = tangents[0] else { return [nil] }
+        let shares = exp(call.inputs[0] - expandedDimensions(call.output, axis: -1))
+        return [(tangent * shares).sum(axis: -1)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
 }

@@ -41,10 +41,15 @@ struct SlidingWindows: View {
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
         MLXArray.apply(Fold(windows: self, target: input.shape), [cotangent])
     }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let result = MLXArray.apply(self, [flattened(inputs[0], start: 0, end: 1)])
+        return [Batched(reshaped(result, inputs[0].shape.prefix(2) + result.shape.dropFirst()))]
+    }
 }
 
 /// Windows added up where they came from: the transpose of ``SlidingWindows``.
-struct Fold: Primitive {
+struct Fold: LinearPrimitive {
     let name = "fold"
     let windows: SlidingWindows
     let target: [Int]
@@ -87,6 +92,12 @@ struct Fold: Primitive {
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         [cotangents[0].map { MLXArray.apply(windows, [$0]) }]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let samples = Fold(windows: windows, target: [batch.size * target[0]] + target.dropFirst())
+        let result = MLXArray.apply(samples, [flattened(inputs[0], start: 0, end: 1)])
+        return [Batched(reshaped(result, [batch.size] + target))]
     }
 }
 

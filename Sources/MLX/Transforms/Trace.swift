@@ -24,4 +24,5 @@ struct Tracer: View {
     func shape(_ input: [Int]) throws(MLXError) -> [Int] { input }
     func view(_ input: Layout) -> Layout? { input }
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray { cotangent }
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { [Batched(inputs[0])] }
 }

@@ -4,8 +4,8 @@ enum VJP {
     static func gradients(
         outputs: [MLXArray], cotangents: [MLXArray?], inputs: [MLXArray]
     ) -> [MLXArray?] {
-        let order = nodes(between: inputs, and: outputs)
-        defer { for node in order { node.mark = -1 } }
+        let order = Walk.nodes(between: inputs, and: outputs)
+        defer { Walk.release(order) }
         var gathered = order.map { [MLXArray?](repeating: nil, count: $0.specs.count) }
         for (output, cotangent) in zip(outputs, cotangents) {
             guard let cotangent, output.value.node.mark >= 0 else { continue }
@@ -38,41 +38,6 @@ enum VJP {
         let position = value.node.mark
         let sum = gathered[position][value.index].map { $0 + gradient } ?? gradient
         gathered[position][value.index] = sum
-    }
-
-    /// The nodes on the ways from the inputs to the outputs, inputs first, numbered by their marks.
-    private static func nodes(between inputs: [MLXArray], and outputs: [MLXArray]) -> [Node] {
-        let ends = Set(inputs.map { ObjectIdentifier($0.value.node) })
-        let (entered, aside) = (-2, -3)
-        var order: [Node] = []
-        var others: [Node] = []
-        var stack: [(node: Node, next: Int)] = []
-        for output in outputs where output.value.node.mark == -1 && output.value.node.isTraced {
-            stack.append((output.value.node, 0))
-            output.value.node.mark = entered
-            while let (node, next) = stack.last {
-                let isEnd = ends.contains(ObjectIdentifier(node))
-                if isEnd || next == node.inputs.count {
-                    stack.removeLast()
-                    if isEnd || node.inputs.contains(where: { $0.node.mark >= 0 }) {
-                        node.mark = order.count
-                        order.append(node)
-                    } else {
-                        node.mark = aside
-                        others.append(node)
-                    }
-                    continue
-                }
-                stack[stack.count - 1].next += 1
-                let input = node.inputs[next].node
-                if input.mark == -1, input.isTraced {
-                    input.mark = entered
-                    stack.append((input, 0))
-                }
-            }
-        }
-        for node in others { node.mark = -1 }
-        return order
     }
 }
 
