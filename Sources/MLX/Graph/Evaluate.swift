@@ -31,10 +31,8 @@ enum Evaluate {
         guard let node = schedule.nodes[position], let primitive = node.primitive else { return }
         schedule.nodes[position] = nil
         let inputs = node.inputs.compactMap(\.tensor)
-        if let layout = inputs.first.flatMap({ primitive.view($0.layout) }) {
-            let source = inputs[0]
-            let dtype = node.specs[0].dtype
-            node.finish([Tensor(storage: source.storage, layout: layout, dtype: dtype)])
+        if let results = primitive.alias(inputs) {
+            node.finish(results)
         } else {
             let outputs = node.specs.map { Tensor($0) }
             // A node that fails stays pending, so that whoever asks again is told again.

@@ -102,6 +102,9 @@ extension Binary {
 
 /// An array's memory seen otherwise, without a copy where the strides allow it.
 protocol View: LinearPrimitive {
+    /// The layout of the result in the input's memory; nil where the strides forbid it.
+    func view(_ input: Layout) -> Layout?
+
     /// The shape of the result; throws for a shape that the view can't be made of.
     func shape(_ input: [Int]) throws(MLXError) -> [Int]
 
@@ -114,6 +117,11 @@ extension View {
 
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         [Spec(try shape(inputs[0].shape), inputs[0].dtype)]
+    }
+
+    package func alias(_ inputs: [Tensor]) -> [Tensor]? {
+        guard let layout = view(inputs[0].layout) else { return nil }
+        return [Tensor(storage: inputs[0].storage, layout: layout, dtype: inputs[0].dtype)]
     }
 
     /// Copies, where the strides forbid the view.

@@ -28,9 +28,9 @@ package protocol Primitive: Sendable {
     /// the inputs; nil for other operations.
     func kernel(_ inputs: [DType]) -> TileKernel?
 
-    /// The layout of the result where it is the input's memory seen otherwise; nil where it is
-    /// not, or where the strides forbid it.
-    func view(_ input: Layout) -> Layout?
+    /// The results where they are inputs' memory seen otherwise; nil where they are not, or where
+    /// the strides forbid it.
+    func alias(_ inputs: [Tensor]) -> [Tensor]?
 
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
@@ -38,7 +38,7 @@ package protocol Primitive: Sendable {
 
 extension Primitive {
     package func kernel(_ inputs: [DType]) -> TileKernel? { nil }
-    package func view(_ input: Layout) -> Layout? { nil }
+    package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
     package var isTracer: Bool { false }
 
     func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }

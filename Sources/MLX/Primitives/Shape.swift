@@ -71,7 +71,9 @@ struct Broadcast: View {
         let shape = Array(inputs[0].shape.dropFirst())
         let ones = [Int](repeating: 1, count: target.count - shape.count)
         return [
-            Batched(broadcast(reshaped(inputs[0], [batch.size] + ones + shape), to: [batch.size] + target))
+            Batched(
+                broadcast(
+                    reshaped(inputs[0], [batch.size] + ones + shape), to: [batch.size] + target))
         ]
     }
 }

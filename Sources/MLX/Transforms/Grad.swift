@@ -29,7 +29,7 @@ public func valueAndGrad(
             return (outputs, primals.map { zeros(like: $0) })
         }
         let one = broadcast(constant(1, like: first), to: first.shape)
-        let gradients = VJP.gradients(outputs: [first], cotangents: [one], inputs: inputs)
+        let gradients = ReverseMode.gradients(outputs: [first], cotangents: [one], inputs: inputs)
         return (outputs, zip(gradients, primals).map { $0 ?? zeros(like: $1) })
     }
 }

@@ -19,12 +19,12 @@ public func jvp(
                     + "\(tangents.map(\.shape)) those of the tangents"))
         return (outputs, outputs.map { zeros(like: $0) })
     }
-    let results = JVP.tangents(inputs: inputs, tangents: Array(tangents), outputs: outputs)
+    let results = ForwardMode.tangents(inputs: inputs, tangents: Array(tangents), outputs: outputs)
     return (outputs, zip(results, outputs).map { $0 ?? zeros(like: $1) })
 }
 
 /// Walks a graph from its inputs, asking each primitive for its tangents.
-enum JVP {
+enum ForwardMode {
     /// The tangents of the outputs; nil is zero.
     static func tangents(
         inputs: [MLXArray], tangents: [MLXArray], outputs: [MLXArray]

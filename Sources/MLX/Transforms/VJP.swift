@@ -1,5 +1,5 @@
 /// Walks a graph back from its outputs, asking each primitive for its gradient.
-enum VJP {
+enum ReverseMode {
     /// The gradients of `Σ outputs · cotangents` by the inputs, which are tracers; nil is zero.
     static func gradients(
         outputs: [MLXArray], cotangents: [MLXArray?], inputs: [MLXArray]
@@ -70,7 +70,7 @@ public func vjp(
             ))
         return (outputs, primals.map { zeros(like: $0) })
     }
-    let gradients = VJP.gradients(
+    let gradients = ReverseMode.gradients(
         outputs: outputs, cotangents: Array(cotangents), inputs: inputs)
     return (outputs, zip(gradients, primals).map { $0 ?? zeros(like: $1) })
 }

@@ -51,11 +51,13 @@ private struct Vmap {
             guard let axis else { continue }
             let position = axis < 0 ? axis + argument.ndim : axis
             guard 0..<argument.ndim ~= position else {
-                throw .caught("[vmap] axis \(axis) does not fit an argument of shape \(argument.shape)")
+                throw .caught(
+                    "[vmap] axis \(axis) does not fit an argument of shape \(argument.shape)")
             }
             guard size == nil || size == argument.dim(position) else {
                 throw .caught(
-                    "[vmap] the arguments' axes differ in size: \(arguments.map(\.shape)) over \(axes)")
+                    "[vmap] the arguments' axes differ in size: \(arguments.map(\.shape)) over \(axes)"
+                )
             }
             size = argument.dim(position)
         }
@@ -80,7 +82,10 @@ private struct Vmap {
         of arguments: [MLXArray], _ isBatched: [Bool], _ size: Int
     ) throws(MLXError) -> [MLXArray] {
         let stands = zip(arguments, isBatched).map { argument, isBatched in
-            isBatched ? MLXArray.standIn(argument.shape.dropFirst(), argument.dtype) : argument
+            isBatched
+                ? MLXArray.standIn(
+                    Spec(Array(argument.shape.dropFirst()), argument.dtype), for: "vmap")
+                : argument
         }
         let (tracers, outputs) = Trace.run(function, on: stands)
         let order = Walk.nodes(between: tracers, and: outputs)
@@ -127,27 +132,5 @@ private struct Vmap {
             ? broadcast(expandedDimensions(result.array, axis: 0), to: [size] + result.array.shape)
             : result.inFront
         return movedAxis(stretched, source: 0, destination: place)
-    }
-}
-
-/// What a function that is repeated over a batch is traced on: a shape without values.
-private struct StandIn: Primitive {
-    let name = "vmap"
-    let spec: Spec
-
-    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [spec] }
-
-    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) throws(MLXError) {
-        throw refusal("an argument of the function has no value while it is traced")
-    }
-
-    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [] }
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { [nil] }
-    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { [] }
-}
-
-extension MLXArray {
-    fileprivate static func standIn(_ shape: ArraySlice<Int>, _ dtype: DType) -> MLXArray {
-        MLXArray.apply(StandIn(spec: Spec(Array(shape), dtype)), [])
     }
 }
