@@ -16,7 +16,7 @@ struct FixtureTests {
             let function = try #require(Self.function(fixture), "\(fixture.operation)")
             let inputs = try #require(fixture.inputs).map { try $0.array() }
             let expected = try fixture.output.array()
-            let tolerance = Self.tolerance(fixture.operation, expected.dtype)
+            let tolerance = Tolerance.of(expected.dtype)
             let comment: Comment = "\(fixture.operation) \(inputs[0].dtype) \(fixture.axes ?? [])"
             #expect(difference(function(inputs), expected, tolerance) == nil, comment)
             guard let packed = fixture.gradients, let cotangent = try fixture.cotangent?.array()
@@ -31,10 +31,6 @@ struct FixtureTests {
                     "the gradient of \(comment) by input \(index)")
             }
         }
-    }
-
-    private static func tolerance(_ operation: String, _ dtype: DType) -> Tolerance {
-        .of(dtype)
     }
 
     private static func function(_ fixture: Fixture) -> Function? {

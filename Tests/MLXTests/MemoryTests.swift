@@ -102,15 +102,15 @@ struct MemoryTests {
     }
 }
 
-/// A line of what the system knows of this process's memory: `VmRSS` is what lies in RAM, `VmHWM` the
-/// most that has. (`getrusage` counts what the parent had before the process began.)
+/// A line of what the system knows of this process's memory: `VmRSS` is what lies in RAM, `VmHWM`
+/// the most that has. (`getrusage` counts what the parent had before the process began.)
 private func systemBytes(_ name: String) -> Int {
     guard let file = fopen("/proc/self/status", "r") else { return 0 }
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     while fgets(&line, 256, file) != nil {
-        let text = String(
-            decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        let text = String(decoding: bytes, as: UTF8.self)
         let fields = text.split { $0 == ":" || $0 == " " || $0 == "\t" }
         if fields.count > 1, fields[0] == name { return (Int(fields[1]) ?? 0) << 10 }
     }

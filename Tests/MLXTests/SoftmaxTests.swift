@@ -57,6 +57,18 @@ struct SoftmaxTests {
         #expect(difference(broken, [.nan, .nan], .exact) == nil)
     }
 
+    @Test("of large numbers and half types have exact gradients")
+    func gradients() {
+        let x = MLXArray([1000, 999, -1000, 8.5, 8, 7.5] as [Float], [2, 3])
+        for dtype in [DType.float32, .bfloat16] {
+            let input = x.asType(dtype)
+            let gradient = grad { (x: MLXArray) in logSumExp(x, axis: 1).sum() }(input)
+            let expected = softmax(input.asType(.float64), axis: 1)
+            let tolerance = Tolerance(absolute: 0, relative: dtype == .float32 ? 1e-6 : 0x1p-8)
+            #expect(difference(gradient, numbers(expected), tolerance) == nil)
+        }
+    }
+
     @Test("of half types add up in float32")
     func halves() {
         let x = zeros([4096], dtype: .bfloat16)

@@ -24,10 +24,28 @@ struct WindowTests {
             return (image[axis + 1] + 2 * padding[axis] - reach) / stride[axis] + 1
         }
 
-        /// The row or column of the image under an element of a window, nil in the padding.
-        func place(_ axis: Int, _ position: Int, _ inside: Int) -> Int? {
-            let place = position * stride[axis] + inside * dilation[axis] - padding[axis]
-            return 0..<image[axis + 1] ~= place ? place : nil
+        /// All windows: sample, row and column of the result.
+        var windows: [[Int]] {
+            (0..<image[0] * positions(0) * positions(1)).map { index in
+                let (rest, column) = index.quotientAndRemainder(dividingBy: positions(1))
+                let (sample, row) = rest.quotientAndRemainder(dividingBy: positions(0))
+                return [sample, row, column]
+            }
+        }
+
+        /// The elements of a window that do not lie in the padding: where the first channel is in
+        /// the image, and in a kernel of one output.
+        func taps(_ window: [Int]) -> [(pixel: Int, weight: Int)] {
+            (0..<kernel[1] * kernel[2]).compactMap { element in
+                let inside = [element / kernel[2], element % kernel[2]]
+                let place = (0..<2).map { (axis: Int) -> Int in
+                    let start = window[axis + 1] * stride[axis] - padding[axis]
+                    return start + inside[axis] * dilation[axis]
+                }
+                guard 0..<image[1] ~= place[0], 0..<image[2] ~= place[1] else { return nil }
+                let pixel = (window[0] * image[1] + place[0]) * image[2] + place[1]
+                return (pixel * image[3], element * kernel[3])
+            }
         }
     }
 
@@ -56,34 +74,23 @@ struct WindowTests {
 
     /// The convolution by plain loops.
     private func expected(_ x: [Double], _ w: [Double], _ setting: Setting) -> [Double] {
-        let (image, kernel) = (setting.image, setting.kernel)
-        let outputs = kernel[0] / setting.groups
-        var result: [Double] = []
-        for sample in 0..<image[0] {
-            for row in 0..<setting.positions(0) {
-                for column in 0..<setting.positions(1) {
-                    for output in 0..<kernel[0] {
-                        var total = 0.0
-                        for i in 0..<kernel[1] {
-                            for j in 0..<kernel[2] {
-                                guard let y = setting.place(0, row, i),
-                                    let z = setting.place(1, column, j)
-                                else { continue }
-                                for channel in 0..<kernel[3] {
-                                    let source = output / outputs * kernel[3] + channel
-                                    let pixel = ((sample * image[1] + y) * image[2] + z) * image[3]
-                                    let weight =
-                                        ((output * kernel[1] + i) * kernel[2] + j) * kernel[3]
-                                    total += x[pixel + source] * w[weight + channel]
-                                }
-                            }
-                        }
-                        result.append(total)
+        let channels = setting.kernel[3]
+        let size = setting.kernel[1...].reduce(1, *)
+        return setting.windows.flatMap { window in
+            let taps = setting.taps(window)
+            return (0..<setting.kernel[0]).map { output in
+                let group = output / (setting.kernel[0] / setting.groups)
+                var total = 0.0
+                for tap in taps {
+                    for channel in 0..<channels {
+                        total +=
+                            x[tap.pixel + group * channels + channel]
+                            * w[output * size + tap.weight + channel]
                     }
                 }
+                return total
             }
         }
-        return result
     }
 
     @Test("are convolved as by plain loops", arguments: settings)
@@ -128,8 +135,7 @@ struct WindowTests {
 
     @Test("are pooled as by plain loops", arguments: settings)
     func pooling(_ setting: Setting) {
-        let image = setting.image
-        let x = random(image, seed: 6)
+        let x = random(setting.image, seed: 6)
         let values = numbers(x)
         func pooled(_ x: MLXArray) -> MLXArray {
             slidingWindows(
@@ -139,25 +145,12 @@ struct WindowTests {
         }
         var wanted: [Double] = []
         var slopes = values.map { _ in 0.0 }
-        for sample in 0..<image[0] {
-            for row in 0..<setting.positions(0) {
-                for column in 0..<setting.positions(1) {
-                    for channel in 0..<image[3] {
-                        var best: Int?
-                        for i in 0..<setting.kernel[1] {
-                            for j in 0..<setting.kernel[2] {
-                                guard let y = setting.place(0, row, i),
-                                    let z = setting.place(1, column, j)
-                                else { continue }
-                                let place =
-                                    ((sample * image[1] + y) * image[2] + z) * image[3] + channel
-                                if best.map({ values[place] > values[$0] }) ?? true { best = place }
-                            }
-                        }
-                        wanted.append(best.map { values[$0] } ?? -.infinity)
-                        if let best { slopes[best] += 1 }
-                    }
-                }
+        for window in setting.windows {
+            for channel in 0..<setting.image[3] {
+                let places = setting.taps(window).map { $0.pixel + channel }
+                let best = places.max { values[$0] < values[$1] }
+                wanted.append(best.map { values[$0] } ?? -.infinity)
+                if let best { slopes[best] += 1 }
             }
         }
         #expect(difference(pooled(x), wanted, .exact) == nil)

@@ -4,10 +4,10 @@ import Glibc
 enum Evaluate {
     /// Computes the values of the nodes, and of what somebody holds among the nodes they need.
     static func run(_ roots: [Node]) throws(MLXError) {
-        let pending = roots.filter { !$0.isDone }
-        if pending.isEmpty { return }
         lock.lock()
         defer { lock.unlock() }
+        let pending = roots.filter { !$0.isDone }
+        if pending.isEmpty { return }
         var schedule = Schedule(roots: pending)
         let keepsGraph = Trace.isActive
         var start = 0

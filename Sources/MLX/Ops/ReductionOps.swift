@@ -121,9 +121,10 @@ public func any(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 ///   - keepDims: whether the axes stay, with size 1
 public func mean(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray
 {
-    let wide = array.asType(array.dtype.atLeastFloat)
-    let total = sum(wide, axes: axes, keepDims: keepDims)
-    return total / constant(Double(array.count(along: axes)), like: total)
+    // Half types are summed and divided in float32 and rounded once.
+    let result = array.dtype.atLeastFloat
+    let total = sum(array.asType(result.computed), axes: axes, keepDims: keepDims)
+    return (total / constant(Double(array.count(along: axes)), like: total)).asType(result)
 }
 
 /// See ``mean(_:axes:keepDims:)``; along one axis.
@@ -144,10 +145,12 @@ public func mean(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 public func variance(
     _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0
 ) -> MLXArray {
-    let wide = array.asType(array.dtype.atLeastFloat)
+    let result = array.dtype.atLeastFloat
+    let wide = array.asType(result.computed)
     let distance = square(wide - mean(wide, axes: axes, keepDims: true))
     let total = sum(distance, axes: axes, keepDims: keepDims)
-    return total / constant(Double(Swift.max(array.count(along: axes) - ddof, 0)), like: total)
+    let count = Swift.max(array.count(along: axes) - ddof, 0)
+    return (total / constant(Double(count), like: total)).asType(result)
 }
 
 /// See ``variance(_:axes:keepDims:ddof:)``; along one axis.

@@ -89,7 +89,8 @@ struct LogSumExp: RowOperation {
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil] }
-        let shares = exp(call.inputs[0] - expandedDimensions(call.output, axis: -1))
+        // exp(x - y) would carry the rounding of a large y into every share.
+        let shares = MLXArray.apply(Softmax(), [call.inputs[0]])
         return [expandedDimensions(cotangent, axis: -1) * shares]
     }
 
