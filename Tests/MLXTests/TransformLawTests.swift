@@ -26,7 +26,8 @@ struct TangentLawTests {
         let backward = zip(gradients, directions).reduce(0.0) {
             $0 + ($1.0 * $1.1).sum().item(Double.self)
         }
-        #expect(abs(forward - backward) <= 1e-10 * (1 + abs(backward)))
+        // A row may pass through float32 on its way.
+        #expect(abs(forward - backward) <= 1e-6 * (1 + abs(backward)))
     }
 }
 

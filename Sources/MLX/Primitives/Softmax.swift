@@ -96,7 +96,7 @@ struct LogSumExp: RowOperation {
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         guard let tangent = tangents[0] else { return [nil] }
-        let shares = exp(call.inputs[0] - expandedDimensions(call.output, axis: -1))
+        let shares = MLXArray.apply(Softmax(), [call.inputs[0]])
         return [(tangent * shares).sum(axis: -1)]
     }
 
