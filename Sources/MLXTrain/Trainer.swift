@@ -34,6 +34,7 @@ package final class Trainer {
         let model = try withRandomState(MLXRandom.RandomState(seed: config.seed)) {
             let model = try config.model.makeModel(
                 sampleShape: shape, classes: data.train.classNames.count)
+            try MemoryEstimate(model, optimizer: config.optimizer).check(processes: group.localSize)
             eval(model)
             return model
         }

@@ -14,6 +14,18 @@ struct Launch {
         return (environment?.rank ?? 0) == 0
     }
 
+    /// Ends a command line that asks for help or the version, or is wrong.
+    static func end(_ error: any Error) -> Never {
+        // It is the same on every rank: rank 0 tells.
+        guard isFirstRank else { exit(0) }
+        guard TrainCommand.exitCode(for: error) != .success else {
+            TrainCommand.exit(withError: error)
+        }
+        let message = TrainCommand.message(for: error).prefix { $0 != "\n" }
+        Console.complain("mlx-train: \(message); see mlx-train --help")
+        exit(ExitStatus.usage.rawValue)
+    }
+
     /// Does what the command line asks for, and ends the process.
     func run() -> Never {
         if command.printConfig || command.validate { inspect() }
@@ -27,10 +39,10 @@ struct Launch {
         do {
             group = try connect(config: try? config.get())
         } catch {
-            guard error.exitStatus != ExitStatus.usage.rawValue || Launch.isFirstRank else {
-                exit(0)
-            }
-            fail(Verdict(error))
+            let verdict = Verdict(error)
+            // A wrong start is the same on every rank: rank 0 tells.
+            guard verdict.status != ExitStatus.usage.rawValue || Launch.isFirstRank else { exit(0) }
+            fail(verdict)
         }
         do {
             let config = try group.agree { try config.get() }
@@ -49,10 +61,10 @@ struct Launch {
             let config = try command.loadConfig()
             if command.printConfig { Console.write(config.resolvedJSON()) }
             if command.validate {
-                let size = try LaunchEnvironment.current()?.size ?? 1
-                for line in try JobSummary(config: config).lines(worldSize: size) {
-                    Console.line(line)
-                }
+                let environment = try LaunchEnvironment.current()
+                let lines = try JobSummary(config: config).lines(
+                    worldSize: environment?.size ?? 1, localSize: environment?.localSize ?? 1)
+                for line in lines { Console.line(line) }
             }
         } catch {
             fail(Verdict(error))
@@ -62,11 +74,14 @@ struct Launch {
 
     /// Joins the other processes: the command line decides before the launcher's environment, and
     /// that before the configuration.
-    private func connect(config: TrainConfig?) throws(DistributedError) -> Group {
+    private func connect(config: TrainConfig?) throws -> Group {
         let environment = try LaunchEnvironment.current()
         switch command.transport ?? .auto {
         case .mpi: return try Group(transport: MPITransport.start())
-        case .single: return try Group.single()
+        case .single:
+            let size = environment?.size ?? 1
+            guard size == 1 else { throw RunError.notSingle(processes: size) }
+            return try Group.single()
         case .auto: break
         }
         if environment?.startsMPI == true || config?.distributed.transport == .mpi {

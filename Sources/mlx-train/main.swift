@@ -1,13 +1,10 @@
-import ArgumentParser
-import Glibc
 import MLXTrain
 
+Console.holdStreams()
 let command: TrainCommand
 do {
     command = try TrainCommand.parse()
 } catch {
-    // Help, version or wrong usage, the same on every rank: rank 0 tells.
-    if Launch.isFirstRank { TrainCommand.exit(withError: error) }
-    exit(0)
+    Launch.end(error)
 }
 Launch(command: command).run()

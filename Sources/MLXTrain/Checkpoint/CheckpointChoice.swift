@@ -60,9 +60,9 @@ package struct CheckpointChoice {
         return nil
     }
 
-    private static func read(folder: String) throws -> Found? {
-        guard try Files.kind(of: folder) == .folder else {
-            throw RunError.checkpointMissing(path: folder)
+    private static func read(folder path: String) throws -> Found? {
+        guard let folder = Files.resolved(path), try Files.kind(of: folder) == .folder else {
+            throw RunError.checkpointMissing(path: path)
         }
         let runs = CheckpointStore(folder: "\(folder)/checkpoints")
         if try Files.kind(of: runs.folder) != nil {

@@ -25,6 +25,16 @@ package enum Console {
         return Int(size.ws_col)
     }
 
+    /// Opens those of the three standard streams that are closed, so that no file of the run gets
+    /// the number of one and with it what is meant for the user.
+    package static func holdStreams() {
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
+        where fcntl(descriptor, F_GETFD) == -1 {
+            // The system gives the lowest free number, which is this one.
+            _ = open("/dev/null", O_RDWR)
+        }
+    }
+
     /// Writes text to standard output as it is.
     package static func write(_ text: String) { write(text, to: STDOUT_FILENO) }
 

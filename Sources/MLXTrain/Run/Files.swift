@@ -25,6 +25,13 @@ package enum Files {
         }
     }
 
+    /// The path behind all symbolic links, or nil where there is nothing.
+    package static func resolved(_ path: String) -> String? {
+        guard let pointer = realpath(path, nil) else { return nil }
+        defer { free(pointer) }
+        return String(cString: pointer)
+    }
+
     /// The names in a folder, sorted; `.` and `..` are left out.
     package static func names(in folder: String) throws(FileFailure) -> [String] {
         guard let stream = opendir(folder) else { throw FileFailure("read", folder) }

@@ -33,13 +33,15 @@ public struct Job {
         let trainer = try group.agree {
             try Trainer(config: config, data: data, group: group, checkpoints: output.checkpoints)
         }
+        // A checkpoint that was asked for is read before this run writes anything; the newest of
+        // its own folder only under the lock.
+        var choice: CheckpointChoice?
+        if resume != .auto { choice = try takeOver(in: trainer) }
         var lock: RunLock?
         try group.onFirstRank { lock = try output.open() }
         defer { withExtendedLifetime(lock) {} }
+        if resume == .auto { choice = try takeOver(in: trainer) }
         if try sayIfFinished(plan) { return }
-
-        let choice = try CheckpointChoice.find(resume, in: output.checkpoints, group: group)
-        if let choice { try group.agree { try restore(choice.contents, in: trainer) } }
         try group.onFirstRank {
             try Files.replace(output.config, with: config.resolvedJSON().utf8)
         }
@@ -75,6 +77,13 @@ public struct Job {
                     + "training.epochs to go on, or begin anew with --resume never\n")
         }
         return true
+    }
+
+    /// Finds the checkpoint to go on from and takes it over, if there is one; a collective.
+    private func takeOver(in trainer: Trainer) throws -> CheckpointChoice? {
+        let found = try CheckpointChoice.find(resume, in: output.checkpoints, group: group)
+        if let found { try group.agree { try restore(found.contents, in: trainer) } }
+        return found
     }
 
     /// Takes over a checkpoint if its model and its job are this one's.

@@ -8,11 +8,13 @@ public struct JobSummary {
     /// The summary of a job.
     public init(config: TrainConfig) { self.config = config }
 
-    /// Loads the data and makes the model, and says on one line each what a run would do.
-    public func lines(worldSize: Int) throws -> [String] {
+    /// Loads the data and makes the model, and says on one line each what a run would do on
+    /// `worldSize` processes, of which `localSize` are on this machine.
+    public func lines(worldSize: Int, localSize: Int = 1) throws -> [String] {
         let data = try DataSplit.load(config.data, seed: config.seed)
         let model = try config.model.makeModel(
             sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
+        try MemoryEstimate(model, optimizer: config.optimizer).check(processes: localSize)
         let parameters = model.parameters().flattenedValues().reduce(0) { $0 + $1.size }
         let plan = TrainingPlan(config.training, sampleCount: data.train.count)
         let warnings = config.warnings(worldSize: worldSize).map { "warning: \($0)" }

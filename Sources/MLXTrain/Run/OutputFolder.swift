@@ -26,7 +26,6 @@ package struct OutputFolder: Sendable {
         let lock = try RunLock(folder: path)
         do throws(FileFailure) {
             try Files.makeFolder(checkpoints.folder)
-            try Files.makeFolder(logs)
             try FolderCommit.recover(path)
             try FolderCommit.recover(checkpoints.folder)
         } catch {

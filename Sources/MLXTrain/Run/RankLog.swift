@@ -5,8 +5,9 @@ package final class RankLog {
     private let descriptor: Int32
     private let path: String
 
-    /// Opens the log, or creates it, to append to it.
+    /// Opens the log, or creates it and its folder, to append to it.
     package init(folder: String, rank: Int) throws(FileFailure) {
+        try Files.makeFolder(folder)
         path = "\(folder)/rank-\(rank).log"
         descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw FileFailure("create", path) }

@@ -14,6 +14,8 @@ public enum RunError: Error, Sendable, Equatable {
     case checkpointMissing(path: String)
     /// A checkpoint that was just written reads back differently.
     case checkpointUnsound(RefusedCheckpoint)
+    /// Several processes were started, and told to be one each.
+    case notSingle(processes: Int)
     /// A quantity that must be finite is not.
     case notFinite(quantity: String, step: Int)
     /// A signal stopped the run; `saved` is the step whose state is on disk, nil before the first.

@@ -57,6 +57,7 @@ extension RunError {
                 ? ExitStatus.data.rawValue : ExitStatus.usage.rawValue
         case .checkpointMissing: ExitStatus.missing.rawValue
         case .checkpointUnsound: ExitStatus.inputOutput.rawValue
+        case .notSingle: ExitStatus.usage.rawValue
         case .notFinite: ExitStatus.fault.rawValue
         case .interrupted: ExitStatus.interrupted.rawValue
         }
@@ -85,6 +86,9 @@ extension RunError {
         case .checkpointUnsound(let refused):
             return "the new checkpoint reads back wrong: \(refused.checkpoint)/\(refused.file) "
                 + "\(refused.reason); check the device"
+        case .notSingle(let processes):
+            return "--transport single is for one process, and \(processes) were started; "
+                + "leave it out, or start the command without a launcher"
         case .notFinite(let quantity, let step):
             return "the \(quantity) of step \(step) is not a finite number; lower "
                 + "optimizer.learning_rate or set optimizer.clip_norm, and check the data"
