@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+#include "ck_scan.h"
+#include "ck_sorting.h"
+
 #pragma clang assume_nonnull begin
 
 /// The element types, numbered as MLX numbers them; bool is one byte holding 0 or 1, and complex64

@@ -63,3 +63,10 @@ public func resolve(key: (some RandomStateOrKey)? = MLXArray?.none) -> MLXArray 
 public func withRandomState<R>(_ state: MLXRandom.RandomState, body: () throws -> R) rethrows -> R {
     try MLXRandom.$taskState.withValue(state, operation: body)
 }
+
+/// Runs the body with a state of its own for all draws without a key.
+public nonisolated(nonsending) func withRandomState<R>(
+    _ state: MLXRandom.RandomState, body: () async throws -> R
+) async rethrows -> R {
+    try await MLXRandom.$taskState.withValue(state, operation: body)
+}
