@@ -122,7 +122,8 @@ private func row(
 
 extension PrimitiveCase {
     static let rows =
-        arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
+        arithmetic + comparisons + exponentials + reductions + shapes + indexing + others + strided
+        + grouped
 
     private static let arithmetic = [
         unary("Negative", -2...2) { -$0 },
