@@ -19,8 +19,7 @@ public func matmul(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
     }
     if b.ndim == 2, a.ndim > 2 {
         // One matrix for all: the rows of every matrix of a go through one product.
-        let rows = reshaped(
-            left, [-1, a.dim(-1)].map { $0 == -1 ? left.size / max(a.dim(-1), 1) : $0 })
+        let rows = reshaped(left, [a.shape.dropLast().reduce(1, *), a.dim(-1)])
         let product = MLXArray.apply(MatMul(), [rows, right])
         return reshaped(product, a.shape.dropLast() + [b.dim(-1)])
     }
@@ -37,13 +36,4 @@ public func matmul(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
             broadcast(left, to: batch + a.shape.suffix(2)),
             broadcast(right, to: batch + b.shape.suffix(2)),
         ])
-}
-
-/// alpha · a@b + beta · c
-public func addMM(
-    _ c: MLXArray, _ a: MLXArray, _ b: MLXArray, alpha: Float = 1, beta: Float = 1
-) -> MLXArray {
-    let product = matmul(a, b)
-    let scaled = alpha == 1 ? product : product * alpha
-    return scaled + (beta == 1 ? c : c * beta)
 }

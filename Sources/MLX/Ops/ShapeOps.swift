@@ -36,6 +36,9 @@ public func transposed(_ array: MLXArray, _ axes: Int...) -> MLXArray {
     transposed(array, axes: axes)
 }
 
+/// The axes in another order, which names one axis: that of an array with one axis.
+public func transposed(_ array: MLXArray, axis: Int) -> MLXArray { transposed(array, axes: [axis]) }
+
 /// The axes in the opposite order.
 public func transposed(_ array: MLXArray) -> MLXArray {
     array.ndim < 2 ? array : transposed(array, axes: Array((0..<array.ndim).reversed()))
@@ -153,10 +156,12 @@ public func stacked(_ arrays: some Collection<MLXArray>, axis: Int = 0) -> MLXAr
     concatenated(arrays.map { expandedDimensions($0, axis: axis) }, axis: axis)
 }
 
-/// The array cut before each of the indices along an axis.
+/// The array cut before each of the indices along an axis; negative indices count from the end.
 public func split(_ array: MLXArray, indices: some Collection<Int>, axis: Int = 0) -> [MLXArray] {
     guard let axis = array.axes([axis], "split")?.first else { return [] }
-    let bounds = [0] + indices + [array.dim(axis)]
+    let size = array.dim(axis)
+    let places = indices.map { min(max($0 < 0 ? $0 + size : $0, 0), size) }
+    let bounds = [0] + places + [size]
     return zip(bounds, bounds.dropFirst()).map { start, end in
         sliced(array, axis: axis, start: start, count: max(end - start, 0))
     }
@@ -164,6 +169,7 @@ public func split(_ array: MLXArray, indices: some Collection<Int>, axis: Int = 
 
 /// The array cut in equal parts along an axis, whose size must divide.
 public func split(_ array: MLXArray, parts: Int, axis: Int = 0) -> [MLXArray] {
+    guard let axis = array.axes([axis], "split")?.first else { return [] }
     guard parts > 0, array.dim(axis) % parts == 0 else {
         ErrorHandler.report(
             .caught(
@@ -189,27 +195,6 @@ func sliced(_ array: MLXArray, axis: Int, start: Int, count: Int) -> MLXArray {
     sizes[axis] = count
     let slice = Slice(starts: starts, steps: sizes.map { _ in 1 }, sizes: sizes)
     return MLXArray.apply(slice, [array])
-}
-
-/// The array with elements of a value put around it: `widths` before and behind each axis.
-public func padded(
-    _ array: MLXArray, widths: some Collection<IntOrPair>, value: MLXArray? = nil
-) -> MLXArray {
-    let widths = Array(widths)
-    guard widths.count == array.ndim else {
-        ErrorHandler.report(
-            .caught("[padded] \(widths.count) widths do not fit an array of shape \(array.shape)"))
-        return array
-    }
-    if widths.allSatisfy({ $0.first == 0 && $0.second == 0 }) { return array }
-    let target = zip(array.shape, widths).map { $0 + $1.first + $1.second }
-    let slice = Slice(
-        starts: widths.map(\.first), steps: array.shape.map { _ in 1 }, sizes: array.shape)
-    let embedded = MLXArray.apply(Embed(slice: slice, target: target), [array])
-    guard let value else { return embedded }
-    let isInside = MLXArray.apply(
-        Embed(slice: slice, target: target), [ones(array.shape, dtype: .bool)])
-    return which(isInside, embedded, value.asType(array.dtype))
 }
 
 /// The array, whose gradient is taken as zero.

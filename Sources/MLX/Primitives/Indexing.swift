@@ -240,7 +240,7 @@ extension MLXArray {
     fileprivate func rows(of length: Int, _ size: Int) -> MLXArray {
         let wide = asType(.int64)
         let inside = which(wide .< 0, wide + length, wide)
-        let starts = arange(0, size * length, step: length, dtype: .int64)
+        let starts = MLX.arange(0, size * length, step: length, dtype: .int64)
         return inside + starts.reshaped([size] + [Int](repeating: 1, count: ndim - 1))
     }
 }

@@ -1,0 +1,22 @@
+// Shape operations as methods: each forwards to the free function of its name.
+
+extension MLXArray {
+    /// See ``MLX/diag(_:k:)``.
+    public func diag(k: Int = 0) -> MLXArray { MLX.diag(self, k: k) }
+
+    /// See ``MLX/diagonal(_:offset:axis1:axis2:)``.
+    public func diagonal(offset: Int = 0, axis1: Int = 0, axis2: Int = 1) -> MLXArray {
+        MLX.diagonal(self, offset: offset, axis1: axis1, axis2: axis2)
+    }
+
+    /// See ``MLX/transposed(_:axis:)``.
+    public func transposed(axis: Int) -> MLXArray { MLX.transposed(self, axis: axis) }
+
+    /// See ``MLX/view(_:dtype:)``.
+    public func view(dtype: DType) -> MLXArray { MLX.view(self, dtype: dtype) }
+
+    /// See ``MLX/contiguous(_:allowColMajor:)``.
+    public func contiguous(allowColMajor: Bool = false) -> MLXArray {
+        MLX.contiguous(self, allowColMajor: allowColMajor)
+    }
+}

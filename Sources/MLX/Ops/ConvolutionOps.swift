@@ -1,0 +1,198 @@
+/// The cross-correlation of sequences with kernels.
+///
+/// - Parameters:
+///   - array: `[N, L, C]`
+///   - weight: `[O, K, C / groups]`
+///   - stride: the distance of the kernel's places
+///   - padding: the zeros put before and behind
+///   - dilation: the distance of the kernel's elements
+///   - groups: how many groups of channels are convolved apart
+/// - Returns: `[N, L', O]`
+public func conv1d(
+    _ array: MLXArray, _ weight: MLXArray, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
+    groups: Int = 1
+) -> MLXArray {
+    Convolution(
+        name: "conv1d", strides: [stride], low: [padding], high: [padding],
+        kernelDilation: [dilation], groups: groups)(array, weight)
+}
+
+/// The cross-correlation of images with kernels; see ``conv1d(_:_:stride:padding:dilation:groups:)``.
+///
+/// - Parameters:
+///   - array: `[N, H, W, C]`
+///   - weight: `[O, KH, KW, C / groups]`
+/// - Returns: `[N, OH, OW, O]`
+public func conv2d(
+    _ array: MLXArray, _ weight: MLXArray, stride: IntOrPair = 1, padding: IntOrPair = 0,
+    dilation: IntOrPair = 1, groups: Int = 1
+) -> MLXArray {
+    Convolution(
+        name: "conv2d", strides: stride.asArray, low: padding.asArray, high: padding.asArray,
+        kernelDilation: dilation.asArray, groups: groups)(array, weight)
+}
+
+/// The cross-correlation of volumes with kernels; see
+/// ``conv1d(_:_:stride:padding:dilation:groups:)``.
+///
+/// - Parameters:
+///   - array: `[N, D, H, W, C]`
+///   - weight: `[O, KD, KH, KW, C / groups]`
+/// - Returns: `[N, OD, OH, OW, O]`
+public func conv3d(
+    _ array: MLXArray, _ weight: MLXArray, stride: IntOrTriple = 1, padding: IntOrTriple = 0,
+    dilation: IntOrTriple = 1, groups: Int = 1
+) -> MLXArray {
+    Convolution(
+        name: "conv3d", strides: stride.asArray, low: padding.asArray, high: padding.asArray,
+        kernelDilation: dilation.asArray, groups: groups)(array, weight)
+}
+
+/// The cross-correlation over any number of spatial axes.
+///
+/// - Parameters:
+///   - array: `[N, spatial…, C]`
+///   - weight: `[O, kernel…, C / groups]`
+///   - strides: the distances of the kernel's places
+///   - padding: the zeros put before and behind each spatial axis
+///   - kernelDilation: the distances of the kernel's elements
+///   - inputDilation: the distances of the array's elements, between which zeros are put
+///   - groups: how many groups of channels are convolved apart
+///   - flip: whether the kernels are turned round, which makes it a convolution
+/// - Returns: `[N, spatial'…, O]`
+public func convGeneral(
+    _ array: MLXArray, _ weight: MLXArray, strides: IntOrArray = 1, padding: IntOrArray = 0,
+    kernelDilation: IntOrArray = 1, inputDilation: IntOrArray = 1, groups: Int = 1,
+    flip: Bool = false
+) -> MLXArray {
+    convolution(array, weight, [strides, padding, padding, kernelDilation, inputDilation]) {
+        Convolution(
+            name: "convGeneral", strides: $0[0], low: $0[1], high: $0[2], kernelDilation: $0[3],
+            inputDilation: $0[4], groups: groups, isFlipped: flip)
+    }
+}
+
+/// See the other form; the padding is the zeros before and those behind every spatial axis.
+public func convGeneral(
+    _ array: MLXArray, _ weight: MLXArray, strides: IntOrArray = 1, padding: (Int, Int),
+    kernelDilation: IntOrArray = 1, inputDilation: IntOrArray = 1, groups: Int = 1,
+    flip: Bool = false
+) -> MLXArray {
+    let (low, high) = (IntOrArray(padding.0), IntOrArray(padding.1))
+    return convolution(array, weight, [strides, low, high, kernelDilation, inputDilation]) {
+        Convolution(
+            name: "convGeneral", strides: $0[0], low: $0[1], high: $0[2], kernelDilation: $0[3],
+            inputDilation: $0[4], groups: groups, isFlipped: flip)
+    }
+}
+
+/// A convolution whose sizes are given for all spatial axes or for each.
+private func convolution(
+    _ array: MLXArray, _ weight: MLXArray, _ sizes: [IntOrArray],
+    _ make: ([[Int]]) -> Convolution
+) -> MLXArray {
+    let expanded = sizes.compactMap { $0.asArray(axes: array.ndim - 2) }
+    guard expanded.count == sizes.count else {
+        let given = sizes.map(\.asArray)
+        ErrorHandler.report(
+            .caught(
+                "[convGeneral] \(given) are strides, paddings and dilations for an array of shape \(array.shape)"
+            ))
+        return array
+    }
+    return make(expanded)(array, weight)
+}
+
+/// The sizes of a convolution, a number for each spatial axis.
+struct Convolution {
+    let name: String
+    let strides: [Int]
+    let low: [Int]
+    let high: [Int]
+    let kernelDilation: [Int]
+    var inputDilation: [Int]?
+    let groups: Int
+    var isFlipped = false
+
+    func callAsFunction(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let rank = strides.count
+        guard isConvolution(name, array, weight, axes: rank, groups),
+            array.dim(-1) == weight.dim(-1) * groups
+        else { return refused(array, weight) }
+        guard (strides + kernelDilation + (inputDilation ?? [])).allSatisfy({ $0 > 0 }) else {
+            ErrorHandler.report(.caught("[\(name)] strides and dilations must be positive"))
+            return array
+        }
+        let dtype = DType.promoted(array.dtype, weight.dtype)
+        let wide = fitted(
+            array.asType(dtype), low: [0] + low + [0], high: [0] + high + [0],
+            steps: inputDilation.map { [1] + $0 + [1] })
+        let sizes = Array(weight.shape[1...rank])
+        let windows = SlidingWindows(sizes: sizes, strides: strides, dilation: kernelDilation)
+        let seen = MLXArray.apply(windows, [wide])  // [N, places…, kernel…, C]
+        guard seen.ndim == 2 * rank + 2 else { return seen }
+        let kernels = isFlipped ? reversed(weight, axes: Array(1...rank)) : weight
+        let factors = kernels.asType(dtype)
+        if groups == 1 { return product(seen, factors) }
+        if groups == weight.dim(0), groups == array.dim(-1) { return channelSums(seen, factors) }
+        return groupedProduct(seen, factors)
+    }
+
+    /// One kernel a channel: too little for products of matrices.
+    private func channelSums(_ windows: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let wide = windows.dtype.computed
+        let factors = movedAxis(squeezed(weight, axis: -1), source: 0, destination: -1)
+        let products = windows.asType(wide) * factors.asType(wide)  // [N, places…, kernel…, C]
+        let inside = strides.indices.map { strides.count + 1 + $0 }
+        return sum(products, axes: inside).asType(windows.dtype)
+    }
+
+    private func product(_ windows: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let places = Array(windows.shape[...strides.count])
+        let columns = weight.shape[1...].reduce(1, *)
+        let rows = reshaped(windows, [places.reduce(1, *), columns])
+        let kernels = transposed(reshaped(weight, [weight.dim(0), columns]))
+        return reshaped(matmul(rows, kernels), places + [weight.dim(0)])
+    }
+
+    /// The groups as the batch of one product of matrices.
+    private func groupedProduct(_ windows: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let places = Array(windows.shape[...strides.count])
+        let columns = weight.shape[1...].reduce(1, *)
+        let channels = unflatten(windows, axis: -1, shape: [groups, weight.dim(-1)])
+        let apart = movedAxis(channels, source: -2, destination: 0)
+        let rows = reshaped(apart, [groups, places.reduce(1, *), columns])
+        let kernels = reshaped(weight, [groups, weight.dim(0) / groups, columns])
+        let products = matmul(rows, kernels.swappedAxes(1, 2))  // [groups, places, O / groups]
+        return reshaped(transposed(products, axes: [1, 0, 2]), places + [weight.dim(0)])
+    }
+
+    private func refused(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let spatial = ["L", "H, W", "D, H, W"]
+        let kernel = ["K", "KH, KW", "KD, KH, KW"]
+        let isNamed = 1...3 ~= strides.count
+        ErrorHandler.report(
+            .caught(
+                "[\(name)] an array [N, \(isNamed ? spatial[strides.count - 1] : "spatial…"), C] and "
+                    + "a weight [O, \(isNamed ? kernel[strides.count - 1] : "kernel…"), C / groups] "
+                    + "are needed, got \(array.shape) and \(weight.shape) with \(groups) groups"))
+        return array
+    }
+}
+
+/// Whether the ranks and the groups of an array and a weight fit, and the types are real numbers.
+func isConvolution(
+    _ name: String, _ array: MLXArray, _ weight: MLXArray, axes: Int, _ groups: Int
+) -> Bool {
+    axes > 0 && array.ndim == axes + 2 && weight.ndim == axes + 2 && groups > 0
+        && weight.dim(0) % groups == 0
+        && DType.promoted(array.dtype, weight.dtype).isFloatingPoint
+}
+
+/// The array with the elements along some axes in the opposite order.
+func reversed(_ array: MLXArray, axes: [Int]) -> MLXArray {
+    if array.size == 0 { return array }
+    let starts = array.shape.indices.map { axes.contains($0) ? array.shape[$0] - 1 : 0 }
+    let steps = array.shape.indices.map { axes.contains($0) ? -1 : 1 }
+    return MLXArray.apply(Slice(starts: starts, steps: steps, sizes: array.shape), [array])
+}
