@@ -8,6 +8,8 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include "ck_scatter.h"
+
 #include <stdint.h>
 
 #pragma clang assume_nonnull begin
