@@ -17,10 +17,6 @@ INLINE c64 complex_of(float re, float im) {
     return z;
 }
 
-INLINE c64 complex_multiply(c64 x, c64 y) {
-    return complex_of(x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re);
-}
-
 // In double, where neither the squares nor the products of floats overflow or vanish.
 INLINE c64 complex_divide(c64 x, c64 y) {
     double a = x.re, b = x.im, c = y.re, d = y.im;

@@ -8,6 +8,9 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include "ck_gguf.h"
+#include "ck_scatter.h"
+
 #include <stdint.h>
 
 #include "ck_scan.h"

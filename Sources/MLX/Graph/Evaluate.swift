@@ -30,6 +30,9 @@ enum Evaluate {
     ) throws(MLXError) {
         guard let node = schedule.nodes[position], let primitive = node.primitive else { return }
         schedule.nodes[position] = nil
+        if let input = primitive.overwritten, !(keepsGraph && node.isTraced) {
+            return try runOver(input, node, primitive)
+        }
         let inputs = node.inputs.compactMap(\.tensor)
         if let results = primitive.alias(inputs) {
             node.finish(results)
@@ -40,6 +43,24 @@ enum Evaluate {
             node.finish(outputs)
         }
         if !(keepsGraph && node.isTraced) { _ = node.detach() }
+    }
+
+    /// Evaluates a call into the memory of one of its inputs if nobody else needs that.
+    private static func runOver(
+        _ position: Int, _ node: Node, _ primitive: any Primitive
+    ) throws(MLXError) {
+        var inputs = node.inputs.compactMap(\.tensor)
+        var owners: [Node?] = node.detach().map(\.node)
+        let spec = node.specs[0]
+        let output = takeMemory(of: position, &inputs, &owners, spec) ?? Tensor(spec)
+        do {
+            try primitive.eval(inputs, into: [output], on: .shared)
+        } catch {
+            // Such a primitive refuses before it writes, so that whoever asks again is told again.
+            node.reattach(primitive, inputs)
+            throw error
+        }
+        node.finish([output])
     }
 
     private static func runTiles(
@@ -109,21 +130,28 @@ enum Evaluate {
         _ program: TileProgram
     ) -> Tensor? {
         for index in inputs.indices where program.canReuse(input: index, forOutput: output) {
-            let layout = inputs[index].layout
-            guard layout.offset == 0, layout.isContiguous, layout.shape == spec.shape,
-                inputs[index].storage.byteCount == spec.byteCount,
-                inputs[index].storage.isReusable
-            else { continue }
-            // A node that only this evaluation knows has given its memory to this list.
-            if owners[index] != nil, isKnownUniquelyReferenced(&owners[index]) {
-                owners[index] = nil
-            }
-            guard owners[index] == nil, isKnownUniquelyReferenced(&inputs[index].storage) else {
-                continue
-            }
-            return Tensor(storage: inputs[index].storage, layout: layout, dtype: spec.dtype)
+            if let memory = takeMemory(of: index, &inputs, &owners, spec) { return memory }
         }
         return nil
+    }
+
+    /// The memory of one input as a result's, if the result fits and nobody else needs the input.
+    private static func takeMemory(
+        of index: Int, _ inputs: inout [Tensor], _ owners: inout [Node?], _ spec: Spec
+    ) -> Tensor? {
+        let layout = inputs[index].layout
+        guard layout.offset == 0, layout.isContiguous, layout.shape == spec.shape,
+            inputs[index].storage.byteCount == spec.byteCount,
+            inputs[index].storage.isReusable
+        else { return nil }
+        // A node that only this evaluation knows has given its memory to this list.
+        if owners[index] != nil, isKnownUniquelyReferenced(&owners[index]) {
+            owners[index] = nil
+        }
+        guard owners[index] == nil, isKnownUniquelyReferenced(&inputs[index].storage) else {
+            return nil
+        }
+        return Tensor(storage: inputs[index].storage, layout: layout, dtype: spec.dtype)
     }
 }
 

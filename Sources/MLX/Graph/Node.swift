@@ -73,6 +73,13 @@ package final class Node: @unchecked Sendable {
         return detached
     }
 
+    /// Undoes ``detach()`` with the inputs' memory, for a call that has failed.
+    func reattach(_ primitive: any Primitive, _ tensors: [Tensor]) {
+        self.primitive = primitive
+        inputs = tensors.map { Value(node: Node($0), index: 0) }
+        for input in inputs { input.node.retainValue() }
+    }
+
     deinit {
         if inputs.isEmpty { return }
         var stack = detach().map(\.node)

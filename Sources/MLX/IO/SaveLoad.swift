@@ -48,9 +48,12 @@ public func loadArray(url: URL) throws -> MLXArray {
     return try read(url, Npy.read)
 }
 
-/// Reads named arrays from a safetensors file; see ``loadArraysAndMetadata(url:)``.
+/// Reads named arrays from a file; the file extension must be `safetensors` or `gguf`.
+///
+/// See ``loadArraysAndMetadata(url:)`` and ``loadGGUF(url:dequantizedTo:)``.
 public func loadArrays(url: URL) throws -> [String: MLXArray] {
-    try loadArraysAndMetadata(url: url).0
+    if url.pathExtension == "gguf" { return try loadGGUF(url: url).arrays }
+    return try loadArraysAndMetadata(url: url).0
 }
 
 /// Reads named arrays and metadata from a file; the file extension must be `safetensors`.

@@ -24,33 +24,34 @@ package func expandEllipsisOperations(
 }
 
 extension MLXArrayIndexOperation {
-    fileprivate var isEllipsis: Bool { if case .ellipsis = self { true } else { false } }
-    fileprivate var isNewAxis: Bool { if case .newAxis = self { true } else { false } }
+    var isEllipsis: Bool { if case .ellipsis = self { true } else { false } }
+    var isNewAxis: Bool { if case .newAxis = self { true } else { false } }
 }
 
 /// A subscript taken apart: first a slice of every axis, then one gather, then the axes in order.
-private struct Subscript {
+struct Subscript {
     /// What stands in one place of the result's shape.
-    private enum Place {
+    enum Place {
         case axis(Int)
         case newAxis
         /// All axes that the index arrays bring.
         case gathered
     }
 
-    private let array: MLXArray
-    private var starts: [Int]
-    private var steps: [Int]
-    private var sizes: [Int]
-    private var dropped: Set<Int> = []
-    private var gathers: [(axis: Int, indices: MLXArray)] = []
-    private var places: [Place] = []
+    let array: MLXArray
+    private(set) var starts: [Int]
+    private(set) var steps: [Int]
+    private(set) var sizes: [Int]
+    private(set) var dropped: Set<Int> = []
+    private(set) var gathers: [(axis: Int, indices: MLXArray)] = []
+    private(set) var places: [Place] = []
 
     init(_ array: MLXArray, _ operations: [MLXArrayIndexOperation]) throws(MLXError) {
         self.array = array
         starts = array.shape.map { _ in 0 }
         steps = array.shape.map { _ in 1 }
         sizes = array.shape
+        let operations = try withoutMasks(operations, array.shape)
         let consuming = operations.count { !$0.isEllipsis && !$0.isNewAxis }
         guard consuming <= array.ndim else {
             throw .caught("[index] \(consuming) indices for an array of shape \(array.shape)")
@@ -138,19 +139,16 @@ extension Subscript {
         if sizes != array.shape || steps.contains(where: { $0 != 1 }) {
             result = MLXArray.apply(Slice(starts: starts, steps: steps, sizes: sizes), [array])
         }
-        let kept = sizes.indices.filter { !dropped.contains($0) }
         result = reshaped(result, kept.map { sizes[$0] })
         guard let first = gathers.first else { return reshaped(result, shape([])) }
-        let position = places.prefix { if case .gathered = $0 { false } else { true } }
-            .count { if case .axis = $0 { true } else { false } }
-        let axes = gathers.compactMap { kept.firstIndex(of: $0.axis) }
+        let (axes, position) = (gatheredAxes, gatheredPosition)
         if gathers.count == 1 {
             let taken = take(result, first.indices, axis: axes[0])
             let block = axes[0]..<axes[0] + first.indices.ndim
             return reshaped(moved(taken, Array(block), to: position), shape(first.indices.shape))
         }
         let lengths = gathers.map { array.shape[$0.axis] }
-        let indices = try flatIndices(lengths)
+        let indices = try indices()
         result = moved(result, axes, to: position)
         var joined = result.shape
         joined.replaceSubrange(position..<position + axes.count, with: [lengths.reduce(1, *)])
@@ -158,8 +156,20 @@ extension Subscript {
         return reshaped(taken, shape(indices.shape))
     }
 
+    /// The axes that no integer picks from.
+    var kept: [Int] { sizes.indices.filter { !dropped.contains($0) } }
+
+    /// The axes that index arrays pick from, counted among the kept ones.
+    var gatheredAxes: [Int] { gathers.compactMap { kept.firstIndex(of: $0.axis) } }
+
+    /// How many axes stand before those that the index arrays bring.
+    var gatheredPosition: Int {
+        places.prefix { if case .gathered = $0 { false } else { true } }
+            .count { if case .axis = $0 { true } else { false } }
+    }
+
     /// The result's shape where the index arrays bring these axes.
-    private func shape(_ gathered: [Int]) -> [Int] {
+    func shape(_ gathered: [Int]) -> [Int] {
         places.flatMap { place in
             switch place {
             case .axis(let axis): dropped.contains(axis) ? [] : [sizes[axis]]
@@ -170,30 +180,21 @@ extension Subscript {
     }
 
     /// The array with some axes moved together behind the first `position` of the others.
-    private func moved(_ array: MLXArray, _ axes: [Int], to position: Int) -> MLXArray {
+    func moved(_ array: MLXArray, _ axes: [Int], to position: Int) -> MLXArray {
         var order = (0..<array.ndim).filter { !axes.contains($0) }
         order.insert(contentsOf: axes, at: position)
         return order == Array(0..<array.ndim) ? array : transposed(array, axes: order)
     }
 
-    /// For each element of the broadcast index arrays, its position where their axes are joined to
-    /// one; the joined size, which is refused later, where an index lies outside its axis.
-    private func flatIndices(_ lengths: [Int]) throws(MLXError) -> MLXArray {
+    /// The index arrays as one: broadcast, into their axes joined.
+    func indices() throws(MLXError) -> MLXArray {
+        if gathers.count == 1 { return gathers[0].indices }
         let shapes = gathers.map(\.indices.shape)
         guard broadcastShape(shapes) != nil else {
             let list = shapes.map(tuple).joined(separator: " and ")
             throw .caught("[index] index arrays of shapes \(list) cannot be broadcast")
         }
-        var flat: MLXArray?
-        var isInside: MLXArray?
-        for (gather, length) in zip(gathers, lengths) {
-            let given = gather.indices.asType(.int64)
-            let index = which(given .< 0, given + length, given)
-            let fits = (index .>= 0) .&& (index .< length)
-            flat = flat.map { $0 * length + index } ?? index
-            isInside = isInside.map { $0 .&& fits } ?? fits
-        }
-        guard let flat, let isInside else { return zeros([0], dtype: .int64) }
-        return which(isInside, flat, lengths.reduce(1, *))
+        return joinedIndices(
+            gathers.map(\.indices), lengths: gathers.map { array.shape[$0.axis] })
     }
 }

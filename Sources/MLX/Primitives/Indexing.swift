@@ -220,13 +220,13 @@ struct ScatterAddAlong: LinearPrimitive {
 }
 
 extension Primitive {
-    fileprivate func checkIndices(_ indices: Spec) throws(MLXError) {
+    func checkIndices(_ indices: Spec) throws(MLXError) {
         guard indices.dtype.isInteger else {
             throw refusal("indices must be integers, got \(indices.dtype)")
         }
     }
 
-    fileprivate func check(
+    func check(
         _ failure: FirstFailure, _ indices: Tensor, _ length: Int
     ) throws(MLXError) {
         guard let position = failure.position else { return }
@@ -237,18 +237,16 @@ extension Primitive {
 
 extension MLXArray {
     /// Indices `[B, …]` into one of B blocks of rows as indices into all rows.
-    fileprivate func rows(of length: Int, _ size: Int) -> MLXArray {
-        let wide = asType(.int64)
-        let inside = which(wide .< 0, wide + length, wide)
-        let starts = MLX.arange(0, size * length, step: length, dtype: .int64)
-        return inside + starts.reshaped([size] + [Int](repeating: 1, count: ndim - 1))
+    func rows(of length: Int, _ size: Int) -> MLXArray {
+        let batches = MLX.arange(size).reshaped([size] + [Int](repeating: 1, count: ndim - 1))
+        return joinedIndices([batches, self], lengths: [size, length])
     }
 }
 
 extension Batched {
     /// The order of axes that takes `[B, indices…, before…, behind…]`, where the indices have
     /// `indexRank - 1` axes, to `[B, before…, indices…, behind…]`.
-    fileprivate static func order(_ indexRank: Int, _ before: Int, _ rank: Int) -> [Int] {
+    static func order(_ indexRank: Int, _ before: Int, _ rank: Int) -> [Int] {
         [0] + (indexRank..<indexRank + before) + (1..<indexRank) + (indexRank + before..<rank)
     }
 }

@@ -32,6 +32,10 @@ package protocol Primitive: Sendable {
     /// the strides forbid it.
     func alias(_ inputs: [Tensor]) -> [Tensor]?
 
+    /// The input whose memory `eval` may be handed as the result's, when nobody else needs it; nil
+    /// for operations that don't write over an input.
+    var overwritten: Int? { get }
+
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
 }
@@ -39,6 +43,7 @@ package protocol Primitive: Sendable {
 extension Primitive {
     package func kernel(_ inputs: [DType]) -> TileKernel? { nil }
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
+    package var overwritten: Int? { nil }
     package var isTracer: Bool { false }
 
     func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }

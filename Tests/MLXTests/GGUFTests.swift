@@ -1,0 +1,175 @@
+import Foundation
+import MLX
+import TestSupport
+import Testing
+
+@Suite("GGUF files")
+struct GGUFTests {
+    private struct Golden: Decodable {
+        struct Blocks: Decodable {
+            let type: String
+            let blocks: String
+            let elements: String
+            let source: String?
+            let written: String?
+        }
+        let blocks: [Blocks]
+        let file: String
+    }
+
+    private static func golden() throws -> Golden {
+        var folder = URL(filePath: #filePath)
+        for _ in 0..<2 { folder.deleteLastPathComponent() }
+        let file = folder.appending(path: "Fixtures/gguf.json")
+        return try JSONDecoder().decode(Golden.self, from: Data(contentsOf: file))
+    }
+
+    private func bytes(_ text: String) -> [UInt8] {
+        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+        return stride(from: 0, to: digits.count, by: 2).map {
+            UInt8(digits[$0] << 4 | digits[$0 + 1])
+        }
+    }
+
+    private func floats(_ text: String, _ shape: [Int]) -> MLXArray {
+        makeArray(shape: shape, dtype: .float32) { $0.copyBytes(from: bytes(text)) }
+    }
+
+    private func withFile<R>(_ content: [UInt8] = [], _ body: (URL) throws -> R) throws -> R {
+        let url = FileManager.default.temporaryDirectory
+            .appending(path: "\(UInt64.random(in: .min ... .max)).gguf")
+        defer { try? FileManager.default.removeItem(at: url) }
+        try Data(content).write(to: url)
+        return try body(url)
+    }
+
+    /// A file of one tensor, by hand.
+    private func file(_ type: GGUFTensorType, _ shape: [Int], _ data: [UInt8]) -> [UInt8] {
+        var file = Array("GGUF".utf8)
+        func append(_ value: some FixedWidthInteger) {
+            withUnsafeBytes(of: value.littleEndian) { file += Array($0) }
+        }
+        append(UInt32(3))
+        append(UInt64(1))
+        append(UInt64(0))
+        append(UInt64(1))
+        file += Array("t".utf8)
+        append(UInt32(shape.count))
+        for size in shape.reversed() { append(UInt64(size)) }
+        append(UInt32(type.rawValue))
+        append(UInt64(0))
+        file += [UInt8](repeating: 0, count: -file.count & 31)
+        return file + data
+    }
+
+    @Test("hold blocks that give the elements gguf-py gives, and that are written as it does")
+    func blocks() throws {
+        for item in try Self.golden().blocks {
+            let type = try #require(GGUFTensorType.allCases.first { "\($0)" == item.type })
+            let count = bytes(item.elements).count / 8
+            let expected = floats(item.elements, [2, count])
+            try withFile(file(type, [2, count], bytes(item.blocks))) { url in
+                let loaded = try loadGGUF(url: url, dequantizedTo: .float32).arrays
+                let found = try #require(loaded["t"])
+                #expect(difference(found, expected) == nil, "\(type)")
+                let narrow = try loadArrays(url: url)
+                let half = try #require(narrow["t"])
+                #expect(bitDifference(half, found.asType(.float16)) == nil)
+            }
+            guard let source = item.source, let written = item.written else { continue }
+            try withFile { url in
+                try saveGGUF(
+                    arrays: ["t": floats(source, [3, 32])], types: ["t": type], url: url)
+                let data = bytes(written)
+                let saved = try Array(Data(contentsOf: url))
+                #expect(Array(saved.dropFirst(96).prefix(data.count)) == data, "\(type)")
+            }
+        }
+    }
+
+    @Test("of gguf-py are read with all kinds of metadata")
+    func reading() throws {
+        let content = bytes(try Self.golden().file)
+        let (arrays, metadata) = try withFile(content) { try loadGGUF(url: $0) }
+        #expect(metadata["a.uint8"] == .uint8(200) && metadata["a.int8"] == .int8(-3))
+        #expect(metadata["a.uint16"] == .uint16(60000) && metadata["a.int16"] == .int16(-300))
+        #expect(metadata["a.uint32"] == .uint32(4_000_000_000))
+        #expect(metadata["a.int32"] == .int32(-70000) && metadata["a.float32"] == .float32(1.5))
+        #expect(metadata["a.bool"] == .bool(true) && metadata["a.string"] == .string("größe"))
+        #expect(metadata["a.array"] == .array([.string("x"), .string(""), .string("yz")]))
+        #expect(metadata["a.uint64"] == .uint64(1 << 63))
+        #expect(metadata["a.int64"] == .int64(-1 << 40) && metadata["a.float64"] == .float64(0.1))
+        #expect(arrays["plain"]?.shape == [2, 3] && arrays["half"]?.dtype == .float16)
+        #expect(arrays["plain"]?.asArray(Int.self) == Array(0..<6))
+        #expect(arrays["whole"]?.asArray(Int32.self) == [0, 1, 2])
+        #expect(arrays["packed"]?.shape == [2, 32] && arrays["packed"]?.dtype == .float16)
+    }
+
+    @Test("come back as they were written")
+    func roundTrip() throws {
+        let arrays = [
+            "a": random([3, 5], seed: 1), "b": random([64], .float16, seed: 2),
+            "c": random([2, 2, 2], .bfloat16, seed: 3), "d": arange(7, dtype: .int64),
+            "e": MLXArray(2.5 as Float), "f": zeros([0, 4]), "g": random([3], .float64, seed: 4),
+        ]
+        let metadata: [String: GGUFValue] = [
+            "general.alignment": .uint32(64), "x": .array([.int32(1), .int32(2)]),
+            "y": .array([]), "z": .array([.array([.bool(true)]), .array([.bool(false)])]),
+        ]
+        try withFile { url in
+            try saveGGUF(arrays: arrays, metadata: metadata, url: url)
+            let loaded = try loadGGUF(url: url)
+            #expect(loaded.metadata == metadata)
+            #expect(Set(loaded.arrays.keys) == Set(arrays.keys))
+            for (name, array) in arrays {
+                let found = try #require(loaded.arrays[name])
+                #expect(bitDifference(found, array) == nil, "\(name)")
+            }
+        }
+    }
+
+    @Test("are refused where the format lacks a type, and nothing is written")
+    func refusals() throws {
+        try withFile { url in
+            for (array, type) in [
+                (ones([33]), GGUFTensorType.q8_0), (ones([256]), .q4_k),
+                (arange(32), .q8_0), (ones([1, 1, 1, 1, 1]), .f32),
+            ] {
+                #expect(throws: LoadSaveError.self) {
+                    try saveGGUF(arrays: ["t": array], types: ["t": type], url: url)
+                }
+            }
+            #expect(throws: LoadSaveError.self) {
+                try saveGGUF(arrays: ["t": ones([2], dtype: .bool)], url: url)
+            }
+            let content = try Data(contentsOf: url)
+            #expect(content.isEmpty)
+        }
+    }
+
+    @Test("that are malformed are refused, never read beyond their end")
+    func mutations() throws {
+        let content = bytes(try Self.golden().file)
+        var values = Values(seed: 12)
+        let header = content.count - 4 * 32
+        var refused = 0
+        for number in 0..<2000 {
+            var changed = content
+            if number % 4 == 0 {
+                changed.removeLast(values.integers(1, in: 1...content.count)[0])
+            } else {
+                for _ in 0...number % 3 {
+                    let place = values.integers(1, in: 0...header - 1)[0]
+                    changed[place] = [0, 1, 0x7F, 0xFF, changed[place] ^ 0x20][number % 5]
+                }
+            }
+            do {
+                let loaded = try withFile(changed) { try loadGGUF(url: $0) }
+                #expect(loaded.arrays.values.reduce(0) { $0 + $1.nbytes } < 64 << 10)
+            } catch is LoadSaveError {
+                refused += 1
+            }
+        }
+        #expect(refused > 900)
+    }
+}
