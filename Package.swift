@@ -13,6 +13,8 @@ let package = Package(
     name: "mlx-distributed",
     products: [
         .library(name: "MLX", targets: ["MLX"]),
+        .library(name: "MLXLinalg", targets: ["MLXLinalg"]),
+        .library(name: "MLXFFT", targets: ["MLXFFT"]),
         .library(name: "MLXNN", targets: ["MLXNN"]),
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
         .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
@@ -38,6 +40,8 @@ let package = Package(
                 .product(name: "RealModule", package: "swift-numerics"),
             ],
             swiftSettings: settings),
+        .target(name: "MLXLinalg", dependencies: ["MLX"], swiftSettings: safeSettings),
+        .target(name: "MLXFFT", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(name: "MLXNN", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
@@ -67,7 +71,8 @@ let package = Package(
         .testTarget(
             name: "MLXTests",
             dependencies: [
-                "MLX", "TestSupport", .product(name: "ComplexModule", package: "swift-numerics"),
+                "MLX", "MLXFFT", "MLXLinalg", "TestSupport",
+                .product(name: "ComplexModule", package: "swift-numerics"),
             ],
             swiftSettings: settings),
         .testTarget(
