@@ -14,6 +14,8 @@ let package = Package(
     products: [
         .library(name: "MLX", targets: ["MLX"]),
         .library(name: "MLXRandom", targets: ["MLXRandom"]),
+        .library(name: "MLXLinalg", targets: ["MLXLinalg"]),
+        .library(name: "MLXFFT", targets: ["MLXFFT"]),
         .library(name: "MLXNN", targets: ["MLXNN"]),
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
         .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
@@ -40,6 +42,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(name: "MLXRandom", dependencies: ["MLX"], swiftSettings: safeSettings),
+        .target(name: "MLXLinalg", dependencies: ["MLX"], swiftSettings: safeSettings),
+        .target(name: "MLXFFT", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(name: "MLXNN", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
@@ -69,7 +73,7 @@ let package = Package(
         .testTarget(
             name: "MLXTests",
             dependencies: [
-                "MLX", "MLXRandom", "TestSupport",
+                "MLX", "MLXFFT", "MLXLinalg", "MLXRandom", "TestSupport",
                 .product(name: "ComplexModule", package: "swift-numerics"),
             ],
             swiftSettings: settings),

@@ -214,4 +214,7 @@ uint64_t ck_hash64(const void *data, long bytes, uint64_t seed);
 
 #pragma clang assume_nonnull end
 
+#include "ck_complex.h"
+#include "ck_fourier.h"
+
 #endif

@@ -32,10 +32,24 @@ extension Unary {
 
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil] }
-        return [slope(x: call.inputs[0], y: call.output).map { cotangent * $0 }]
+        // A gradient is the direction of steepest ascent, also in the complex plane.
+        let isComplex = call.output.dtype.isComplex
+        return [
+            slope(x: call.inputs[0], y: call.output).map {
+                cotangent * (isComplex ? conjugate($0) : $0)
+            }
+        ]
     }
 
-    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { vjp(call, tangents) }
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard let tangent = tangents[0] else { return [nil] }
+        let dtype = call.output.dtype
+        return [
+            slope(x: call.inputs[0], y: call.output).map {
+                (tangent * (dtype.isComplex ? $0 : conjugate($0))).asType(dtype)
+            }
+        ]
+    }
 
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         vmapLeading(inputs, batch)
@@ -83,8 +97,8 @@ extension Binary {
 
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil, nil] }
-        let (a, b) = gradients(call.inputs[0], call.inputs[1], call.output, cotangent)
-        return [a, b]
+        let (a, b) = gradients(call.inputs[0], call.inputs[1], call.output, conjugate(cotangent))
+        return [a.map { conjugate($0) }, b.map { conjugate($0) }]
     }
 
     /// What multiplies a cotangent element by element multiplies a tangent so.

@@ -69,8 +69,8 @@ struct MatMul: Primitive {
         guard let cotangent = cotangents[0] else { return [nil, nil] }
         let (a, b) = (call.inputs[0], call.inputs[1])
         return [
-            call.wanted[0] ? matmul(cotangent, b.swappedAxes(-1, -2)) : nil,
-            call.wanted[1] ? matmul(a.swappedAxes(-1, -2), cotangent) : nil,
+            call.wanted[0] ? matmul(cotangent, adjoint(b)) : nil,
+            call.wanted[1] ? matmul(adjoint(a), cotangent) : nil,
         ]
     }
 

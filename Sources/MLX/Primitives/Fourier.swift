@@ -1,0 +1,167 @@
+import CKernels
+
+/// A transform of every row along an axis.
+protocol RowTransform: LinearPrimitive {
+    var axis: Int { get }
+
+    /// The type that is transformed.
+    var source: DType { get }
+
+    /// The size and type of a transformed row, given the size of the row.
+    func result(_ count: Int) -> (count: Int, dtype: DType)
+
+    /// The numbers of the row that is transformed, given the size of the input's row.
+    func length(_ count: Int) -> Int
+
+    /// Fills the lane of a row.
+    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane)
+
+    /// Writes a row out of the lane of its transform.
+    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane)
+}
+
+extension RowTransform {
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        var shape = inputs[0].shape
+        guard inputs[0].dtype == source else {
+            throw refusal("needs \(source), got \(inputs[0].dtype)")
+        }
+        let result = result(shape[axis])
+        guard shape[axis] > 0, result.count > 0 else {
+            throw refusal("axis \(axis) of shape \(shape) has too few elements")
+        }
+        shape[axis] = result.count
+        return [Spec(shape, result.dtype)]
+    }
+
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let output = outputs[0]
+        if output.count == 0 { return }
+        let order = output.shape.indices.filter { $0 != axis } + [axis]
+        var source = inputs[0]
+        source.layout = source.layout.transposed(order)
+        source = source.contiguous(on: workers)
+        var target = output
+        target.layout = target.layout.transposed(order)
+        let rows = target.layout.isContiguous ? target : Tensor(Spec(target.shape, target.dtype))
+        let (given, made) = (inputs[0].shape[axis], output.shape[axis])
+        let plan = FourierPlan(length: length(given))
+        plan.run(rows: output.count / made, on: workers) { row, lane in
+            load(source.address(at: row * given), lane)
+        } store: { row, lane in
+            store(rows.address(at: row * made), lane)
+        }
+        if !target.layout.isContiguous { StridedCopy.write(rows, into: target, on: workers) }
+    }
+}
+
+/// The discrete Fourier transform along an axis of complex64, or its inverse.
+struct FourierTransform: RowTransform {
+    let axis: Int
+    let isInverse: Bool
+    var name: String { isInverse ? "ifft" : "fft" }
+    var source: DType { .complex64 }
+
+    func result(_ count: Int) -> (count: Int, dtype: DType) { (count, .complex64) }
+    func length(_ count: Int) -> Int { count }
+
+    // Swapped parts before and after make the transform the inverse.
+    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
+        let lane = isInverse ? lane.swapped : lane
+        ck_fourier_load(lane.real, lane.imaginary, row.as(Float.self), lane.length, lane.lanes)
+    }
+
+    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
+        let lane = isInverse ? lane.swapped : lane
+        let factor = isInverse ? 1 / Double(lane.length) : 1
+        ck_fourier_store(
+            row.as(Float.self), lane.real, lane.imaginary, factor, lane.length, lane.lanes)
+    }
+
+    /// The matrix of the transform is its own inverse, conjugated, times the length.
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        let back = MLXArray.apply(FourierTransform(axis: axis, isInverse: !isInverse), [cotangent])
+        let length = Double(cotangent.dim(axis))
+        return [back * constant(isInverse ? 1 / length : length, like: back)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let wide = FourierTransform(axis: axis + 1, isInverse: isInverse)
+        return [Batched(MLXArray.apply(wide, inputs))]
+    }
+}
+
+/// The first half of the transform along an axis of float32; the other half mirrors it.
+struct RealFourierTransform: RowTransform {
+    let name = "rfft"
+    let axis: Int
+    var source: DType { .float32 }
+
+    func result(_ count: Int) -> (count: Int, dtype: DType) { (count / 2 + 1, .complex64) }
+    func length(_ count: Int) -> Int { count }
+
+    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
+        ck_fourier_load_real(
+            lane.real, lane.imaginary, row.as(Float.self), lane.length, lane.lanes)
+    }
+
+    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
+        ck_fourier_store(
+            row.as(Float.self), lane.real, lane.imaginary, 1, lane.length / 2 + 1, lane.lanes)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        let length = call.inputs[0].dim(axis)
+        let spectrum = cotangent / mirrorCounts(length, along: axis, of: cotangent)
+        let inverse = InverseRealFourierTransform(axis: axis, length: length)
+        return [MLXArray.apply(inverse, [spectrum]) * length]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [Batched(MLXArray.apply(RealFourierTransform(axis: axis + 1), inputs))]
+    }
+}
+
+/// The float32 row along an axis of which a complex64 one is the first half of the transform.
+struct InverseRealFourierTransform: RowTransform {
+    let name = "irfft"
+    let axis: Int
+    let length: Int
+    var source: DType { .complex64 }
+
+    func result(_ count: Int) -> (count: Int, dtype: DType) {
+        (count == length / 2 + 1 ? length : 0, .float32)
+    }
+    func length(_ count: Int) -> Int { length }
+
+    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
+        ck_fourier_load_half(
+            lane.imaginary, lane.real, row.as(Float.self), lane.length, lane.lanes)
+    }
+
+    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
+        ck_fourier_store_real(
+            row.as(Float.self), lane.imaginary, 1 / Double(lane.length), lane.length, lane.lanes)
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        guard let cotangent = cotangents[0] else { return [nil] }
+        let spectrum = MLXArray.apply(RealFourierTransform(axis: axis), [cotangent])
+        return [spectrum * (mirrorCounts(length, along: axis, of: spectrum) / length)]
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let wide = InverseRealFourierTransform(axis: axis + 1, length: length)
+        return [Batched(MLXArray.apply(wide, inputs))]
+    }
+}
+
+/// How often each number of a half spectrum stands in the whole one of a length, along an axis.
+private func mirrorCounts(_ length: Int, along axis: Int, of spectrum: MLXArray) -> MLXArray {
+    let counts = (0...length / 2).map { $0 == 0 || 2 * $0 == length ? Float(1) : 2 }
+    var shape = spectrum.shape.map { _ in 1 }
+    shape[axis] = counts.count
+    return MLXArray(counts, shape)
+}
