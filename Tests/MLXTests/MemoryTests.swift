@@ -1,0 +1,118 @@
+import Glibc
+import MLX
+import TestSupport
+import Testing
+
+/// What arrays do to the memory of a process of their own.
+@Suite("Memory")
+struct MemoryTests {
+    @Test("of a chain of 200 operations on 64 MiB arrays stays under three arrays")
+    func chain() async {
+        await #expect(processExitsWith: .success) {
+            let bytes = 64 << 20
+            let input = makeArray(shape: [bytes / 4], dtype: .float32) { memory in
+                memory.bindMemory(to: Float.self).update(repeating: 1)
+            }
+            Memory.peakMemory = 0
+            let before = systemBytes("VmRSS")
+            #expect(before > bytes)
+            // Half of the operations can't join the others' runs.
+            var x = input + 0
+            for step in 0..<100 {
+                x = step % 2 == 0 ? sqrt(x) : x * 1.5
+                x = step % 5 == 0 ? x.reshaped([-1, 64]).T.T.reshaped([-1]) + 0.5 : x + 0.5
+            }
+            x.eval()
+            #expect(x.size == bytes / 4)
+            #expect(Memory.peakMemory < 3 * bytes)
+            #expect(systemBytes("VmHWM") - before < 2 * bytes)
+        }
+    }
+
+    @Test("is given back when arrays are let go")
+    func release() async {
+        await #expect(processExitsWith: .success) {
+            let start = Memory.activeMemory
+            for _ in 0..<3 {
+                let x = copied(ones([1 << 20]))
+                eval(x * 2)
+                #expect(Memory.activeMemory >= start + 4 << 20)
+            }
+            #expect(Memory.activeMemory == start)
+            #expect(Memory.cacheMemory >= 4 << 20)
+            #expect(Memory.peakMemory >= start + 8 << 20)
+            Memory.clearCache()
+            #expect(Memory.cacheMemory == 0)
+            Memory.peakMemory = 0
+            #expect(Memory.peakMemory == Memory.activeMemory)
+        }
+    }
+
+    @Test("is kept for new arrays up to a limit")
+    func limits() async {
+        await #expect(processExitsWith: .success) {
+            Memory.cacheLimit = 1 << 20
+            copied(ones([1 << 20])).eval()
+            #expect(Memory.cacheMemory <= 1 << 20)
+            Memory.cacheLimit = 64 << 20
+            copied(ones([1 << 20])).eval()
+            #expect(Memory.cacheMemory >= 4 << 20)
+            Memory.cacheLimit = 0
+            #expect(Memory.cacheMemory == 0)
+        }
+    }
+
+    @Test("of a training step does not grow from step to step")
+    func steps() async {
+        await #expect(processExitsWith: .success) {
+            let inputs = random([256, 128], seed: 1)
+            let step = valueAndGrad { (w: [MLXArray]) in
+                [square(tanh(matmul(inputs, w[0]))).mean()]
+            }
+            let weights = random([128, 64], seed: 2)
+            var active: [Int] = []
+            for _ in 0..<50 {
+                let (loss, gradients) = step([weights])
+                weights._updateInternal(weights - 0.1 * gradients[0])
+                eval(weights, loss[0])
+                active.append(Memory.activeMemory)
+            }
+            #expect(Set(active.dropFirst(2)).count == 1)
+        }
+    }
+
+    @Test("of somebody else is neither written to nor kept")
+    func foreign() {
+        var isGivenBack = false
+        var values: [Float] = [1, 2, 3, 4]
+        values.withUnsafeMutableBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            func use() {
+                let result =
+                    MLXArray(
+                        rawPointer: base, [4], dtype: .float32, finalizer: { isGivenBack = true })
+                    * 2
+                let view = result + 1
+                #expect(view.asArray(Float.self) == [3, 5, 7, 9])
+            }
+            use()
+        }
+        #expect(isGivenBack)
+        #expect(values == [1, 2, 3, 4])
+    }
+}
+
+/// A line of what the system knows of this process's memory: `VmRSS` is what lies in RAM, `VmHWM` the
+/// most that has. (`getrusage` counts what the parent had before the process began.)
+private func systemBytes(_ name: String) -> Int {
+    guard let file = fopen("/proc/self/status", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, 256, file) != nil {
+        let text = String(
+            decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let fields = text.split { $0 == ":" || $0 == " " || $0 == "\t" }
+        if fields.count > 1, fields[0] == name { return (Int(fields[1]) ?? 0) << 10 }
+    }
+    return 0
+}

@@ -1,0 +1,193 @@
+import MLX
+import TestSupport
+import Testing
+
+@Suite("Windows over images")
+struct WindowTests {
+    /// The parameters of a convolution or a pooling.
+    struct Setting: Sendable, CustomTestStringConvertible {
+        let image: [Int]
+        let kernel: [Int]
+        var stride = [1, 1]
+        var padding = [0, 0]
+        var dilation = [1, 1]
+        var groups = 1
+
+        var testDescription: String {
+            "\(image) by \(kernel), stride \(stride), padding \(padding), dilation \(dilation), "
+                + "\(groups) groups"
+        }
+
+        /// Where a window lies: the positions along an axis.
+        func positions(_ axis: Int) -> Int {
+            let reach = (kernel[axis + 1] - 1) * dilation[axis] + 1
+            return (image[axis + 1] + 2 * padding[axis] - reach) / stride[axis] + 1
+        }
+
+        /// The row or column of the image under an element of a window, nil in the padding.
+        func place(_ axis: Int, _ position: Int, _ inside: Int) -> Int? {
+            let place = position * stride[axis] + inside * dilation[axis] - padding[axis]
+            return 0..<image[axis + 1] ~= place ? place : nil
+        }
+    }
+
+    static let settings = [
+        Setting(image: [1, 3, 3, 1], kernel: [1, 1, 1, 1]),
+        Setting(image: [2, 5, 4, 3], kernel: [4, 3, 2, 3]),
+        Setting(image: [1, 6, 7, 2], kernel: [3, 3, 3, 2], stride: [2, 3]),
+        Setting(image: [2, 5, 5, 2], kernel: [3, 3, 3, 2], padding: [1, 2]),
+        Setting(image: [1, 8, 9, 2], kernel: [2, 3, 2, 2], dilation: [2, 3]),
+        Setting(
+            image: [1, 5, 5, 4], kernel: [6, 3, 3, 2], stride: [2, 2], padding: [1, 1], groups: 2),
+        Setting(image: [2, 4, 4, 3], kernel: [3, 2, 2, 1], groups: 3),
+        Setting(
+            image: [1, 7, 6, 4], kernel: [2, 2, 3, 2], stride: [2, 1], padding: [2, 1],
+            dilation: [2, 1], groups: 2),
+        Setting(image: [3, 1, 9, 2], kernel: [5, 1, 4, 2], padding: [0, 3]),
+    ]
+
+    private func convolved(_ x: MLXArray, _ w: MLXArray, _ setting: Setting) -> MLXArray {
+        conv2d(
+            x, w, stride: pair(setting.stride), padding: pair(setting.padding),
+            dilation: pair(setting.dilation), groups: setting.groups)
+    }
+
+    private func pair(_ values: [Int]) -> IntOrPair { IntOrPair((values[0], values[1])) }
+
+    /// The convolution by plain loops.
+    private func expected(_ x: [Double], _ w: [Double], _ setting: Setting) -> [Double] {
+        let (image, kernel) = (setting.image, setting.kernel)
+        let outputs = kernel[0] / setting.groups
+        var result: [Double] = []
+        for sample in 0..<image[0] {
+            for row in 0..<setting.positions(0) {
+                for column in 0..<setting.positions(1) {
+                    for output in 0..<kernel[0] {
+                        var total = 0.0
+                        for i in 0..<kernel[1] {
+                            for j in 0..<kernel[2] {
+                                guard let y = setting.place(0, row, i),
+                                    let z = setting.place(1, column, j)
+                                else { continue }
+                                for channel in 0..<kernel[3] {
+                                    let source = output / outputs * kernel[3] + channel
+                                    let pixel = ((sample * image[1] + y) * image[2] + z) * image[3]
+                                    let weight =
+                                        ((output * kernel[1] + i) * kernel[2] + j) * kernel[3]
+                                    total += x[pixel + source] * w[weight + channel]
+                                }
+                            }
+                        }
+                        result.append(total)
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    @Test("are convolved as by plain loops", arguments: settings)
+    func convolution(_ setting: Setting) {
+        for dtype in [DType.float64, .float32] {
+            let x = random(setting.image, dtype, seed: 1)
+            let w = random(setting.kernel, dtype, seed: 2)
+            let wanted = expected(numbers(x), numbers(w), setting)
+            let result = convolved(x, w, setting)
+            #expect(
+                result.shape
+                    == [
+                        setting.image[0], setting.positions(0), setting.positions(1),
+                        setting.kernel[0],
+                    ])
+            #expect(difference(result, wanted, .of(dtype)) == nil)
+            for arrangement in Arrangement.allCases {
+                let moved = convolved(arrangement(x), arrangement(w), setting)
+                #expect(difference(moved, wanted, .of(dtype)) == nil)
+            }
+        }
+    }
+
+    @Test("have gradients that agree with central differences", arguments: settings)
+    func gradients(_ setting: Setting) {
+        let x = random(setting.image, .float64, seed: 3)
+        let w = random(setting.kernel, .float64, seed: 4)
+        let weights = numbers(random(convolved(x, w, setting).shape, .float64, seed: 5))
+        func loss(_ x: [Double], _ w: [Double]) -> Double {
+            zip(expected(x, w, setting), weights).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        let cotangent = array(weights, convolved(x, w, setting).shape, .float64)
+        let found = vjp(
+            { [convolved($0[0], $0[1], setting)] }, primals: [x, w], cotangents: [cotangent]
+        ).1
+        // The function is linear in each, so that a wide step costs nothing.
+        let byImage = centralDifferences(at: numbers(x), step: 0.5) { loss($0, numbers(w)) }
+        let byKernel = centralDifferences(at: numbers(w), step: 0.5) { loss(numbers(x), $0) }
+        #expect(difference(found[0], byImage, .differences) == nil)
+        #expect(difference(found[1], byKernel, .differences) == nil)
+    }
+
+    @Test("are pooled as by plain loops", arguments: settings)
+    func pooling(_ setting: Setting) {
+        let image = setting.image
+        let x = random(image, seed: 6)
+        let values = numbers(x)
+        func pooled(_ x: MLXArray) -> MLXArray {
+            slidingWindows(
+                x, size: [setting.kernel[1], setting.kernel[2]], strides: setting.stride,
+                padding: setting.padding, dilation: setting.dilation, paddingValue: -.infinity
+            ).max(axes: [3, 4])
+        }
+        var wanted: [Double] = []
+        var slopes = values.map { _ in 0.0 }
+        for sample in 0..<image[0] {
+            for row in 0..<setting.positions(0) {
+                for column in 0..<setting.positions(1) {
+                    for channel in 0..<image[3] {
+                        var best: Int?
+                        for i in 0..<setting.kernel[1] {
+                            for j in 0..<setting.kernel[2] {
+                                guard let y = setting.place(0, row, i),
+                                    let z = setting.place(1, column, j)
+                                else { continue }
+                                let place =
+                                    ((sample * image[1] + y) * image[2] + z) * image[3] + channel
+                                if best.map({ values[place] > values[$0] }) ?? true { best = place }
+                            }
+                        }
+                        wanted.append(best.map { values[$0] } ?? -.infinity)
+                        if let best { slopes[best] += 1 }
+                    }
+                }
+            }
+        }
+        #expect(difference(pooled(x), wanted, .exact) == nil)
+        let gradient = grad { (x: MLXArray) in
+            let result = pooled(x)
+            return which(isInf(result), 0, result).sum()
+        }(x)
+        #expect(difference(gradient, slopes, .exact) == nil)
+    }
+
+    @Test("in half types add up in float32", arguments: [DType.float16, .bfloat16])
+    func halves(_ dtype: DType) {
+        let x = random([2, 6, 6, 8], dtype, seed: 1)
+        let w = random([4, 3, 3, 8], dtype, seed: 2)
+        let result = conv2d(x, w, padding: 1)
+        let wide = conv2d(x.asType(.float32), w.asType(.float32), padding: 1)
+        #expect(bitDifference(result, wide.asType(dtype)) == nil)
+    }
+
+    @Test("have the same bits with one and three threads")
+    func threads() {
+        let x = random([8, 20, 20, 6], seed: 1)
+        let w = random([16, 5, 5, 6], seed: 2)
+        let gradients = { () -> [[UInt8]] in
+            valueAndGrad(
+                { [square(conv2d($0[0], $0[1], padding: 2)).sum()] }, argumentNumbers: [0, 1])(
+                    [x, w]
+                ).1.map { bits($0) }
+        }
+        let one = withWorkers(1) { gradients() }
+        #expect(withWorkers(3) { gradients() } == one)
+    }
+}
