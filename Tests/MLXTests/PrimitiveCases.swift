@@ -122,7 +122,7 @@ private func row(
 
 extension PrimitiveCase {
     static let rows =
-        arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
+        arithmetic + comparisons + exponentials + reductions + shapes + indexing + others + fast
 
     private static let arithmetic = [
         unary("Negative", -2...2) { -$0 },

@@ -208,4 +208,6 @@ uint64_t ck_hash64(const void *data, long bytes, uint64_t seed);
 
 #pragma clang assume_nonnull end
 
+#include "ck_fast.h"
+
 #endif

@@ -14,7 +14,7 @@ package enum BLAS {
         let isTransposed: Bool
     }
 
-    private static let useOneThread: Void = openblas_set_num_threads(1)
+    static let useOneThread: Void = openblas_set_num_threads(1)
 
     /// Writes the product of `a` [m, k] and `b` [k, n] to row-major `c` [m, n], of float32, float64
     /// or complex64.
