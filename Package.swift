@@ -13,6 +13,7 @@ let package = Package(
     name: "mlx-distributed",
     products: [
         .library(name: "MLX", targets: ["MLX"]),
+        .library(name: "MLXFast", targets: ["MLXFast"]),
         .library(name: "MLXNN", targets: ["MLXNN"]),
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
         .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
@@ -38,6 +39,7 @@ let package = Package(
                 .product(name: "RealModule", package: "swift-numerics"),
             ],
             swiftSettings: settings),
+        .target(name: "MLXFast", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(name: "MLXNN", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
