@@ -7,7 +7,8 @@ import Testing
         let layer = RMSNorm(dimensions: 4, eps: 0)
         #expect(layer.weight.shape == [4])
         expectClose(layer(MLXArray(converting: [2, -2, 2, 2])), [1, -1, 1, 1])
-        layer.update(parameters: ["weight": .value(MLXArray(converting: [1, 2, 3, 4]))])
+        layer.update(
+            parameters: .unflattened([("weight", MLXArray(converting: [1, 2, 3, 4]))]))
         expectClose(layer(MLXArray(converting: [3, 3, -3, 3], [1, 4])), [1, 2, -3, 4])
         #expect(layer.describeExtra(0) == "(dimensions=4, eps=0.0)")
     }
