@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "MLXRandom", targets: ["MLXRandom"]),
         .library(name: "MLXLinalg", targets: ["MLXLinalg"]),
         .library(name: "MLXFFT", targets: ["MLXFFT"]),
+        .library(name: "MLXFast", targets: ["MLXFast"]),
         .library(name: "MLXNN", targets: ["MLXNN"]),
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
         .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
@@ -44,6 +45,7 @@ let package = Package(
         .target(name: "MLXRandom", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(name: "MLXLinalg", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(name: "MLXFFT", dependencies: ["MLX"], swiftSettings: safeSettings),
+        .target(name: "MLXFast", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(name: "MLXNN", dependencies: ["MLX"], swiftSettings: safeSettings),
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),

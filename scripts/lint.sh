@@ -25,7 +25,7 @@ readonly -A long_files=(
 readonly -A levels=(
     [CKernels]=0 [COpenBLAS]=0 [CMPI]=0 [CSystem]=0 [CZlib]=0
     [MLX]=1
-    [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2
+    [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2 [MLXFast]=2
     [MLXNN]=3
     [MLXOptimizers]=4 [MLXDistributed]=4
     [MLXDistributedMPI]=5

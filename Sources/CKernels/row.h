@@ -5,6 +5,8 @@
 
 #include "kernel.h"
 
+#include <math.h>
+
 #pragma STDC FP_CONTRACT OFF
 
 // Elements of a block; what is summed in one type before double joins the sums.
@@ -38,5 +40,64 @@ typedef double f64x8 __attribute__((ext_vector_type(8), aligned(8)));
 
 ROW_BLOCK(sum, f32, f32x16, 16, +, 0)
 ROW_BLOCK(sum, f64, f64x8, 8, +, 0)
+
+// The largest element; NaN is passed over, since it comes back with the exponentials.
+#define LARGEST(T, V, W)                                                                           \
+    INLINE T largest_##T(const T *x, long n) {                                                     \
+        V a = (T)-INFINITY, b = a;                                                                 \
+        T best = -(T)INFINITY;                                                                     \
+        long i = 0;                                                                                \
+        for (; i + 2 * W <= n; i += 2 * W) {                                                       \
+            V p = *(const V *)(x + i), q = *(const V *)(x + i + W);                                \
+            a = p > a ? p : a;                                                                     \
+            b = q > b ? q : b;                                                                     \
+        }                                                                                          \
+        a = b > a ? b : a;                                                                         \
+        for (int lane = 0; i > 0 && lane < W; lane++) best = a[lane] > best ? a[lane] : best;      \
+        for (; i < n; i++) best = x[i] > best ? x[i] : best;                                       \
+        return best;                                                                               \
+    }
+LARGEST(f32, f32x16, 16)
+LARGEST(f64, f64x8, 8)
+
+// The sum of a vector's lanes; by address, as its way into a function depends on the machine.
+INLINE f32 lanes_f32(const f32x16 *v) {
+    __auto_type w = v->lo + v->hi;
+    __auto_type x = w.lo + w.hi;
+    __auto_type y = x.lo + x.hi;
+    return y.x + y.y;
+}
+INLINE f64 lanes_f64(const f64x8 *v) {
+    __auto_type x = v->lo + v->hi;
+    __auto_type y = x.lo + x.hi;
+    return y.x + y.y;
+}
+
+// The sum of TERM(V, i) over a row, where V is the type of a vector or of one element: blocks in
+// the row's type, joined in double. A term may read x, y and z by AT and use `shift`.
+#define AT(V, pointer, i) (*(const V *)((pointer) + (i)))
+#define ROW_TOTAL(NAME, T, V, W, TERM)                                                             \
+    INLINE double NAME##_##T(const T *x, const T *y, const T *z, T shift, long n) {                \
+        double total = 0;                                                                          \
+        for (long start = 0; start < n; start += BLOCK) {                                          \
+            long end = start + smaller(n - start, BLOCK), i = start;                               \
+            V a = 0, b = 0, c = 0, d = 0;                                                          \
+            for (; i + 4 * W <= end; i += 4 * W) {                                                 \
+                a += TERM(V, i);                                                                   \
+                b += TERM(V, i + W);                                                               \
+                c += TERM(V, i + 2 * W);                                                           \
+                d += TERM(V, i + 3 * W);                                                           \
+            }                                                                                      \
+            for (; i + W <= end; i += W) a += TERM(V, i);                                          \
+            T rest = 0;                                                                            \
+            for (; i < end; i++) rest += TERM(T, i);                                               \
+            V joined = (a + b) + (c + d);                                                          \
+            total += (double)lanes_##T(&joined) + (double)rest;                                    \
+        }                                                                                          \
+        return total;                                                                              \
+    }
+#define ROW_TOTALS(NAME, TERM)                                                                     \
+    ROW_TOTAL(NAME, f32, f32x16, 16, TERM)                                                         \
+    ROW_TOTAL(NAME, f64, f64x8, 8, TERM)
 
 #endif

@@ -3,27 +3,6 @@
 #include "float_math.h"
 #include "row.h"
 
-#include <math.h>
-
-// The largest element; NaN is passed over, since it comes back with the exponentials.
-#define LARGEST(T, V, W)                                                                           \
-    INLINE T largest_##T(const T *x, long n) {                                                     \
-        V a = (T)-INFINITY, b = a;                                                                 \
-        T best = -(T)INFINITY;                                                                     \
-        long i = 0;                                                                                \
-        for (; i + 2 * W <= n; i += 2 * W) {                                                       \
-            V p = *(const V *)(x + i), q = *(const V *)(x + i + W);                                \
-            a = p > a ? p : a;                                                                     \
-            b = q > b ? q : b;                                                                     \
-        }                                                                                          \
-        a = b > a ? b : a;                                                                         \
-        for (int lane = 0; i > 0 && lane < W; lane++) best = a[lane] > best ? a[lane] : best;      \
-        for (; i < n; i++) best = x[i] > best ? x[i] : best;                                       \
-        return best;                                                                               \
-    }
-LARGEST(f32, f32x16, 16)
-LARGEST(f64, f64x8, 8)
-
 // Writes the exponentials of x - shift and gives their sum; each block is summed while in cache.
 #define EXPONENTIALS(T, EXP)                                                                       \
     INLINE double exponentials_##T(T *out, const T *x, T shift, long n) {                          \

@@ -30,13 +30,32 @@ open class LayerNorm: Module, UnaryLayer {
 
     /// The normalised `x`, [..., dimensions]; half types are normalised as float32.
     open func callAsFunction(_ x: MLXArray) -> MLXArray {
-        let isHalf = x.dtype == .float16 || x.dtype == .bfloat16
-        let input = isHalf ? x.asType(.float32) : x
-        let centered = input - mean(input, axis: -1, keepDims: true)
-        let variance = mean(square(centered), axis: -1, keepDims: true)
-        var output = (centered * rsqrt(variance + eps)).asType(x.dtype)
-        if let weight { output = output * weight }
-        if let bias { output = output + bias }
-        return output
+        MLXFast.layerNorm(x, weight: weight, bias: bias, eps: eps)
+    }
+}
+
+/// Scales the last axis to mean square 1, then each feature by its weight (Zhang and Sennrich,
+/// arXiv:1910.07467).
+open class RMSNorm: Module, UnaryLayer {
+    /// [dimensions].
+    public let weight: MLXArray
+
+    /// What is added to the mean square.
+    public let eps: Float
+
+    /// A layer for `dimensions` features.
+    public init(dimensions: Int, eps: Float = 1e-5) {
+        weight = MLXArray.ones([dimensions])
+        self.eps = eps
+    }
+
+    /// The size and eps.
+    open override func describeExtra(_ indent: Int) -> String {
+        "(dimensions=\(weight.dim(0)), eps=\(eps))"
+    }
+
+    /// The scaled `x`, [..., dimensions]; half types are scaled as float32.
+    open func callAsFunction(_ x: MLXArray) -> MLXArray {
+        MLXFast.rmsNorm(x, weight: weight, eps: eps)
     }
 }

@@ -123,7 +123,7 @@ private func row(
 extension PrimitiveCase {
     static let rows =
         arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
-        + sortings + scans + strided + grouped + scattering + linalg + fourier
+        + sortings + scans + strided + grouped + scattering + linalg + fourier + fast
 
     private static let arithmetic = [
         unary("Negative", -2...2) { -$0 },

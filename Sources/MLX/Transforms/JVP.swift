@@ -27,13 +27,13 @@ public func jvp(
 enum ForwardMode {
     /// The tangents of the outputs; nil is zero.
     static func tangents(
-        inputs: [MLXArray], tangents: [MLXArray], outputs: [MLXArray]
+        inputs: [MLXArray], tangents: [MLXArray?], outputs: [MLXArray]
     ) -> [MLXArray?] {
         let order = Walk.nodes(between: inputs, and: outputs)
         defer { Walk.release(order) }
         var gathered = order.map { [MLXArray?](repeating: nil, count: $0.specs.count) }
         for (input, tangent) in zip(inputs, tangents) where input.value.node.mark >= 0 {
-            gathered[input.value.node.mark] = [tangent.asType(input.dtype)]
+            gathered[input.value.node.mark] = [tangent?.asType(input.dtype)]
         }
         let ends = Set(inputs.map { ObjectIdentifier($0.value.node) })
         for (position, node) in order.enumerated() {

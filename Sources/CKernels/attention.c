@@ -1,0 +1,108 @@
+// Rows of attention: online softmax forward (Milakov and Gimelshein, arXiv:1805.02867), weights and
+// slopes again from a row's largest score and sum backward (Dao et al., arXiv:2205.14135).
+
+#include "float_math.h"
+#include "row.h"
+
+#include <float.h>
+
+#define PRODUCT(V, i) (AT(V, x, i) * AT(V, y, i))
+ROW_TOTALS(product_of, PRODUCT)
+
+#define DOT(T, UNUSED)                                                                             \
+    KERNEL static void dot_##T(void *out, const void *a, const void *b, long n) {                  \
+        *(T *)out = (T)product_of_##T(a, b, a, 0, n);                                              \
+    }
+FOR_FLOATS(DOT, )
+LOOKUP(ck_dot, ck_dot_row, ROWS_FLOATS(dot))
+
+// exp(x) for x <= 0; subnormal results are 0.
+INLINE float share_f32(float x) {
+    float y = exp_normal(x < -87.0f ? -87.0f : x);
+    return x < -87.0f ? 0 : y;
+}
+INLINE double share_f64(double x) { return exp(x); }
+
+static const f32 lowest_f32 = -FLT_MAX;
+static const f64 lowest_f64 = -DBL_MAX;
+
+// No score at all, or only infinitely low ones, leave nothing to shift by.
+#define ANCHOR(x) ((x) == -(__typeof__(x))INFINITY ? 0 : (x))
+
+#define MASK(T, UNUSED)                                                                            \
+    INLINE void hide_##T(T *scores, long n, ck_row_mask mask) {                                    \
+        const T *added = mask.elements;                                                            \
+        const b8 *kept = mask.elements;                                                            \
+        if (mask.elements && mask.is_boolean) {                                                    \
+            LANES for (long i = 0; i < n; i++) scores[i] = kept[i] ? scores[i] : lowest_##T;       \
+        } else if (mask.elements) {                                                                \
+            LANES for (long i = 0; i < n; i++) scores[i] += added[i];                              \
+        }                                                                                          \
+        for (long i = mask.visible; i < n; i++) scores[i] = lowest_##T;                            \
+    }
+FOR_FLOATS(MASK, )
+
+#define FORWARD(T, V, W)                                                                           \
+    KERNEL static void start_##T(void *states, long rows, const void *sink) {                      \
+        T *state = states;                                                                         \
+        for (long i = 0; i < rows; i++) {                                                          \
+            state[2 * i] = sink ? *(const T *)sink : -(T)INFINITY;                                 \
+            state[2 * i + 1] = sink ? 1 : 0;                                                       \
+        }                                                                                          \
+    }                                                                                              \
+    KERNEL static void step_##T(                                                                   \
+        void *scores, void *state, void *out, long n, long width, ck_row_mask mask) {              \
+        T *s = scores, *kept = state, *y = out;                                                    \
+        hide_##T(s, n, mask);                                                                      \
+        T top = largest_##T(s, n);                                                                 \
+        top = top > kept[0] ? top : kept[0];                                                       \
+        T anchor = ANCHOR(top), factor = share_##T(kept[0] - anchor);                              \
+        LANES for (long i = 0; i < n; i++) s[i] = share_##T(s[i] - anchor);                        \
+        kept[1] = kept[1] * factor + sum_block_##T(s, n);                                          \
+        kept[0] = top;                                                                             \
+        if (factor == 1) return;                                                                   \
+        LANES for (long i = 0; i < width; i++) y[i] *= factor;                                     \
+    }                                                                                              \
+    KERNEL static void finish_##T(void *out, void *state, long width) {                            \
+        T *y = out, *kept = state;                                                                 \
+        T inverse = kept[1] = 1 / kept[1];                                                         \
+        LANES for (long i = 0; i < width; i++) y[i] *= inverse;                                    \
+    }
+FORWARD(f32, f32x16, 16)
+FORWARD(f64, f64x8, 8)
+LOOKUP(ck_attention_start, ck_attention_start_rows, ROWS_FLOATS(start))
+LOOKUP(ck_attention_step, ck_attention_step_row, ROWS_FLOATS(step))
+LOOKUP(ck_attention_finish, ck_attention_finish_row, ROWS_FLOATS(finish))
+
+#define BACKWARD(T, UNUSED)                                                                        \
+    KERNEL static void weights_##T(                                                                \
+        void *scores, const void *state, long n, ck_row_mask mask) {                               \
+        T *s = scores;                                                                             \
+        const T *kept = state;                                                                     \
+        hide_##T(s, n, mask);                                                                      \
+        T anchor = ANCHOR(kept[0]), inverse = kept[1];                                             \
+        LANES for (long i = 0; i < n; i++) s[i] = share_##T(s[i] - anchor) * inverse;              \
+    }                                                                                              \
+    KERNEL static void slopes_##T(void *slopes, const void *weights, const void *delta,            \
+        double scale, long n, ck_row_mask mask) {                                                  \
+        T *d = slopes, mean = *(const T *)delta, by = (T)scale;                                    \
+        const T *p = weights;                                                                      \
+        const b8 *kept = mask.elements;                                                            \
+        LANES for (long i = 0; i < n; i++) d[i] = p[i] * (d[i] - mean) * by;                       \
+        if (kept && mask.is_boolean) {                                                             \
+            LANES for (long i = 0; i < n; i++) d[i] = kept[i] ? d[i] : 0;                          \
+        }                                                                                          \
+        for (long i = mask.visible; i < n; i++) d[i] = 0;                                          \
+    }                                                                                              \
+    KERNEL static void sink_##T(                                                                   \
+        void *total, const void *sink, const void *states, const void *deltas, long rows) {        \
+        const T *state = states, *delta = deltas;                                                  \
+        T score = *(const T *)sink, sum = 0;                                                       \
+        for (long i = 0; i < rows; i++)                                                            \
+            sum += share_##T(score - state[2 * i]) * state[2 * i + 1] * delta[i];                  \
+        *(T *)total -= sum;                                                                        \
+    }
+FOR_FLOATS(BACKWARD, )
+LOOKUP(ck_attention_weights, ck_attention_weights_row, ROWS_FLOATS(weights))
+LOOKUP(ck_attention_slopes, ck_attention_slopes_row, ROWS_FLOATS(slopes))
+LOOKUP(ck_attention_sink, ck_attention_sink_rows, ROWS_FLOATS(sink))

@@ -1,0 +1,96 @@
+// Layer and root-mean-square normalisation of one contiguous row, and their gradients. The row is
+// walked several times: it stays in the first cache, and no sum is the difference of large ones.
+
+#include "row.h"
+
+#define VALUE(V, i) AT(V, x, i)
+#define DEVIATION(V, i) (AT(V, x, i) - shift)
+#define WEIGHTED(V, i) (AT(V, y, i) * AT(V, z, i))
+#define PROJECTED(V, i) (WEIGHTED(V, i) * DEVIATION(V, i))
+ROW_TOTALS(sum_of, VALUE)
+ROW_TOTALS(weighted_of, WEIGHTED)
+ROW_TOTALS(projected_of, PROJECTED)
+
+// The sums of x - shift and of its squares.
+#define DEVIATIONS(T, V, W)                                                                        \
+    INLINE void deviations_of_##T(const T *x, T shift, long n, double *sum, double *squares) {     \
+        *sum = *squares = 0;                                                                       \
+        for (long start = 0; start < n; start += BLOCK) {                                          \
+            long end = start + smaller(n - start, BLOCK), i = start;                               \
+            V a = 0, b = 0, c = 0, d = 0;                                                          \
+            for (; i + 2 * W <= end; i += 2 * W) {                                                 \
+                V p = DEVIATION(V, i), q = DEVIATION(V, i + W);                                    \
+                a += p;                                                                            \
+                b += q;                                                                            \
+                c += p * p;                                                                        \
+                d += q * q;                                                                        \
+            }                                                                                      \
+            T rest = 0, more = 0;                                                                  \
+            for (; i < end; i++) {                                                                 \
+                T p = DEVIATION(T, i);                                                             \
+                rest += p;                                                                         \
+                more += p * p;                                                                     \
+            }                                                                                      \
+            a += b;                                                                                \
+            c += d;                                                                                \
+            *sum += (double)lanes_##T(&a) + (double)rest;                                          \
+            *squares += (double)lanes_##T(&c) + (double)more;                                      \
+        }                                                                                          \
+    }
+DEVIATIONS(f32, f32x16, 16)
+DEVIATIONS(f64, f64x8, 8)
+
+// x̂ = ((x - shift) - rest)·scale: `rest` is what rounding the mean to the row's type has left.
+#define MOMENTS(T, UNUSED)                                                                         \
+    typedef struct {                                                                               \
+        T shift, rest, scale;                                                                      \
+    } moments_##T;                                                                                 \
+    INLINE moments_##T moments_of_##T(const T *x, long n, double eps, bool centred) {              \
+        T shift = centred ? (T)(sum_of_##T(x, x, x, 0, n) / (double)n) : 0;                        \
+        double rest, square;                                                                       \
+        deviations_of_##T(x, shift, n, &rest, &square);                                            \
+        rest = centred ? rest / (double)n : 0;                                                     \
+        square = square / (double)n - rest * rest;                                                 \
+        return (moments_##T){shift, (T)rest, (T)(1 / sqrt((square < 0 ? 0 : square) + eps))};      \
+    }
+FOR_FLOATS(MOMENTS, )
+
+#define NORM(NAME, T, CENTRED)                                                                     \
+    KERNEL static void NAME##_##T(                                                                 \
+        void *out, const void *a, const void *weight, const void *bias, long n, double eps) {      \
+        const T *x = a, *w = weight, *b = bias;                                                    \
+        T *y = out;                                                                                \
+        moments_##T m = moments_of_##T(x, n, eps, CENTRED);                                        \
+        LANES for (long i = 0; i < n; i++)                                                         \
+            y[i] = ((x[i] - m.shift) - m.rest) * m.scale * w[i] + b[i];                            \
+    }
+NORM(layer_norm, f32, true)
+NORM(layer_norm, f64, true)
+NORM(rms_norm, f32, false)
+NORM(rms_norm, f64, false)
+LOOKUP(ck_norm, ck_layer_norm_row, ROWS_FLOATS(layer_norm))
+LOOKUP(ck_norm, ck_rms_norm_row, ROWS_FLOATS(rms_norm))
+
+// With g = weight·dy: dx = scale·(g - mean(g) - x̂·mean(g·x̂)), the mean of g only if centred.
+#define NORM_GRADIENT(NAME, T, CENTRED)                                                            \
+    KERNEL static void NAME##_gradient_##T(void *dx, void *dweight, void *dbias, const void *a,    \
+        const void *weight, const void *cotangent, long n, double eps) {                           \
+        const T *x = a, *w = weight, *dy = cotangent;                                              \
+        T *result = dx, *dw = dweight, *db = dbias;                                                \
+        moments_##T m = moments_of_##T(x, n, eps, CENTRED);                                        \
+        double mean = CENTRED ? weighted_of_##T(x, w, dy, 0, n) / (double)n : 0;                   \
+        double projected = projected_of_##T(x, w, dy, m.shift, n) / (double)n;                     \
+        T slope = (T)((projected - (double)m.rest * mean) * (double)m.scale), level = (T)mean;     \
+        LANES for (long i = 0; i < n; i++) {                                                       \
+            T unit = ((x[i] - m.shift) - m.rest) * m.scale;                                        \
+            dw[i] += dy[i] * unit;                                                                 \
+            db[i] += dy[i];                                                                        \
+            result[i] = m.scale * ((w[i] * dy[i] - level) - unit * slope);                         \
+        }                                                                                          \
+    }
+NORM_GRADIENT(layer_norm, f32, true)
+NORM_GRADIENT(layer_norm, f64, true)
+NORM_GRADIENT(rms_norm, f32, false)
+NORM_GRADIENT(rms_norm, f64, false)
+LOOKUP(ck_norm_gradient, ck_layer_norm_gradient_row, ROWS_FLOATS(layer_norm_gradient))
+LOOKUP(ck_norm_gradient, ck_rms_norm_gradient_row, ROWS_FLOATS(rms_norm_gradient))

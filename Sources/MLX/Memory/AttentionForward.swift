@@ -1,0 +1,77 @@
+import CKernels
+
+/// Attention of blocks of queries, each a task of its own.
+struct AttentionForward {
+    private let blocks: AttentionBlocks
+    private let output: Tensor
+    private let states: Tensor
+    private let start: ck_attention_start
+    private let step: ck_attention_step
+    private let finish: ck_attention_finish
+
+    init?(
+        _ form: AttentionForm, _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
+    ) {
+        let code = inputs[0].dtype.computed.code
+        guard outputs[0].count > 0, let start = ck_attention_start_rows(code),
+            let step = ck_attention_step_row(code), let finish = ck_attention_finish_row(code)
+        else { return nil }
+        blocks = AttentionBlocks(form, inputs, on: workers)
+        (output, states) = (outputs[0], outputs[1])
+        (self.start, self.step, self.finish) = (start, step, finish)
+    }
+
+    func run(on workers: Workers) {
+        let queries = blocks.queryCount
+        let perHead = (queries + AttentionBlocks.rows - 1) / AttentionBlocks.rows
+        let writer = TileWriter(output, from: blocks.dtype)
+        let scoreBytes = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
+        workers.run(blocks.batch * blocks.heads * perHead) { task in
+            let (head, block) = task.quotientAndRemainder(dividingBy: perHead)
+            let first = block * AttentionBlocks.rows
+            let rows = first..<min(first + AttentionBlocks.rows, queries)
+            withUnsafeTemporaryAllocation(byteCount: scoreBytes, alignment: 64) { scratch in
+                guard let scores = scratch.baseAddress else { return }
+                let place = (head * queries + first) * blocks.width
+                writer.withElements(place, rows.count * blocks.width) { out in
+                    attend(head, rows, scores, out)
+                }
+            }
+        }
+    }
+
+    private func attend(
+        _ head: Int, _ rows: Range<Int>, _ scores: UnsafeMutableRawPointer,
+        _ out: UnsafeMutableRawPointer
+    ) {
+        let (width, size) = (blocks.width, blocks.dtype.size)
+        let state = states.address(at: (head * blocks.queryCount + rows.lowerBound) * 2)
+        start(state, rows.count, blocks.sink(head: head))
+        let end = blocks.keyEnd(rows)
+        if end == 0 {
+            out.initializeMemory(as: UInt8.self, repeating: 0, count: rows.count * width * size)
+        }
+        for columns in (0..<end).pieces(of: AttentionBlocks.columns) {
+            let isFirst = columns.lowerBound == 0
+            blocks.multiply(head, rows, columns, into: scores)
+            for (index, row) in rows.enumerated() {
+                step(
+                    scores + index * columns.count * size, state + 2 * index * size,
+                    out + index * width * size, columns.count, isFirst ? 0 : width,
+                    blocks.rowMask(head: head, row: row, columns: columns))
+            }
+            let weights = BLAS.Matrix(
+                address: scores, leading: columns.count, isTransposed: false)
+            guard
+                let values = blocks.values.matrix(
+                    blocks.sharedHead(head), from: columns.lowerBound)
+            else { return }
+            BLAS.block(
+                weights, values, into: out, m: rows.count, n: width, k: columns.count,
+                leading: width, beta: isFirst ? 0 : 1, dtype: blocks.dtype)
+        }
+        for index in 0..<rows.count {
+            finish(out + index * width * size, state + 2 * index * size, width)
+        }
+    }
+}
