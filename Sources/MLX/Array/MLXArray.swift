@@ -102,18 +102,20 @@ extension MLXArray {
     /// The result of a primitive with one output; refused inputs go to the error handler and give
     /// an empty array.
     static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
-        applyAll(primitive, inputs).first ?? MLXArray(Tensor(Spec([0], .float32)))
+        applyAll(primitive, inputs)[0]
     }
 
-    /// The results of a primitive; refused inputs go to the error handler and give none.
-    static func applyAll(_ primitive: some Primitive, _ inputs: [MLXArray]) -> [MLXArray] {
+    /// The results of a primitive; refused inputs go to the error handler and give empty arrays.
+    static func applyAll(
+        _ primitive: some Primitive, _ inputs: [MLXArray], placeholders: Int = 1
+    ) -> [MLXArray] {
         do {
             let specs = try primitive.outputs(inputs.map(\.spec))
             let node = Node(primitive, inputs: inputs.map(\.value), specs: specs)
             return specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
         } catch {
             ErrorHandler.report(error)
-            return []
+            return (0..<placeholders).map { _ in MLXArray(Tensor(Spec([0], .float32))) }
         }
     }
 }

@@ -44,14 +44,14 @@ extension MLXLinalg {
     public static func norm(
         _ array: MLXArray, ord: NormKind? = nil, axis: IntOrArray? = nil, keepDims: Bool = false
     ) -> MLXArray {
-        named(array, ord, axis?.integers, keepDims)
+        named(array, ord, axis?.asArray, keepDims)
     }
 
     /// See ``norm(_:ord:axes:keepDims:)-(_,Double,_,_)``; without axes, of a vector or a matrix.
     public static func norm(
         _ array: MLXArray, ord: Double, axis: IntOrArray? = nil, keepDims: Bool = false
     ) -> MLXArray {
-        ordered(array, ord, axis?.integers ?? Array(0..<array.ndim), keepDims)
+        ordered(array, ord, axis?.asArray ?? Array(0..<array.ndim), keepDims)
     }
 }
 

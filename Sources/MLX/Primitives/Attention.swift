@@ -124,7 +124,7 @@ struct AttentionGradient: Primitive {
     private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
         let operands = Array(inputs.prefix(form.operandCount))
         let (primals, outputs) = Trace.run({ [form.composed($0)] }, on: operands)
-        let gradients = VJP.gradients(
+        let gradients = ReverseMode.gradients(
             outputs: outputs, cotangents: [inputs.last], inputs: primals)
         var results = zip(gradients, primals).prefix(3).map { $0 ?? zeros(like: $1) }
         if form.hasSinks {
@@ -134,7 +134,7 @@ struct AttentionGradient: Primitive {
             own[place] = broadcast(
                 own[place], to: [operands[0].dim(0), operands[0].dim(1)])
             let (primals, outputs) = Trace.run({ [form.composed($0)] }, on: own)
-            let byOwn = VJP.gradients(
+            let byOwn = ReverseMode.gradients(
                 outputs: outputs, cotangents: [inputs.last], inputs: primals)
             results.append(byOwn[place] ?? zeros(like: own[place]))
         }

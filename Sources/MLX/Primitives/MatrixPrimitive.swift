@@ -48,22 +48,6 @@ extension MatrixPrimitive {
     }
 }
 
-extension MLXArray {
-    /// The results of a primitive; refused inputs go to the error handler and give empty arrays.
-    static func applyAll(
-        _ primitive: some Primitive, _ inputs: [MLXArray], placeholders: Int = 1
-    ) -> [MLXArray] {
-        do {
-            let specs = try primitive.outputs(inputs.map(\.spec))
-            let node = Node(primitive, inputs: inputs.map(\.value), specs: specs)
-            return specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
-        } catch {
-            ErrorHandler.report(error)
-            return (0..<placeholders).map { _ in MLXArray(Tensor(Spec([0], .float32))) }
-        }
-    }
-}
-
 /// The matrices of the two inner axes, transposed.
 func turned(_ a: MLXArray) -> MLXArray { a.swappedAxes(-1, -2) }
 

@@ -7,7 +7,7 @@ enum Composed {
     ) -> [MLXArray?] {
         // All inputs are stood in for, so that the walk inside never meets the one outside.
         let (inputs, outputs) = Trace.run(function, on: call.inputs)
-        return VJP.gradients(outputs: outputs, cotangents: cotangents, inputs: inputs)
+        return ReverseMode.gradients(outputs: outputs, cotangents: cotangents, inputs: inputs)
     }
 
     /// What ``Primitive/jvp(_:_:)`` answers, for a function of the call's inputs that gives its
@@ -16,7 +16,7 @@ enum Composed {
         _ function: ([MLXArray]) -> [MLXArray], _ call: Call, _ tangents: [MLXArray?]
     ) -> [MLXArray?] {
         let (inputs, outputs) = Trace.run(function, on: call.inputs)
-        return JVP.tangents(inputs: inputs, tangents: tangents, outputs: outputs)
+        return ForwardMode.tangents(inputs: inputs, tangents: tangents, outputs: outputs)
     }
 }
 
