@@ -144,10 +144,6 @@ private let numpyCases: [NumpyCase] = [
             ("[index] more than one ellipsis", { x[.ellipsis, 0, .ellipsis] }),
             ("[index] a slice with stride 0", { x[.stride(by: 0)] }),
             (
-                "[index] an index array must have integers, got bool",
-                { x[MLXArray([true, false])] }
-            ),
-            (
                 "[index] index arrays of shapes (2) and (3) cannot be broadcast",
                 { x[MLXArray([0, 1]), MLXArray([0, 1, 2])] }
             ),

@@ -72,6 +72,11 @@ struct Reinterpret: View {
             shape: target, strides: moved.dropLast() + [1], offset: moved[moved.count - 1])
     }
 
+    func alias(_ inputs: [Tensor]) -> [Tensor]? {
+        guard let layout = view(inputs[0].layout) else { return nil }
+        return [Tensor(storage: inputs[0].storage, layout: layout, dtype: target)]
+    }
+
     private var itemSize: Int { target.size }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
