@@ -82,5 +82,6 @@ let package = Package(
             name: "MLXTrainTests",
             dependencies: ["MLX", "MLXDistributed", "MLXNN", "MLXOptimizers", "MLXTrain"],
             swiftSettings: settings),
+        .testTarget(name: "LaunchTests", dependencies: ["mlx-train"], swiftSettings: settings),
     ]
 )
