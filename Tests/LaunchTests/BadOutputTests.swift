@@ -81,7 +81,7 @@ extension LaunchTests {
 
         @Test func `in use by a running job is refused after 10 s, naming host and process`() throws
         {
-            let run = try TrainingRun.steps(1_000_000)
+            let run = try TrainingRun.steps(1_000_000, "training.epochs=1000000")
             let first = try run.start()
             try first.wait(for: "to reach step 5") { run.hasReached(5) }
             let start = ContinuousClock.now
