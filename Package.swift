@@ -91,5 +91,6 @@ let package = Package(
             name: "MLXTrainTests",
             dependencies: ["MLX", "MLXDistributed", "MLXNN", "MLXOptimizers", "MLXTrain"],
             swiftSettings: settings),
+        .testTarget(name: "LaunchTests", dependencies: ["mlx-train"], swiftSettings: settings),
     ]
 )

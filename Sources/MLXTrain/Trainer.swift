@@ -43,8 +43,8 @@ package final class Trainer {
         optimizer = config.optimizer.makeOptimizer()
         learningRate = LearningRate(config.optimizer, totalSteps: plan.totalSteps)
         reducer = GradientReducer(
-            group: group, bucketBytes: Int(config.distributed.bucketMegabytes * 0x1p20),
-            firstBucketBytes: Int(config.distributed.firstBucketMegabytes * 0x1p20))
+            group: group, bucketBytes: Trainer.bytes(config.distributed.bucketMegabytes),
+            firstBucketBytes: Trainer.bytes(config.distributed.firstBucketMegabytes))
     }
 
     /// The model's parameters by name.
@@ -145,6 +145,9 @@ package final class Trainer {
             try group.agree { throw RunError.notFinite(quantity: name, step: report.step) }
         }
     }
+
+    /// Bytes of a size in MiB; sizes beyond all memory are the same.
+    private static func bytes(_ megabytes: Double) -> Int { Int(min(megabytes * 0x1p20, 0x1p60)) }
 
     private func isDue(_ everySteps: Int?) -> Bool {
         guard let everySteps, everySteps > 0 else { return false }

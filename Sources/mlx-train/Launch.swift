@@ -28,12 +28,14 @@ struct Launch {
 
     /// Does what the command line asks for, and ends the process.
     func run() -> Never {
-        if command.printConfig || command.validate { inspect() }
+        if command.printConfig || command.onlyChecks { inspect() }
         OpenBLASCore.restartWithBetterCore()
         ParentProcess.endWithLauncher()
         StopSignals.install()
         // A display that nobody reads any more is no reason to stop the work.
         signal(SIGPIPE, SIG_IGN)
+        // A file that may not grow is an error of its write, as on a full device.
+        signal(SIGXFSZ, SIG_IGN)
         let config = Result { () throws(ConfigError) in try command.loadConfig() }
         let group: Group
         do {
@@ -59,12 +61,12 @@ struct Launch {
         guard Launch.isFirstRank else { exit(0) }
         do {
             let config = try command.loadConfig()
-            if command.printConfig { Console.write(config.resolvedJSON()) }
-            if command.validate {
+            if command.printConfig { try Console.deliver(config.resolvedJSON()) }
+            if command.onlyChecks {
                 let environment = try LaunchEnvironment.current()
                 let lines = try JobSummary(config: config).lines(
                     worldSize: environment?.size ?? 1, localSize: environment?.localSize ?? 1)
-                for line in lines { Console.line(line) }
+                try Console.deliver(lines.map { $0 + "\n" }.joined())
             }
         } catch {
             fail(Verdict(error))

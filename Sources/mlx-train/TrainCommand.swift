@@ -41,11 +41,19 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Go on from a checkpoint also where the job differs from the checkpoint's.")
     var allowConfigChange = false
 
-    @Flag(help: "Check the job and its data, say what would be done, and end.")
-    var validate = false
+    @Flag(
+        name: .customLong("validate"),
+        help: "Check the job and its data, say what would be done, and end.")
+    var onlyChecks = false
 
     @Flag(help: "Print the job with all defaults filled in, and end.")
     var printConfig = false
+
+    func validate() throws {
+        for (flag, path) in [("--config", config), ("--output", output)] where path == "" {
+            throw ValidationError("\(flag) needs a path, and got an empty one")
+        }
+    }
 
     /// The job of the configuration file and the `--set` arguments.
     func loadConfig() throws(ConfigError) -> TrainConfig {

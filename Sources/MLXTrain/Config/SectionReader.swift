@@ -132,7 +132,8 @@ enum NumberRange {
         switch self {
         case .positive: value > 0
         case .nonNegative: value >= 0
-        case .fraction: value >= 0 && value < 1
+        // The model computes in float32, where the largest numbers below 1 become 1.
+        case .fraction: value >= 0 && Float(value) < 1
         }
     }
 }

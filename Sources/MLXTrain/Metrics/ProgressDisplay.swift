@@ -38,7 +38,9 @@ package final class ProgressDisplay {
         let filled = total == 0 ? room : room * step / total
         let bar =
             String(repeating: "#", count: filled) + String(repeating: "-", count: room - filled)
-        show("\r[\(bar)] \(text)\u{1b}[K")
+        let line = room == 0 ? text : "[\(bar)] \(text)"
+        // A line that fills the terminal or more would scroll it.
+        show("\r\(line.prefix(max(0, width - 1)))\u{1b}[K")
         barIsShown = true
     }
 

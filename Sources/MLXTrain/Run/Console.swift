@@ -38,8 +38,10 @@ package enum Console {
     /// Writes text to standard output as it is.
     package static func write(_ text: String) { write(text, to: STDOUT_FILENO) }
 
-    /// Writes a line to standard output.
-    package static func line(_ text: String) { write(text + "\n") }
+    /// Writes text to standard output that is the command's result, so that it must arrive.
+    package static func deliver(_ text: String) throws(FileFailure) {
+        try Files.append(Array(text.utf8), to: STDOUT_FILENO, path: "standard output")
+    }
 
     /// Writes the line of an error or a warning to standard error.
     package static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
