@@ -7,7 +7,7 @@ import MLX
 @_disfavoredOverload
 public func RoPE(
     _ array: MLXArray, dimensions: Int, traditional: Bool, base: Float?, scale: Float,
-    offset: Int, freqs: MLXArray? = nil
+    offset: Int, freqs: MLXArray? = nil, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLX.RoPE(
         array, dimensions: dimensions, traditional: traditional, base: base, scale: scale,
@@ -19,7 +19,7 @@ public func RoPE(
 @_disfavoredOverload
 public func scaledDotProductAttention(
     queries: MLXArray, keys: MLXArray, values: MLXArray, scale: Float, mask: MLXArray?,
-    memoryEfficientThreshold: Int? = nil
+    memoryEfficientThreshold: Int? = nil, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLX.scaledDotProductAttention(
         queries: queries, keys: keys, values: values, scale: scale, mask: mask,
@@ -29,7 +29,9 @@ public func scaledDotProductAttention(
 /// See ``MLXFast/rmsNorm(_:weight:eps:)``.
 @available(*, deprecated, message: "call it on MLXFast of module MLX")
 @_disfavoredOverload
-public func rmsNorm(_ x: MLXArray, weight: MLXArray, eps: Float) -> MLXArray {
+public func rmsNorm(_ x: MLXArray, weight: MLXArray, eps: Float, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     MLX.rmsNorm(x, weight: weight, eps: eps)
 }
 
@@ -37,7 +39,8 @@ public func rmsNorm(_ x: MLXArray, weight: MLXArray, eps: Float) -> MLXArray {
 @available(*, deprecated, message: "call it on MLXFast of module MLX")
 @_disfavoredOverload
 public func layerNorm(
-    _ x: MLXArray, weight: MLXArray? = nil, bias: MLXArray? = nil, eps: Float
+    _ x: MLXArray, weight: MLXArray? = nil, bias: MLXArray? = nil, eps: Float,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLX.layerNorm(x, weight: weight, bias: bias, eps: eps)
 }

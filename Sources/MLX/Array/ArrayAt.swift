@@ -9,12 +9,17 @@ public struct ArrayAt {
     let array: MLXArray
 
     /// The elements that the indices name, for an update.
-    public subscript(indices: any MLXArrayIndex...) -> ArrayAtIndices {
+    public subscript(indices: any MLXArrayIndex..., stream stream: StreamOrDevice = .default)
+        -> ArrayAtIndices
+    {
         ArrayAtIndices(array: array, operations: indices.map(\.mlxArrayIndexOperation))
     }
 
     /// The elements that a list of indices names, for an update.
-    public subscript(indices: some Sequence<any MLXArrayIndex>) -> ArrayAtIndices {
+    public subscript(
+        indices: some Sequence<any MLXArrayIndex>,
+        stream stream: StreamOrDevice = .default
+    ) -> ArrayAtIndices {
         ArrayAtIndices(array: array, operations: indices.map(\.mlxArrayIndexOperation))
     }
 }

@@ -49,4 +49,13 @@ extension DType {
 
     /// The limits of this type, or nil if it is not floating point.
     public var finfo: FInfo? { isFloatingPoint ? FInfo(dtype: self) : nil }
+
+    /// The largest finite value of a floating-point type, shape [].
+    public var greatestFiniteMagnitudeArray: MLXArray {
+        guard let limits = finfo else {
+            ErrorHandler.report(.caught("[greatestFiniteMagnitudeArray] not defined for \(self)"))
+            return MLXArray.scalar(0, dtype: self)
+        }
+        return MLXArray.scalar(limits.max, dtype: self)
+    }
 }

@@ -67,3 +67,26 @@ public func withError<R>(_ body: (ErrorBox) throws -> R) throws -> R {
 public func withError<R>(_ body: () throws -> R) throws -> R {
     try withError { (_: ErrorBox) in try body() }
 }
+
+/// Runs the body with a handler for the errors of array operations; see
+/// ``withErrorHandler(_:_:)-(_,()throws->R)``.
+public func withErrorHandler<R>(
+    _ handler: @escaping @Sendable (String) -> Void, _ body: () async throws -> R
+) async rethrows -> R {
+    try await ErrorHandler.$current.withValue(handler, operation: body)
+}
+
+/// Runs the body and throws the first error of an array operation in it or its child tasks, at its
+/// end.
+public func withError<R>(_ body: (ErrorBox) async throws -> R) async throws -> R {
+    let box = ErrorBox()
+    let result = try await withErrorHandler({ box.record($0) }, { try await body(box) })
+    try box.check()
+    return result
+}
+
+/// Runs the body and throws the first error of an array operation in it or its child tasks, at its
+/// end.
+public func withError<R>(_ body: () async throws -> R) async throws -> R {
+    try await withError { (_: ErrorBox) in try await body() }
+}

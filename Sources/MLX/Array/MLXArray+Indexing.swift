@@ -19,13 +19,17 @@ extension MLXArray {
     /// name, leading axes of size 1 left out; where an index comes more than once, the last one
     /// stays. `a[indices] += 1` therefore adds once wherever an index comes more than once; see
     /// ``at`` for the other sum.
-    public subscript(indices: any MLXArrayIndex...) -> MLXArray {
+    public subscript(indices: any MLXArrayIndex..., stream stream: StreamOrDevice = .default)
+        -> MLXArray
+    {
         get { indexed(self, indices.map(\.mlxArrayIndexOperation)) }
         set { assign(newValue, to: self, indices.map(\.mlxArrayIndexOperation)) }
     }
 
     /// The elements that a list of indices names; see the variadic form.
-    public subscript(indices: [any MLXArrayIndex]) -> MLXArray {
+    public subscript(indices: [any MLXArrayIndex], stream stream: StreamOrDevice = .default)
+        -> MLXArray
+    {
         get { indexed(self, indices.map(\.mlxArrayIndexOperation)) }
         set { assign(newValue, to: self, indices.map(\.mlxArrayIndexOperation)) }
     }

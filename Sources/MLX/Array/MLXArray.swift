@@ -3,7 +3,7 @@
 /// An array is a handle: `let b = a` makes another name of the same array, and assignment through
 /// one (`a[0] = …`, `a += …`) is seen through all. It is not `Sendable`.
 public final class MLXArray {
-    private(set) var value: Node.Value {
+    package private(set) var value: Node.Value {
         willSet { newValue.node.retainValue() }
         didSet { oldValue.node.releaseValue() }
     }
@@ -20,6 +20,9 @@ public final class MLXArray {
     deinit {
         value.node.releaseValue()
     }
+
+    /// Stands for an array that is not there: float32, without elements.
+    public static var mlxNone: MLXArray { MLXArray(Tensor(Spec([0], .float32))) }
 
     /// Makes this array, under all its names, the other one.
     public func _updateInternal(_ array: MLXArray) {

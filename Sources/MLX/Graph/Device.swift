@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// The kinds of devices that code may name.
@@ -10,16 +11,28 @@ public enum DeviceType: String, Hashable, Sendable {
 
 /// Where arrays are computed.
 ///
-/// All work runs on the processor. `.gpu` is accepted, so that code that names it runs unchanged.
+/// All work runs on the processor. `.gpu` is accepted, so that code that names it runs unchanged;
+/// the first time a line on standard error says so.
 public final class Device: Sendable, Equatable {
     private let kind: DeviceType
     private let index: Int32
 
     /// A device by its kind and number.
     public init(_ deviceType: DeviceType, index: Int32 = 0) {
+        if deviceType == .gpu { _ = Self.notice }
         kind = deviceType
         self.index = index
     }
+
+    /// The default device's kind.
+    @available(*, deprecated, message: "use defaultDevice()")
+    public convenience init() { self.init(Device.defaultDevice().kind) }
+
+    /// Tells once that there is no graphics processor.
+    private static let notice: Void = {
+        let line = "MLX: there is no GPU here; work for .gpu runs on the processor\n"
+        _ = line.withCString { write(STDERR_FILENO, $0, line.utf8.count) }
+    }()
 
     /// The processor.
     public static let cpu = Device(.cpu)
@@ -63,4 +76,10 @@ public final class Device: Sendable, Equatable {
 extension Device: CustomStringConvertible {
     /// The kind and the number: `Device(cpu, 0)`.
     public var description: String { "Device(\(kind.rawValue), \(index))" }
+}
+
+/// Runs the body with another default device.
+@available(*, deprecated, message: "use Device.withDefaultDevice(_:_:)")
+public func using<R>(device: Device, fn: () throws -> R) rethrows -> R {
+    try Device.withDefaultDevice(device, fn)
 }

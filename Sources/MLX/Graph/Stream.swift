@@ -2,8 +2,9 @@ import Synchronization
 
 /// An order in which work is done.
 ///
-/// Evaluations take turns, so that every stream's work is done in order and is complete when `eval`
-/// returns.
+/// All streams share the processor: an operation's `stream` argument changes no value, and what is
+/// computed when follows from what each array needs. Evaluations take turns; `eval` returns when its
+/// work is complete, ``asyncEval(_:)-(Any...)`` leaves it to a thread in the background.
 public final class Stream: Sendable, Equatable {
     private let device: Device
     private let index: Int
@@ -31,10 +32,14 @@ public final class Stream: Sendable, Equatable {
     /// The default stream of what stands for a graphics processor.
     public static let gpu = Stream(device: .gpu, index: 1)
 
+    /// A stream on a device, whatever its number.
+    @available(*, deprecated, message: "use init(_:)")
+    public convenience init(index: Int32, _ device: Device) { self.init(device) }
+
     /// The stream of work that names none.
     public static func defaultStream(_ device: Device) -> Stream {
         if let taskDefault, taskDefault.device == device { return taskDefault }
-        return device == .gpu ? .gpu : .cpu
+        return device.deviceType == .gpu ? .gpu : .cpu
     }
 
     /// Runs the body with a new default stream.
@@ -57,8 +62,8 @@ public final class Stream: Sendable, Equatable {
         }
     }
 
-    /// Returns when the stream's work is done, which it is.
-    public func synchronize() {}
+    /// Returns when all work left to the background is done.
+    public func synchronize() { Background.shared.wait() }
 
     /// Whether the two are the same stream.
     public static func == (lhs: Stream, rhs: Stream) -> Bool {
@@ -73,26 +78,48 @@ extension Stream: CustomStringConvertible {
 
 /// Where an operation is to run: a stream, or a device's default stream.
 public struct StreamOrDevice: Sendable, CustomStringConvertible, Equatable {
+    private enum Place {
+        case standard
+        case device(Device)
+        case stream(Stream)
+    }
+
+    // Looked up only when asked for: every operation takes one of these, few look at it.
+    private let place: Place
+
     /// The stream.
-    public let stream: Stream
+    public var stream: Stream {
+        switch place {
+        case .standard: .defaultStream(.defaultDevice())
+        case .device(let device): .defaultStream(device)
+        case .stream(let stream): stream
+        }
+    }
 
     /// The default stream of the default device.
-    public static var `default`: StreamOrDevice { device(.defaultDevice()) }
+    public static let `default` = StreamOrDevice(place: .standard)
 
     /// A device's default stream.
     public static func device(_ device: Device) -> StreamOrDevice {
-        StreamOrDevice(stream: .defaultStream(device))
+        StreamOrDevice(place: .device(device))
     }
 
     /// The processor's default stream.
-    public static let cpu = device(.cpu)
+    public static let cpu = stream(.cpu)
 
     /// The default stream of what stands for a graphics processor.
-    public static let gpu = device(.gpu)
+    public static let gpu = stream(.gpu)
 
     /// A stream.
-    public static func stream(_ stream: Stream) -> StreamOrDevice { StreamOrDevice(stream: stream) }
+    public static func stream(_ stream: Stream) -> StreamOrDevice {
+        StreamOrDevice(place: .stream(stream))
+    }
 
     /// The stream's description.
     public var description: String { stream.description }
+
+    /// Whether both name the same stream.
+    public static func == (lhs: StreamOrDevice, rhs: StreamOrDevice) -> Bool {
+        lhs.stream == rhs.stream
+    }
 }

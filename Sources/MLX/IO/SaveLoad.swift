@@ -5,7 +5,7 @@ import Foundation
 /// The file is replaced in one step: readers see the old bytes or all of the new ones. Throws
 /// ``LoadSaveError``, also for bfloat16, which the format lacks, and ``MLXError`` where the array
 /// can't be computed.
-public func save(array: MLXArray, url: URL) throws {
+public func save(array: MLXArray, url: URL, stream: StreamOrDevice = .default) throws {
     try checkExtension(url, "npy")
     try Evaluate.run([array.value.node])
     let header = try Npy.header(array.spec, url: url)
@@ -21,7 +21,10 @@ public func save(array: MLXArray, url: URL) throws {
 /// The file is replaced in one step: readers see the old bytes or all of the new ones. The same
 /// arrays and metadata give the same bytes. Throws ``LoadSaveError``, and ``MLXError`` where an
 /// array can't be computed.
-public func save(arrays: [String: MLXArray], metadata: [String: String] = [:], url: URL) throws {
+public func save(
+    arrays: [String: MLXArray], metadata: [String: String] = [:], url: URL,
+    stream: StreamOrDevice = .default
+) throws {
     try checkExtension(url, "safetensors")
     try Safetensors.prepare(arrays, url: url)
     try AtomicFile.write(to: url) {
@@ -43,7 +46,7 @@ public func saveToData(
 ///
 /// A large array lies in the file's pages without a copy: another file may take the name meanwhile,
 /// but the file itself must not be written or cut. Throws ``LoadSaveError``.
-public func loadArray(url: URL) throws -> MLXArray {
+public func loadArray(url: URL, stream: StreamOrDevice = .default) throws -> MLXArray {
     try checkExtension(url, "npy")
     return try read(url, Npy.read)
 }
@@ -51,7 +54,7 @@ public func loadArray(url: URL) throws -> MLXArray {
 /// Reads named arrays from a file; the file extension must be `safetensors` or `gguf`.
 ///
 /// See ``loadArraysAndMetadata(url:)`` and ``loadGGUF(url:dequantizedTo:)``.
-public func loadArrays(url: URL) throws -> [String: MLXArray] {
+public func loadArrays(url: URL, stream: StreamOrDevice = .default) throws -> [String: MLXArray] {
     if url.pathExtension == "gguf" { return try loadGGUF(url: url).arrays }
     return try loadArraysAndMetadata(url: url).0
 }
@@ -61,18 +64,22 @@ public func loadArrays(url: URL) throws -> [String: MLXArray] {
 /// Large arrays lie in the file's pages without a copy: another file may take the name meanwhile,
 /// but the file itself must not be written or cut. 8-bit floats come as uint8. Throws
 /// ``LoadSaveError``.
-public func loadArraysAndMetadata(url: URL) throws -> ([String: MLXArray], [String: String]) {
+public func loadArraysAndMetadata(url: URL, stream: StreamOrDevice = .default) throws -> (
+    [String: MLXArray], [String: String]
+) {
     try checkExtension(url, "safetensors")
     return try read(url, Safetensors.read)
 }
 
 /// Reads named arrays from the bytes of a safetensors file; throws ``LoadSaveError``.
-public func loadArrays(data: Data) throws -> [String: MLXArray] {
+public func loadArrays(data: Data, stream: StreamOrDevice = .default) throws -> [String: MLXArray] {
     try loadArraysAndMetadata(data: data).0
 }
 
 /// Reads named arrays and metadata from the bytes of a safetensors file; throws ``LoadSaveError``.
-public func loadArraysAndMetadata(data: Data) throws -> ([String: MLXArray], [String: String]) {
+public func loadArraysAndMetadata(data: Data, stream: StreamOrDevice = .default) throws -> (
+    [String: MLXArray], [String: String]
+) {
     do {
         return try data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws in
             try Safetensors.read(ArraySource(bytes: bytes, file: nil))

@@ -12,6 +12,7 @@ final class Pool: Sendable {
         var cached = 0
         var peak = 0
         var limit = Pool.physicalMemory / 2
+        var memoryLimit = Pool.physicalMemory / 10 * 8
         var large = 0
     }
 
@@ -31,26 +32,28 @@ final class Pool: Sendable {
     private static let shifts = 8
     private static let shiftBytes = 20 << 10
 
-    private static var physicalMemory: Int {
+    static var physicalMemory: Int {
         sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     }
 
     /// Lends at least `bytes` bytes, uninitialised; traps when the system has no memory left.
     func lend(_ bytes: Int) -> Buffer {
         let capacity = Self.capacity(for: bytes)
-        let (found, turn) = state.withLock { state -> (Free?, Int) in
+        let (found, turn, isTight) = state.withLock { state -> (Free?, Int, Bool) in
             state.active += capacity
             state.peak = max(state.peak, state.active)
             if let free = state.free[capacity]?.popLast() {
                 state.cached -= capacity
-                return (free, 0)
+                return (free, 0, false)
             }
             state.large &+= 1
-            return (nil, state.large)
+            let isTight = state.cached > 0 && state.active + state.cached > state.memoryLimit
+            return (nil, state.large, isTight)
         }
         if let found {
             return Buffer(address: found.address, capacity: capacity, shift: found.shift)
         }
+        if isTight { clear() }
         return allocate(capacity, turn: turn)
     }
 
@@ -103,30 +106,6 @@ final class Pool: Sendable {
     }
 }
 
-/// The memory that arrays hold, in bytes.
-public enum Memory {
-    /// What arrays hold now.
-    public static var activeMemory: Int { Pool.shared.figures.active }
-
-    /// What is kept for new arrays.
-    public static var cacheMemory: Int { Pool.shared.figures.cached }
-
-    /// The most that arrays have held at one time; setting it starts the measurement anew.
-    public static var peakMemory: Int {
-        get { Pool.shared.figures.peak }
-        set { Pool.shared.resetPeak() }
-    }
-
-    /// The most that is kept for new arrays; half of the machine's memory unless set.
-    public static var cacheLimit: Int {
-        get { Pool.shared.figures.limit }
-        set { Pool.shared.setLimit(newValue) }
-    }
-
-    /// Gives the kept memory back to the system.
-    public static func clearCache() { Pool.shared.clear() }
-}
-
 extension Pool {
     var figures: (active: Int, cached: Int, peak: Int, limit: Int) {
         state.withLock { ($0.active, $0.cached, $0.peak, $0.limit) }
@@ -134,6 +113,12 @@ extension Pool {
 
     func resetPeak() {
         state.withLock { $0.peak = $0.active }
+    }
+
+    /// Beyond this many bytes, kept memory is given back before more is taken.
+    var memoryLimit: Int {
+        get { state.withLock { $0.memoryLimit } }
+        set { state.withLock { $0.memoryLimit = max(newValue, 0) } }
     }
 
     func setLimit(_ bytes: Int) {

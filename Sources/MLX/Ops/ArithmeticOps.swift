@@ -1,106 +1,150 @@
 /// Every element with the other sign.
-public func negative(_ a: MLXArray) -> MLXArray { MLXArray.apply(Negative(), [a]) }
+public func negative(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(Negative(), [a])
+}
 
 /// The magnitude of every element; of complex64 a float32.
-public func abs(_ a: MLXArray) -> MLXArray { MLXArray.apply(Abs(), [a]) }
+public func abs(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(Abs(), [a])
+}
 
 /// -1, 0 or 1 for every element.
-public func sign(_ a: MLXArray) -> MLXArray { MLXArray.apply(Sign(), [a]) }
+public func sign(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(Sign(), [a])
+}
 
 /// Every element times itself.
-public func square(_ a: MLXArray) -> MLXArray { MLXArray.apply(Square(), [a]) }
+public func square(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(Square(), [a])
+}
 
 /// 1 over every element.
-public func reciprocal(_ a: MLXArray) -> MLXArray {
+public func reciprocal(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     MLXArray.apply(Reciprocal(), [a.asType(a.dtype.atLeastFloat)])
 }
 
 /// Every element rounded to minus infinity.
-public func floor(_ a: MLXArray) -> MLXArray { MLXArray.apply(Floor(), [a]) }
+public func floor(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(Floor(), [a])
+}
 
 /// Every element rounded to plus infinity.
-public func ceil(_ a: MLXArray) -> MLXArray { MLXArray.apply(Ceil(), [a]) }
+public func ceil(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(Ceil(), [a])
+}
 
 /// Every bit of integers turned over; of bool the opposite.
-public func bitwiseInvert(_ a: MLXArray) -> MLXArray { MLXArray.apply(BitwiseInvert(), [a]) }
+public func bitwiseInvert(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    MLXArray.apply(BitwiseInvert(), [a])
+}
 
 /// The sum of the elements at each place. Shapes broadcast, types promote.
-public func add(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func add(_ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     elementwise(Add(), a, b)
 }
 
 /// The difference of the elements at each place. Shapes broadcast, types promote.
-public func subtract(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func subtract(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(Subtract(), a, b)
 }
 
 /// The product of the elements at each place. Shapes broadcast, types promote.
-public func multiply(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func multiply(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(Multiply(), a, b)
 }
 
 /// The quotient of the elements at each place; of integers a float32. Shapes broadcast, types promote.
-public func divide(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func divide(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwiseFloat(Divide(), a, b)
 }
 
 /// The quotient rounded to minus infinity. Shapes broadcast, types promote.
-public func floorDivide(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func floorDivide(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(FloorDivide(), a, b)
 }
 
 /// What ``floorDivide(_:_:)`` leaves; has the divisor's sign. Shapes broadcast, types promote.
-public func remainder(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func remainder(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(Remainder(), a, b)
 }
 
 /// The first to the power of the second. Shapes broadcast, types promote.
-public func pow(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func pow(_ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     elementwise(Power(), a, b)
 }
 
 /// The larger of the elements at each place; NaN if either is. Shapes broadcast, types promote.
-public func maximum(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func maximum(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(Maximum(), a, b)
 }
 
 /// The smaller of the elements at each place; NaN if either is. Shapes broadcast, types promote.
-public func minimum(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func minimum(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(Minimum(), a, b)
 }
 
 /// The angle of the point (b, a), in radians. Shapes broadcast, types promote.
-public func atan2(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func atan2(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwiseFloat(Atan2(), a, b)
 }
 
 /// The bits that both have. Shapes broadcast, types promote.
-public func bitwiseAnd(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func bitwiseAnd(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(BitwiseAnd(), a, b)
 }
 
 /// The bits that either has. Shapes broadcast, types promote.
-public func bitwiseOr(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func bitwiseOr(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(BitwiseOr(), a, b)
 }
 
 /// The bits that one of the two has. Shapes broadcast, types promote.
-public func bitwiseXOr(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func bitwiseXOr(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(BitwiseXOr(), a, b)
 }
 
 /// The bits moved up by the second. Shapes broadcast, types promote.
-public func leftShift(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func leftShift(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(LeftShift(), a, b)
 }
 
 /// The bits moved down by the second. Shapes broadcast, types promote.
-public func rightShift(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> MLXArray {
+public func rightShift(
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     elementwise(RightShift(), a, b)
 }
 
 /// Every element rounded to a number of decimals, halves to even.
-public func round(_ a: MLXArray, decimals: Int = 0) -> MLXArray {
+public func round(_ a: MLXArray, decimals: Int = 0, stream: StreamOrDevice = .default) -> MLXArray {
     if decimals == 0 { return MLXArray.apply(Round(), [a]) }
     guard a.dtype.isFloatingPoint || decimals < 0 else { return a }
     let scale = powerOfTen(abs(decimals))
@@ -115,15 +159,22 @@ private func powerOfTen(_ exponent: Int) -> Double {
 }
 
 /// Every element kept between two bounds.
-public func clip(_ a: MLXArray, min: some ScalarOrArray, max: some ScalarOrArray) -> MLXArray {
+public func clip(
+    _ a: MLXArray, min: some ScalarOrArray, max: some ScalarOrArray,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     minimum(maximum(a, min), max)
 }
 
 /// Every element kept above a bound.
-public func clip(_ a: MLXArray, min: some ScalarOrArray) -> MLXArray { maximum(a, min) }
+public func clip(_ a: MLXArray, min: some ScalarOrArray, stream: StreamOrDevice = .default)
+    -> MLXArray
+{ maximum(a, min) }
 
 /// Every element kept below a bound.
-public func clip(_ a: MLXArray, max: some ScalarOrArray) -> MLXArray { minimum(a, max) }
+public func clip(_ a: MLXArray, max: some ScalarOrArray, stream: StreamOrDevice = .default)
+    -> MLXArray
+{ minimum(a, max) }
 
 /// A binary primitive on operands of the promoted type and the broadcast shape.
 func elementwise(

@@ -1,15 +1,15 @@
 /// The array with at least one axis.
-public func atLeast1D(_ array: MLXArray) -> MLXArray {
+public func atLeast1D(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     array.ndim == 0 ? reshaped(array, [1]) : array
 }
 
 /// The array with at least two axes: a vector becomes `[1, n]`.
-public func atLeast2D(_ array: MLXArray) -> MLXArray {
+public func atLeast2D(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     array.ndim < 2 ? reshaped(array, [1, array.size]) : array
 }
 
 /// The array with at least three axes: a vector becomes `[1, n, 1]`, a matrix `[m, n, 1]`.
-public func atLeast3D(_ array: MLXArray) -> MLXArray {
+public func atLeast3D(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     switch array.ndim {
     case 0, 1: reshaped(array, [1, array.size, 1])
     case 2: expandedDimensions(array, axis: 2)
@@ -18,12 +18,16 @@ public func atLeast3D(_ array: MLXArray) -> MLXArray {
 }
 
 /// The axes `startAxis` to `endAxis` joined to one.
-public func flatten(_ a: MLXArray, startAxis: Int, endAxis: Int = -1) -> MLXArray {
+public func flatten(
+    _ a: MLXArray, startAxis: Int, endAxis: Int = -1, stream: StreamOrDevice = .default
+) -> MLXArray {
     flattened(a, start: startAxis, end: endAxis)
 }
 
 /// An axis split in several; one size may be -1 and follows from the others.
-public func unflatten(_ a: MLXArray, axis: Int, shape: some Collection<Int>) -> MLXArray {
+public func unflatten(
+    _ a: MLXArray, axis: Int, shape: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axis = a.axes([axis], "unflatten")?.first else { return a }
     var sizes = Array(shape)
     if let free = sizes.firstIndex(of: -1) {
@@ -40,7 +44,9 @@ public func unflatten(_ a: MLXArray, axis: Int, shape: some Collection<Int>) -> 
 }
 
 /// The array with the elements along an axis moved on; those that leave it come in again in front.
-public func roll(_ a: MLXArray, shift: Int, axis: Int) -> MLXArray {
+public func roll(_ a: MLXArray, shift: Int, axis: Int, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     roll(a, shift: shift, axes: [axis])
 }
 
@@ -49,7 +55,8 @@ public func roll(_ a: MLXArray, shift: Int, axis: Int) -> MLXArray {
 ///
 /// Without axes the elements move in row-major order.
 public func roll(
-    _ a: MLXArray, shift: Int, axes: (some Collection<Int>)? = [Int]?.none
+    _ a: MLXArray, shift: Int, axes: (some Collection<Int>)? = [Int]?.none,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     guard let axes else { return reshaped(roll(flattened(a), shift: shift, axes: [0]), a.shape) }
     var result = a
@@ -67,7 +74,9 @@ public func roll(
 
 /// The array put one behind the other as often as told for each axis; missing axes and missing
 /// repetitions, in front, are 1.
-public func tiled(_ array: MLXArray, repetitions: some Collection<Int>) -> MLXArray {
+public func tiled(
+    _ array: MLXArray, repetitions: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     let given = Array(repetitions)
     guard given.allSatisfy({ $0 >= 0 }) else {
         ErrorHandler.report(.caught("[tiled] repetitions \(given) are negative"))
@@ -82,12 +91,16 @@ public func tiled(_ array: MLXArray, repetitions: some Collection<Int>) -> MLXAr
 }
 
 /// The array put one behind the other along its last axis.
-public func tiled(_ array: MLXArray, repetitions: Int) -> MLXArray {
+public func tiled(_ array: MLXArray, repetitions: Int, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     tiled(array, repetitions: [repetitions])
 }
 
 /// Every slice along an axis `count` times, one behind the other.
-public func repeated(_ array: MLXArray, count: Int, axis: Int) -> MLXArray {
+public func repeated(_ array: MLXArray, count: Int, axis: Int, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     guard let axis = array.axes([axis], "repeated")?.first else { return array }
     guard count >= 0 else {
         ErrorHandler.report(.caught("[repeated] the count \(count) is negative"))
@@ -102,7 +115,7 @@ public func repeated(_ array: MLXArray, count: Int, axis: Int) -> MLXArray {
 }
 
 /// Every element `count` times, in row-major order along one axis.
-public func repeated(_ array: MLXArray, count: Int) -> MLXArray {
+public func repeated(_ array: MLXArray, count: Int, stream: StreamOrDevice = .default) -> MLXArray {
     repeated(flattened(array), count: count, axis: 0)
 }
 
@@ -130,7 +143,8 @@ public enum MeshGridIndexing: String, Sendable {
 ///   - sparse: whether the arrays keep size 1 along the axes of the other ones
 ///   - indexing: along which axes the first two arrays vary
 public func meshGrid(
-    _ arrays: some Collection<MLXArray>, sparse: Bool = false, indexing: MeshGridIndexing = .xy
+    _ arrays: some Collection<MLXArray>, sparse: Bool = false, indexing: MeshGridIndexing = .xy,
+    stream: StreamOrDevice = .default
 ) -> [MLXArray] {
     let vectors = arrays.map { flattened($0) }
     let isSwapped = indexing == .xy && vectors.count > 1

@@ -1,11 +1,11 @@
 /// The products of all elements of one array with all of another: `[a.size, b.size]`.
-public func outer(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+public func outer(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     reshaped(a, [a.size, 1]) * reshaped(b, [b.size])
 }
 
 /// The sum over the last axes of the products of two arrays: `a.shape` and `b.shape` without their
 /// last axes; of a scalar the product.
-public func inner(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+public func inner(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     if a.ndim == 0 || b.ndim == 0 { return a * b }
     return tensordot(a, b, axes: ([-1], [-1]))
 }
@@ -14,7 +14,9 @@ public func inner(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
 ///
 /// - Parameters:
 ///   - axes: how many axes vanish
-public func tensordot(_ a: MLXArray, _ b: MLXArray, axes: Int = 1) -> MLXArray {
+public func tensordot(
+    _ a: MLXArray, _ b: MLXArray, axes: Int = 1, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard axes >= 0, axes <= min(a.ndim, b.ndim) else {
         ErrorHandler.report(
             .caught(
@@ -26,14 +28,17 @@ public func tensordot(_ a: MLXArray, _ b: MLXArray, axes: Int = 1) -> MLXArray {
 
 /// The sum of products over two axes of each array, which are named in pairs: the axes of the first
 /// array, then those of the second.
-public func tensordot(_ a: MLXArray, _ b: MLXArray, axes: ((Int, Int), (Int, Int))) -> MLXArray {
+public func tensordot(
+    _ a: MLXArray, _ b: MLXArray, axes: ((Int, Int), (Int, Int)), stream: StreamOrDevice = .default
+) -> MLXArray {
     tensordot(a, b, axes: ([axes.0.0, axes.0.1], [axes.1.0, axes.1.1]))
 }
 
 /// The sum of products over some axes of each array: the axes that stay of the first, then those of
 /// the second.
 public func tensordot(
-    _ a: MLXArray, _ b: MLXArray, axes: (some Collection<Int>, some Collection<Int>)
+    _ a: MLXArray, _ b: MLXArray, axes: (some Collection<Int>, some Collection<Int>),
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     guard a.axes(axes.0, "tensordot") != nil, b.axes(axes.1, "tensordot") != nil else { return a }
     let left = axes.0.map { $0 < 0 ? $0 + a.ndim : $0 }
@@ -56,7 +61,7 @@ public func tensordot(
 }
 
 /// Kronecker's product: every element of the first array times the whole second one, side by side.
-public func kron(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+public func kron(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     let rank = max(a.ndim, b.ndim)
     let first = [Int](repeating: 1, count: rank - a.ndim) + a.shape
     let second = [Int](repeating: 1, count: rank - b.ndim) + b.shape

@@ -10,7 +10,7 @@
 /// - Returns: `[N, L', O]`
 public func conv1d(
     _ array: MLXArray, _ weight: MLXArray, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
-    groups: Int = 1
+    groups: Int = 1, stream: StreamOrDevice = .default
 ) -> MLXArray {
     Convolution(
         name: "conv1d", strides: [stride], low: [padding], high: [padding],
@@ -25,7 +25,7 @@ public func conv1d(
 /// - Returns: `[N, OH, OW, O]`
 public func conv2d(
     _ array: MLXArray, _ weight: MLXArray, stride: IntOrPair = 1, padding: IntOrPair = 0,
-    dilation: IntOrPair = 1, groups: Int = 1
+    dilation: IntOrPair = 1, groups: Int = 1, stream: StreamOrDevice = .default
 ) -> MLXArray {
     Convolution(
         name: "conv2d", strides: stride.asArray, low: padding.asArray, high: padding.asArray,
@@ -41,7 +41,7 @@ public func conv2d(
 /// - Returns: `[N, OD, OH, OW, O]`
 public func conv3d(
     _ array: MLXArray, _ weight: MLXArray, stride: IntOrTriple = 1, padding: IntOrTriple = 0,
-    dilation: IntOrTriple = 1, groups: Int = 1
+    dilation: IntOrTriple = 1, groups: Int = 1, stream: StreamOrDevice = .default
 ) -> MLXArray {
     Convolution(
         name: "conv3d", strides: stride.asArray, low: padding.asArray, high: padding.asArray,
@@ -63,7 +63,7 @@ public func conv3d(
 public func convGeneral(
     _ array: MLXArray, _ weight: MLXArray, strides: IntOrArray = 1, padding: IntOrArray = 0,
     kernelDilation: IntOrArray = 1, inputDilation: IntOrArray = 1, groups: Int = 1,
-    flip: Bool = false
+    flip: Bool = false, stream: StreamOrDevice = .default
 ) -> MLXArray {
     convolution(array, weight, [strides, padding, padding, kernelDilation, inputDilation]) {
         Convolution(
@@ -76,7 +76,7 @@ public func convGeneral(
 public func convGeneral(
     _ array: MLXArray, _ weight: MLXArray, strides: IntOrArray = 1, padding: (Int, Int),
     kernelDilation: IntOrArray = 1, inputDilation: IntOrArray = 1, groups: Int = 1,
-    flip: Bool = false
+    flip: Bool = false, stream: StreamOrDevice = .default
 ) -> MLXArray {
     let (low, high) = (IntOrArray(padding.0), IntOrArray(padding.1))
     return convolution(array, weight, [strides, low, high, kernelDilation, inputDilation]) {

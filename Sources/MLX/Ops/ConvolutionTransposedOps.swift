@@ -13,7 +13,7 @@
 ///   (L - 1) · stride - 2 · padding + dilation · (K - 1) + 1 + outputPadding
 public func convTransposed1d(
     _ array: MLXArray, _ weight: MLXArray, stride: Int = 1, padding: Int = 0, dilation: Int = 1,
-    outputPadding: Int = 0, groups: Int = 1
+    outputPadding: Int = 0, groups: Int = 1, stream: StreamOrDevice = .default
 ) -> MLXArray {
     ConvolutionTransposed(
         name: "convTransposed1d", strides: [stride], padding: [padding], dilation: [dilation],
@@ -29,7 +29,8 @@ public func convTransposed1d(
 /// - Returns: `[N, OH, OW, O]`
 public func convTransposed2d(
     _ array: MLXArray, _ weight: MLXArray, stride: IntOrPair = 1, padding: IntOrPair = 0,
-    dilation: IntOrPair = 1, outputPadding: IntOrPair = 0, groups: Int = 1
+    dilation: IntOrPair = 1, outputPadding: IntOrPair = 0, groups: Int = 1,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     ConvolutionTransposed(
         name: "convTransposed2d", strides: stride.asArray, padding: padding.asArray,
@@ -46,7 +47,8 @@ public func convTransposed2d(
 /// - Returns: `[N, OD, OH, OW, O]`
 public func convTransposed3d(
     _ array: MLXArray, _ weight: MLXArray, stride: IntOrTriple = 1, padding: IntOrTriple = 0,
-    dilation: IntOrTriple = 1, outputPadding: IntOrTriple = 0, groups: Int = 1
+    dilation: IntOrTriple = 1, outputPadding: IntOrTriple = 0, groups: Int = 1,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     ConvolutionTransposed(
         name: "convTransposed3d", strides: stride.asArray, padding: padding.asArray,

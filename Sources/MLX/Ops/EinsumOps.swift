@@ -8,12 +8,16 @@
 ///
 /// Operands are multiplied two at a time; next come always the two whose product needs the least
 /// memory beyond their own.
-public func einsum(_ subscripts: String, _ operands: MLXArray...) -> MLXArray {
+public func einsum(_ subscripts: String, _ operands: MLXArray..., stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     einsum(subscripts, operands: operands)
 }
 
 /// See ``einsum(_:_:)``.
-public func einsum(_ subscripts: String, operands: some Collection<MLXArray>) -> MLXArray {
+public func einsum(
+    _ subscripts: String, operands: some Collection<MLXArray>, stream: StreamOrDevice = .default
+) -> MLXArray {
     let arrays = Array(operands)
     do throws(MLXError) {
         let formula = try EinsumFormula(subscripts, ranks: arrays.map(\.ndim))

@@ -40,7 +40,7 @@ public enum MLXFast {
     ///   - freqs: one over each pair's angle, [dimensions / 2]
     public static func RoPE(
         _ array: MLXArray, dimensions: Int, traditional: Bool, base: Float?, scale: Float,
-        offset: Int, freqs: MLXArray? = nil
+        offset: Int, freqs: MLXArray? = nil, stream: StreamOrDevice = .default
     ) -> MLXArray {
         RoPE(
             array, dimensions: dimensions, traditional: traditional, base: base, scale: scale,
@@ -51,7 +51,7 @@ public enum MLXFast {
     /// offset is an integer array of one element, or of one for each of the B sequences.
     public static func RoPE(
         _ array: MLXArray, dimensions: Int, traditional: Bool, base: Float?, scale: Float,
-        offset: MLXArray, freqs: MLXArray? = nil
+        offset: MLXArray, freqs: MLXArray? = nil, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard (base == nil) != (freqs == nil) else {
             ErrorHandler.report(.caught("[rope] needs one of base and freqs: got both or neither"))
@@ -96,7 +96,8 @@ public enum MLXFast {
     /// - Returns: [B, heads, T, E]
     public static func scaledDotProductAttention(
         queries: MLXArray, keys: MLXArray, values: MLXArray, scale: Float,
-        mask: ScaledDotProductAttentionMaskMode, sinks: MLXArray? = nil
+        mask: ScaledDotProductAttentionMaskMode, sinks: MLXArray? = nil,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         let dtype = DType.promoted(DType.promoted(queries.dtype, keys.dtype), values.dtype)
         var inputs = [queries, keys, values].map { $0.asType(dtype) }
@@ -117,7 +118,8 @@ public enum MLXFast {
     /// `memoryEfficientThreshold` is accepted and changes nothing, as the scores are never kept.
     public static func scaledDotProductAttention(
         queries: MLXArray, keys: MLXArray, values: MLXArray, scale: Float, mask: MLXArray?,
-        sinks: MLXArray? = nil, memoryEfficientThreshold: Int? = nil
+        sinks: MLXArray? = nil, memoryEfficientThreshold: Int? = nil,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         scaledDotProductAttention(
             queries: queries, keys: keys, values: values, scale: scale,
@@ -145,7 +147,9 @@ public enum MLXFast {
     ///   - x: [..., features]
     ///   - weight: [features]
     ///   - eps: what is added to the mean square
-    public static func rmsNorm(_ x: MLXArray, weight: MLXArray, eps: Float) -> MLXArray {
+    public static func rmsNorm(
+        _ x: MLXArray, weight: MLXArray, eps: Float, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         let dtype = DType.promoted(x.dtype, weight.dtype)
         return MLXArray.apply(
             NormalizeRows(isCentered: false, eps: Double(eps)),
@@ -161,7 +165,8 @@ public enum MLXFast {
     ///   - bias: [features]; 0 if nil
     ///   - eps: what is added to the variance
     public static func layerNorm(
-        _ x: MLXArray, weight: MLXArray? = nil, bias: MLXArray? = nil, eps: Float
+        _ x: MLXArray, weight: MLXArray? = nil, bias: MLXArray? = nil, eps: Float,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         let dtype = [weight, bias].reduce(x.dtype) { DType.promoted($0, $1?.dtype ?? $0) }
         let features = Array(x.shape.suffix(1))

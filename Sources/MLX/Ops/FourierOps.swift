@@ -8,19 +8,23 @@ public enum MLXFFT {
     /// - Parameters:
     ///   - n: the length that the axis is cropped or padded to; its size unless given
     ///   - axis: the axis; a negative one counts from the end
-    public static func fft(_ array: MLXArray, n: Int? = nil, axis: Int = -1) -> MLXArray {
+    public static func fft(
+        _ array: MLXArray, n: Int? = nil, axis: Int = -1, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         complexTransform(array, n.map { [$0] }, [axis], isInverse: false)
     }
 
     /// The inverse of ``fft(_:n:axis:)``.
-    public static func ifft(_ array: MLXArray, n: Int? = nil, axis: Int = -1) -> MLXArray {
+    public static func ifft(
+        _ array: MLXArray, n: Int? = nil, axis: Int = -1, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         complexTransform(array, n.map { [$0] }, [axis], isInverse: true)
     }
 
     /// The transform along two axes.
     public static func fft2(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [-2, -1]
+        axes: (some Collection<Int>)? = [-2, -1], stream: StreamOrDevice = .default
     ) -> MLXArray {
         complexTransform(array, s.map { Array($0) }, axes.map { Array($0) }, isInverse: false)
     }
@@ -28,7 +32,7 @@ public enum MLXFFT {
     /// The inverse of ``fft2(_:s:axes:)``.
     public static func ifft2(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [-2, -1]
+        axes: (some Collection<Int>)? = [-2, -1], stream: StreamOrDevice = .default
     ) -> MLXArray {
         complexTransform(array, s.map { Array($0) }, axes.map { Array($0) }, isInverse: true)
     }
@@ -40,7 +44,7 @@ public enum MLXFFT {
     ///   - axes: the axes; all unless given, or the last ones where `s` is given
     public static func fftn(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [Int]?.none
+        axes: (some Collection<Int>)? = [Int]?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         complexTransform(array, s.map { Array($0) }, axes.map { Array($0) }, isInverse: false)
     }
@@ -48,27 +52,31 @@ public enum MLXFFT {
     /// The inverse of ``fftn(_:s:axes:)``.
     public static func ifftn(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [Int]?.none
+        axes: (some Collection<Int>)? = [Int]?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         complexTransform(array, s.map { Array($0) }, axes.map { Array($0) }, isInverse: true)
     }
 
     /// The transform of real numbers along an axis: its first n / 2 + 1 numbers, which the others
     /// mirror. Imaginary parts of the array are left out.
-    public static func rfft(_ array: MLXArray, n: Int? = nil, axis: Int = -1) -> MLXArray {
+    public static func rfft(
+        _ array: MLXArray, n: Int? = nil, axis: Int = -1, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         realTransform(array, n.map { [$0] }, [axis])
     }
 
     /// The inverse of ``rfft(_:n:axis:)``: `n` real numbers along the axis, 2 · (size − 1) unless
     /// given.
-    public static func irfft(_ array: MLXArray, n: Int? = nil, axis: Int = -1) -> MLXArray {
+    public static func irfft(
+        _ array: MLXArray, n: Int? = nil, axis: Int = -1, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         inverseRealTransform(array, n.map { [$0] }, [axis])
     }
 
     /// The transform of real numbers along two axes, the last of which keeps its first half.
     public static func rfft2(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [-2, -1]
+        axes: (some Collection<Int>)? = [-2, -1], stream: StreamOrDevice = .default
     ) -> MLXArray {
         realTransform(array, s.map { Array($0) }, axes.map { Array($0) })
     }
@@ -76,7 +84,7 @@ public enum MLXFFT {
     /// The inverse of ``rfft2(_:s:axes:)``.
     public static func irfft2(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [-2, -1]
+        axes: (some Collection<Int>)? = [-2, -1], stream: StreamOrDevice = .default
     ) -> MLXArray {
         inverseRealTransform(array, s.map { Array($0) }, axes.map { Array($0) })
     }
@@ -84,7 +92,7 @@ public enum MLXFFT {
     /// The transform of real numbers along several axes, the last of which keeps its first half.
     public static func rfftn(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [Int]?.none
+        axes: (some Collection<Int>)? = [Int]?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         realTransform(array, s.map { Array($0) }, axes.map { Array($0) })
     }
@@ -92,18 +100,22 @@ public enum MLXFFT {
     /// The inverse of ``rfftn(_:s:axes:)``.
     public static func irfftn(
         _ array: MLXArray, s: (some Collection<Int>)? = [Int]?.none,
-        axes: (some Collection<Int>)? = [Int]?.none
+        axes: (some Collection<Int>)? = [Int]?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         inverseRealTransform(array, s.map { Array($0) }, axes.map { Array($0) })
     }
 
     /// The array with the zero frequency moved to the middle of the axes; all axes unless given.
-    public static func fftshift(_ array: MLXArray, axes: [Int]? = nil) -> MLXArray {
+    public static func fftshift(
+        _ array: MLXArray, axes: [Int]? = nil, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         shifted(array, axes, "fftshift") { $0 - $0 / 2 }
     }
 
     /// The inverse of ``fftshift(_:axes:)``.
-    public static func ifftshift(_ array: MLXArray, axes: [Int]? = nil) -> MLXArray {
+    public static func ifftshift(
+        _ array: MLXArray, axes: [Int]? = nil, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         shifted(array, axes, "ifftshift") { $0 / 2 }
     }
 }

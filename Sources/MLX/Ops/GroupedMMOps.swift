@@ -1,7 +1,7 @@
 /// alpha · a@b + beta · c. Types promote.
 public func addMM(
     _ c: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray, alpha: Float = 1,
-    beta: Float = 1
+    beta: Float = 1, stream: StreamOrDevice = .default
 ) -> MLXArray {
     let (left, right) = toArrays(a, b)
     let product = matmul(left, right)
@@ -30,7 +30,7 @@ public func addmm<A: ScalarOrArray, B: ScalarOrArray, C: ScalarOrArray>(
 /// - Returns: `[indices…, M, N]`, where the shapes of the indices broadcast
 public func gatherMM(
     _ a: MLXArray, _ b: MLXArray, lhsIndices: MLXArray? = nil, rhsIndices: MLXArray? = nil,
-    sortedIndices: Bool = false
+    sortedIndices: Bool = false, stream: StreamOrDevice = .default
 ) -> MLXArray {
     if lhsIndices == nil, rhsIndices == nil { return matmul(a, b) }
     guard a.ndim >= 2, b.ndim >= 2, a.dim(-1) == b.dim(-2) else {
@@ -77,7 +77,9 @@ private func allMatrices(_ array: MLXArray) -> MLXArray {
 ///   - b: `[K, N]`
 ///   - segments: `[…, 2]`, integers: where each segment begins and ends
 /// - Returns: `[…, M, N]`: for each segment the product of those columns of `a` and rows of `b`
-public func segmentedMM(_ a: MLXArray, _ b: MLXArray, segments: MLXArray) -> MLXArray {
+public func segmentedMM(
+    _ a: MLXArray, _ b: MLXArray, segments: MLXArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard a.ndim == 2, b.ndim == 2, segments.ndim > 0, segments.dim(-1) == 2 else {
         ErrorHandler.report(
             .caught(
@@ -107,7 +109,7 @@ public func segmentedMM(_ a: MLXArray, _ b: MLXArray, segments: MLXArray) -> MLX
 ///   - maskRHS: a truth value or factor for each block of `b`
 public func blockMaskedMM(
     _ a: MLXArray, _ b: MLXArray, blockSize: Int = 64, maskOut: MLXArray? = nil,
-    maskLHS: MLXArray? = nil, maskRHS: MLXArray? = nil
+    maskLHS: MLXArray? = nil, maskRHS: MLXArray? = nil, stream: StreamOrDevice = .default
 ) -> MLXArray {
     guard blockSize == 32 || blockSize == 64, a.ndim >= 2, b.ndim >= 2 else {
         ErrorHandler.report(

@@ -6,7 +6,9 @@
 /// - Parameters:
 ///   - array: the last axis has size m · 2^k, where m is 1, 12, 20 or 28
 ///   - scale: what the result is multiplied by; 1 / √size unless given, which keeps lengths
-public func hadamardTransform(_ array: MLXArray, scale: Float? = nil) -> MLXArray {
+public func hadamardTransform(
+    _ array: MLXArray, scale: Float? = nil, stream: StreamOrDevice = .default
+) -> MLXArray {
     let size = array.ndim > 0 ? array.dim(-1) : 0
     guard size > 0, let m = hadamardRows(of: size) else {
         ErrorHandler.report(

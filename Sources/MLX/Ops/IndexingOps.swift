@@ -1,18 +1,24 @@
 /// The slices of an array along an axis that indices name; negative indices count from the end, and
 /// the indices' axes take the axis's place.
-public func take(_ array: MLXArray, _ indices: MLXArray, axis: Int) -> MLXArray {
+public func take(
+    _ array: MLXArray, _ indices: MLXArray, axis: Int, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axis = array.axes([axis], "take")?.first else { return array }
     return MLXArray.apply(Take(axis: axis), [array, indices])
 }
 
 /// The elements that indices name in row-major order.
-public func take(_ array: MLXArray, _ indices: MLXArray) -> MLXArray {
+public func take(_ array: MLXArray, _ indices: MLXArray, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     take(reshaped(array, [array.size]), indices, axis: 0)
 }
 
 /// The elements along an axis that an array of indices of the same rank names; the other axes
 /// broadcast.
-public func takeAlong(_ array: MLXArray, _ indices: MLXArray, axis: Int) -> MLXArray {
+public func takeAlong(
+    _ array: MLXArray, _ indices: MLXArray, axis: Int, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axis = array.axes([axis], "takeAlong")?.first, array.ndim == indices.ndim else {
         ErrorHandler.report(
             .caught(
@@ -36,6 +42,8 @@ public func takeAlong(_ array: MLXArray, _ indices: MLXArray, axis: Int) -> MLXA
 }
 
 /// The elements that indices name in row-major order, in the indices' shape.
-public func takeAlong(_ array: MLXArray, _ indices: MLXArray) -> MLXArray {
+public func takeAlong(_ array: MLXArray, _ indices: MLXArray, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     reshaped(takeAlong(flattened(array), flattened(indices), axis: 0), indices.shape)
 }

@@ -6,7 +6,8 @@ extension MLXLinalg {
     ///   - axes: one axis or two, which vanish
     ///   - keepDims: whether the axes stay, with size 1
     public static func norm(
-        _ array: MLXArray, ord: NormKind? = nil, axes: some Collection<Int>, keepDims: Bool = false
+        _ array: MLXArray, ord: NormKind? = nil, axes: some Collection<Int>, keepDims: Bool = false,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         named(array, ord, Array(axes), keepDims)
     }
@@ -21,35 +22,40 @@ extension MLXLinalg {
     ///   - axes: one axis or two, which vanish
     ///   - keepDims: whether the axes stay, with size 1
     public static func norm(
-        _ array: MLXArray, ord: Double, axes: some Collection<Int>, keepDims: Bool = false
+        _ array: MLXArray, ord: Double, axes: some Collection<Int>, keepDims: Bool = false,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         ordered(array, ord, Array(axes), keepDims)
     }
 
     /// See ``norm(_:ord:axes:keepDims:)-(_,NormKind?,_,_)``; along one axis.
     public static func norm(
-        _ array: MLXArray, ord: NormKind? = nil, axis: Int, keepDims: Bool = false
+        _ array: MLXArray, ord: NormKind? = nil, axis: Int, keepDims: Bool = false,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         named(array, ord, [axis], keepDims)
     }
 
     /// See ``norm(_:ord:axes:keepDims:)-(_,Double,_,_)``; along one axis.
     public static func norm(
-        _ array: MLXArray, ord: Double, axis: Int, keepDims: Bool = false
+        _ array: MLXArray, ord: Double, axis: Int, keepDims: Bool = false,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         ordered(array, ord, [axis], keepDims)
     }
 
     /// See ``norm(_:ord:axes:keepDims:)-(_,NormKind?,_,_)``; without axes, of all elements.
     public static func norm(
-        _ array: MLXArray, ord: NormKind? = nil, axis: IntOrArray? = nil, keepDims: Bool = false
+        _ array: MLXArray, ord: NormKind? = nil, axis: IntOrArray? = nil, keepDims: Bool = false,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         named(array, ord, axis?.asArray, keepDims)
     }
 
     /// See ``norm(_:ord:axes:keepDims:)-(_,Double,_,_)``; without axes, of a vector or a matrix.
     public static func norm(
-        _ array: MLXArray, ord: Double, axis: IntOrArray? = nil, keepDims: Bool = false
+        _ array: MLXArray, ord: Double, axis: IntOrArray? = nil, keepDims: Bool = false,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         ordered(array, ord, axis?.asArray ?? Array(0..<array.ndim), keepDims)
     }

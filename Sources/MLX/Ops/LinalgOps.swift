@@ -14,7 +14,9 @@ public enum MLXLinalg {
 
     /// Q [m, k] with orthonormal columns and upper triangular R [k, n], whose product is the
     /// matrix [m, n]; k is the smaller of m and n.
-    public static func qr(_ array: MLXArray) -> (MLXArray, MLXArray) {
+    public static func qr(_ array: MLXArray, stream: StreamOrDevice = .default) -> (
+        MLXArray, MLXArray
+    ) {
         let a = computed(array)
         guard a.ndim >= 2, a.dim(-2) < a.dim(-1) else {
             let results = MLXArray.applyAll(QR(), [a], placeholders: 2)
@@ -30,7 +32,9 @@ public enum MLXLinalg {
     /// Left singular vectors U [m, m], singular values S in descending order, and Vᴴ [n, n]:
     /// the matrix is U·S·Vᴴ. Takes complex64.
     @_disfavoredOverload
-    public static func svd(_ array: MLXArray) -> (MLXArray, MLXArray, MLXArray) {
+    public static func svd(_ array: MLXArray, stream: StreamOrDevice = .default) -> (
+        MLXArray, MLXArray, MLXArray
+    ) {
         let results = MLXArray.applyAll(
             SVD(vectors: .full), [computed(array)], placeholders: 3)
         return (
@@ -39,28 +43,34 @@ public enum MLXLinalg {
     }
 
     /// The singular values in descending order. Takes complex64.
-    public static func svd(_ array: MLXArray) -> MLXArray {
+    public static func svd(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
         narrowed(MLXArray.apply(SVD(vectors: .none), [computed(array)]), array)
     }
 
     /// The inverses of square matrices.
-    public static func inv(_ array: MLXArray) -> MLXArray {
+    public static func inv(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
         narrowed(MLXArray.apply(Inverse(), [computed(array)]), array)
     }
 
     /// The inverses of lower or upper triangular matrices, whose other triangle is not read.
-    public static func triInv(_ array: MLXArray, upper: Bool = false) -> MLXArray {
+    public static func triInv(
+        _ array: MLXArray, upper: Bool = false, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         narrowed(MLXArray.apply(TriangularInverse(isUpper: upper), [computed(array)]), array)
     }
 
     /// The lower triangular L with L·Lᵀ = A, or the upper U with Uᵀ·U = A, for positive definite
     /// matrices, of which that triangle is read.
-    public static func cholesky(_ array: MLXArray, upper: Bool = false) -> MLXArray {
+    public static func cholesky(
+        _ array: MLXArray, upper: Bool = false, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         narrowed(MLXArray.apply(Cholesky(isUpper: upper), [computed(array)]), array)
     }
 
     /// The inverses of the matrices whose Cholesky factors are given.
-    public static func choleskyInv(_ array: MLXArray, upper: Bool = false) -> MLXArray {
+    public static func choleskyInv(
+        _ array: MLXArray, upper: Bool = false, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         let inverse = MLXArray.apply(TriangularInverse(isUpper: upper), [computed(array)])
         let product =
             upper ? matmul(inverse, turned(inverse)) : matmul(turned(inverse), inverse)
@@ -69,7 +79,9 @@ public enum MLXLinalg {
 
     /// The cross products of vectors along an axis, of three elements, or two for a zero third.
     /// Shapes broadcast, types promote.
-    public static func cross(_ a: MLXArray, _ b: MLXArray, axis: Int = -1) -> MLXArray {
+    public static func cross(
+        _ a: MLXArray, _ b: MLXArray, axis: Int = -1, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         let rank = max(a.ndim, b.ndim)
         let position = axis < 0 ? axis + rank : axis
         let vectors = [a, b].map { array in
@@ -100,7 +112,9 @@ public enum MLXLinalg {
 
     /// For every row of the matrix its row in L·U as uint32, L [m, k] with ones on the diagonal,
     /// and U [k, n]: the matrix is `L[rows, :]`·U. Derivatives are not known.
-    public static func lu(_ a: MLXArray) -> (MLXArray, MLXArray, MLXArray) {
+    public static func lu(_ a: MLXArray, stream: StreamOrDevice = .default) -> (
+        MLXArray, MLXArray, MLXArray
+    ) {
         let results = MLXArray.applyAll(LU(), [computed(a)], placeholders: 3)
         guard results[0].ndim >= 2 else { return (results[2], results[0], results[1]) }
         let factors = results[0]
@@ -114,34 +128,40 @@ public enum MLXLinalg {
 
     /// L, without its ones, and U in one matrix [m, n]; and for each step the row, counted from 0
     /// as uint32, that was swapped with the step's. Derivatives are not known.
-    public static func lu_factor(_ a: MLXArray) -> (MLXArray, MLXArray) {
+    public static func lu_factor(_ a: MLXArray, stream: StreamOrDevice = .default) -> (
+        MLXArray, MLXArray
+    ) {
         let results = MLXArray.applyAll(LU(), [computed(a)], placeholders: 3)
         return (narrowed(results[0], a), results[1])
     }
 
     /// The solutions x of a·x = b for square matrices `a` [n, n] and right sides `b` [n, k], or [n]
     /// where `b` has one axis. Axes before the matrices broadcast, types promote.
-    public static func solve(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+    public static func solve(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .default)
+        -> MLXArray
+    {
         solved(a, b, Solve())
     }
 
     /// The solutions x of a·x = b for lower or upper triangular matrices, whose other triangle is
     /// not read; otherwise as ``solve(_:_:)``.
     public static func solveTriangular(
-        _ a: MLXArray, _ b: MLXArray, upper: Bool = false
+        _ a: MLXArray, _ b: MLXArray, upper: Bool = false, stream: StreamOrDevice = .default
     ) -> MLXArray {
         solved(a, b, SolveTriangular(isUpper: upper))
     }
 
     /// The eigenvalues of square matrices and, as columns, their eigenvectors of length 1, in no
     /// particular order; both complex64. Takes complex64. Derivatives are not known.
-    public static func eig(_ array: MLXArray) -> (MLXArray, MLXArray) {
+    public static func eig(_ array: MLXArray, stream: StreamOrDevice = .default) -> (
+        MLXArray, MLXArray
+    ) {
         let results = MLXArray.applyAll(Eig(hasVectors: true), [computed(array)], placeholders: 2)
         return (results[0], results[1])
     }
 
     /// The eigenvalues of square matrices as complex64. Takes complex64. Derivatives are not known.
-    public static func eigvals(_ array: MLXArray) -> MLXArray {
+    public static func eigvals(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
         MLXArray.apply(Eig(hasVectors: false), [computed(array)])
     }
 
@@ -149,20 +169,24 @@ public enum MLXLinalg {
     /// their own adjoints. Takes complex64.
     ///
     /// - Parameter UPLO: the triangle that is read: "L" or "U"
-    public static func eigh(_ array: MLXArray, UPLO: String = "L") -> (MLXArray, MLXArray) {
+    public static func eigh(
+        _ array: MLXArray, UPLO: String = "L", stream: StreamOrDevice = .default
+    ) -> (MLXArray, MLXArray) {
         let primitive = Eigh(isUpper: isUpper(UPLO, "eigh"), hasVectors: true)
         let results = MLXArray.applyAll(primitive, [computed(array)], placeholders: 2)
         return (narrowed(results[0], array), narrowed(results[1], array))
     }
 
     /// The eigenvalues of ``eigh(_:UPLO:)``.
-    public static func eigvalsh(_ array: MLXArray, UPLO: String = "L") -> MLXArray {
+    public static func eigvalsh(
+        _ array: MLXArray, UPLO: String = "L", stream: StreamOrDevice = .default
+    ) -> MLXArray {
         let primitive = Eigh(isUpper: isUpper(UPLO, "eigvalsh"), hasVectors: false)
         return narrowed(MLXArray.apply(primitive, [computed(array)]), array)
     }
 
     /// The Moore–Penrose inverses [n, m] of matrices [m, n].
-    public static func pinv(_ array: MLXArray) -> MLXArray {
+    public static func pinv(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
         narrowed(MLXArray.apply(PseudoInverse(), [computed(array)]), array)
     }
 }

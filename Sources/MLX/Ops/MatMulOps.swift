@@ -1,6 +1,6 @@
 /// The matrix product over the two innermost axes; the axes before them broadcast, and an operand
 /// with one axis gets a second for the while.
-public func matmul(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+public func matmul(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     guard a.ndim > 0, b.ndim > 0 else {
         ErrorHandler.report(.caught("[matmul] needs axes: got shapes \(a.shape) and \(b.shape)"))
         return a

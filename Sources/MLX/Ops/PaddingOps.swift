@@ -10,7 +10,8 @@ public enum PadMode: String, Sendable {
 ///
 /// See ``padded(_:widths:mode:value:)``.
 public func padded(
-    _ array: MLXArray, width: IntOrPair, mode: PadMode = .constant, value: MLXArray? = nil
+    _ array: MLXArray, width: IntOrPair, mode: PadMode = .constant, value: MLXArray? = nil,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     padded(array, widths: array.shape.map { _ in width }, mode: mode, value: value)
 }
@@ -23,7 +24,7 @@ public func padded(
 ///   - value: the elements of ``PadMode/constant``, 0 unless given
 public func padded(
     _ array: MLXArray, widths: some Collection<IntOrPair>, mode: PadMode = .constant,
-    value: MLXArray? = nil
+    value: MLXArray? = nil, stream: StreamOrDevice = .default
 ) -> MLXArray {
     var widths = Array(widths)
     if widths.count == 1 { widths = array.shape.map { _ in widths[0] } }

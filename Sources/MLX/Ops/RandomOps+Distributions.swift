@@ -1,14 +1,16 @@
 extension MLXRandom {
     /// The numbers below `max`, each once, in a random order, as uint32.
     public static func permutation(
-        _ max: Int, key: (some RandomStateOrKey)? = MLXArray?.none
+        _ max: Int, key: (some RandomStateOrKey)? = MLXArray?.none,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         argSort(MLXArray.apply(RandomBits(shape: [max]), [resolve(key: key)]), axis: 0)
     }
 
     /// The slices of an array along an axis in a random order.
     public static func permutation(
-        _ array: MLXArray, axis: Int = 0, key: (some RandomStateOrKey)? = MLXArray?.none
+        _ array: MLXArray, axis: Int = 0, key: (some RandomStateOrKey)? = MLXArray?.none,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard let axis = array.axes([axis], "permutation")?.first else { return array }
         return take(array, permutation(array.dim(axis), key: key), axis: axis)
@@ -19,7 +21,7 @@ extension MLXRandom {
     public static func truncatedNormal(
         low: some ScalarOrArray, high: some ScalarOrArray,
         _ shape: (some Collection<Int>)? = [Int]?.none, dtype: DType,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard dtype.isFloatingPoint, !dtype.isComplex else {
             return refused(shape, dtype, "[truncatedNormal] not defined for \(dtype)")
@@ -37,7 +39,7 @@ extension MLXRandom {
         low: some ScalarOrArray, high: some ScalarOrArray,
         _ shape: (some Collection<Int>)? = [Int]?.none,
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         truncatedNormal(low: low, high: high, shape, dtype: type.dtype, key: key)
     }
@@ -46,7 +48,7 @@ extension MLXRandom {
     public static func truncatedNormal(
         _ range: Range<some HasDType>, _ shape: some Collection<Int> = [],
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         truncatedNormal(
             low: range.lowerBound, high: range.upperBound, shape, dtype: type.dtype, key: key)
@@ -56,7 +58,7 @@ extension MLXRandom {
     public static func truncatedNormal(
         _ range: Range<Float>, _ shape: some Collection<Int> = [],
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         truncatedNormal(
             low: range.lowerBound, high: range.upperBound, shape, dtype: type.dtype, key: key)
@@ -65,7 +67,7 @@ extension MLXRandom {
     /// Numbers of the unit Gumbel distribution, of a floating-point type.
     public static func gumbel(
         _ shape: some Collection<Int> = [], dtype: DType,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         let drawn = uniform(low: Float(0), high: Float(1), Array(shape), dtype: dtype, key: key)
         return -log(-log(drawn))
@@ -75,7 +77,7 @@ extension MLXRandom {
     public static func gumbel(
         _ shape: some Collection<Int> = [],
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         gumbel(shape, dtype: type.dtype, key: key)
     }
@@ -83,7 +85,7 @@ extension MLXRandom {
     /// Numbers of the Laplace distribution with a mean `loc` and a scale, of a floating-point type.
     public static func laplace(
         _ shape: some Collection<Int> = [], dtype: DType, loc: Float = 0, scale: Float = 1,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard dtype.isFloatingPoint, !dtype.isComplex else {
             return refused(shape, dtype, "[laplace] not defined for \(dtype)")
@@ -99,7 +101,7 @@ extension MLXRandom {
     ///   broadcast to, and is unless given
     public static func categorical(
         _ logits: MLXArray, axis: Int = -1, shape: (some Collection<Int>)? = [Int]?.none,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard let axis = logits.axes([axis], "categorical")?.first else {
             return zeros([], dtype: .uint32)
@@ -119,7 +121,7 @@ extension MLXRandom {
     /// last axis.
     public static func categorical(
         _ logits: MLXArray, axis: Int = -1, count: Int,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard let axis = logits.axes([axis], "categorical")?.first else {
             return zeros([count], dtype: .uint32)

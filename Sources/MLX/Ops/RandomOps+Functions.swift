@@ -11,12 +11,12 @@ public func key(_ seed: UInt64) -> MLXArray {
 }
 
 /// See ``MLX/MLXRandom/split(key:into:)``.
-public func split(key: MLXArray, into num: Int) -> [MLXArray] {
+public func split(key: MLXArray, into num: Int, stream: StreamOrDevice = .default) -> [MLXArray] {
     MLXRandom.split(key: key, into: num)
 }
 
 /// See ``MLX/MLXRandom/split(key:)``.
-public func split(key: MLXArray) -> (MLXArray, MLXArray) {
+public func split(key: MLXArray, stream: StreamOrDevice = .default) -> (MLXArray, MLXArray) {
     MLXRandom.split(key: key)
 }
 
@@ -24,7 +24,7 @@ public func split(key: MLXArray) -> (MLXArray, MLXArray) {
 public func uniform(
     _ range: Range<some HasDType>, _ shape: some Collection<Int> = [],
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.uniform(range, shape, type: type, key: key)
 }
@@ -43,7 +43,7 @@ public func uniform(
     low: some ScalarOrArray, high: some ScalarOrArray,
     _ shape: (some Collection<Int>)? = [Int]?.none,
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.uniform(low: low, high: high, shape, type: type, key: key)
 }
@@ -52,7 +52,7 @@ public func uniform(
 public func uniform(
     low: some ScalarOrArray, high: some ScalarOrArray,
     _ shape: (some Collection<Int>)? = [Int]?.none, dtype: DType,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.uniform(low: low, high: high, shape, dtype: dtype, key: key)
 }
@@ -61,7 +61,7 @@ public func uniform(
 public func normal(
     _ shape: some Collection<Int> = [],
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self, loc: Float = 0, scale: Float = 1,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.normal(shape, type: type, loc: loc, scale: scale, key: key)
 }
@@ -69,7 +69,7 @@ public func normal(
 /// See ``MLX/MLXRandom/normal(_:dtype:loc:scale:key:)``.
 public func normal(
     _ shape: some Collection<Int> = [], dtype: DType, loc: Float = 0, scale: Float = 1,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.normal(shape, dtype: dtype, loc: loc, scale: scale, key: key)
 }
@@ -77,7 +77,7 @@ public func normal(
 /// See ``MLX/MLXRandom/randInt(_:_:key:)``.
 public func randInt(
     _ range: Range<some HasDType & BinaryInteger>, _ shape: some Collection<Int> = [],
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.randInt(range, shape, key: key)
 }
@@ -85,7 +85,8 @@ public func randInt(
 /// See ``MLX/MLXRandom/randInt(low:high:_:key:)``.
 public func randInt(
     low: some ScalarOrArray, high: some ScalarOrArray,
-    _ shape: (some Collection<Int>)? = [Int]?.none, key: (some RandomStateOrKey)? = MLXArray?.none
+    _ shape: (some Collection<Int>)? = [Int]?.none, key: (some RandomStateOrKey)? = MLXArray?.none,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.randInt(low: low, high: high, shape, key: key)
 }
@@ -94,14 +95,15 @@ public func randInt(
 public func randInt(
     low: some ScalarOrArray, high: some ScalarOrArray,
     _ shape: (some Collection<Int>)? = [Int]?.none, type: (some HasDType & BinaryInteger).Type,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.randInt(low: low, high: high, shape, type: type, key: key)
 }
 
 /// See ``MLX/MLXRandom/bernoulli(_:key:)``.
 public func bernoulli(
-    _ shape: some Collection<Int> = [], key: (some RandomStateOrKey)? = MLXArray?.none
+    _ shape: some Collection<Int> = [], key: (some RandomStateOrKey)? = MLXArray?.none,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.bernoulli(shape, key: key)
 }
@@ -109,7 +111,7 @@ public func bernoulli(
 /// See ``MLX/MLXRandom/bernoulli(_:_:key:)``.
 public func bernoulli(
     _ p: some ScalarOrArray, _ shape: (some Collection<Int>)? = [Int]?.none,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.bernoulli(p, shape, key: key)
 }
@@ -118,7 +120,7 @@ public func bernoulli(
 public func truncatedNormal(
     _ range: Range<some HasDType>, _ shape: some Collection<Int> = [],
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.truncatedNormal(range, shape, type: type, key: key)
 }
@@ -127,7 +129,7 @@ public func truncatedNormal(
 public func truncatedNormal(
     _ range: Range<Float>, _ shape: some Collection<Int> = [],
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.truncatedNormal(range, shape, type: type, key: key)
 }
@@ -137,7 +139,7 @@ public func truncatedNormal(
     low: some ScalarOrArray, high: some ScalarOrArray,
     _ shape: (some Collection<Int>)? = [Int]?.none,
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.truncatedNormal(low: low, high: high, shape, type: type, key: key)
 }
@@ -146,7 +148,7 @@ public func truncatedNormal(
 public func truncatedNormal(
     low: some ScalarOrArray, high: some ScalarOrArray,
     _ shape: (some Collection<Int>)? = [Int]?.none, dtype: DType,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.truncatedNormal(low: low, high: high, shape, dtype: dtype, key: key)
 }
@@ -155,14 +157,15 @@ public func truncatedNormal(
 public func gumbel(
     _ shape: some Collection<Int> = [],
     type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.gumbel(shape, type: type, key: key)
 }
 
 /// See ``MLX/MLXRandom/gumbel(_:dtype:key:)``.
 public func gumbel(
-    _ shape: some Collection<Int> = [], dtype: DType, key: (some RandomStateOrKey)? = MLXArray?.none
+    _ shape: some Collection<Int> = [], dtype: DType,
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.gumbel(shape, dtype: dtype, key: key)
 }
@@ -170,14 +173,15 @@ public func gumbel(
 /// See ``MLX/MLXRandom/categorical(_:axis:shape:key:)``.
 public func categorical(
     _ logits: MLXArray, axis: Int = -1, shape: (some Collection<Int>)? = [Int]?.none,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.categorical(logits, axis: axis, shape: shape, key: key)
 }
 
 /// See ``MLX/MLXRandom/categorical(_:axis:count:key:)``.
 public func categorical(
-    _ logits: MLXArray, axis: Int = -1, count: Int, key: (some RandomStateOrKey)? = MLXArray?.none
+    _ logits: MLXArray, axis: Int = -1, count: Int, key: (some RandomStateOrKey)? = MLXArray?.none,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.categorical(logits, axis: axis, count: count, key: key)
 }
@@ -185,7 +189,7 @@ public func categorical(
 /// See ``MLX/MLXRandom/laplace(_:dtype:loc:scale:key:)``.
 public func laplace(
     _ shape: some Collection<Int> = [], dtype: DType, loc: Float = 0, scale: Float = 1,
-    key: (some RandomStateOrKey)? = MLXArray?.none
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
 ) -> MLXArray {
     MLXRandom.laplace(shape, dtype: dtype, loc: loc, scale: scale, key: key)
 }

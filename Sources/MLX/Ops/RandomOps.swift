@@ -12,13 +12,17 @@ public enum MLXRandom {
     }
 
     /// A number of keys, made from one.
-    public static func split(key: MLXArray, into num: Int) -> [MLXArray] {
+    public static func split(key: MLXArray, into num: Int, stream: StreamOrDevice = .default)
+        -> [MLXArray]
+    {
         let keys = MLXArray.apply(RandomBits(shape: [num, 2]), [key])
         return (0..<num).map { squeezed(sliced(keys, axis: 0, start: $0, count: 1), axis: 0) }
     }
 
     /// Two keys, made from one.
-    public static func split(key: MLXArray) -> (MLXArray, MLXArray) {
+    public static func split(key: MLXArray, stream: StreamOrDevice = .default) -> (
+        MLXArray, MLXArray
+    ) {
         let keys = split(key: key, into: 2)
         return (keys[0], keys[1])
     }
@@ -28,7 +32,7 @@ public enum MLXRandom {
     public static func uniform(
         low: some ScalarOrArray, high: some ScalarOrArray,
         _ shape: (some Collection<Int>)? = [Int]?.none, dtype: DType,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard dtype.isFloatingPoint, !dtype.isComplex else {
             return refused(shape, dtype, "[uniform] not defined for \(dtype)")
@@ -45,7 +49,7 @@ public enum MLXRandom {
         low: some ScalarOrArray, high: some ScalarOrArray,
         _ shape: (some Collection<Int>)? = [Int]?.none,
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         uniform(low: low, high: high, shape, dtype: type.dtype, key: key)
     }
@@ -54,7 +58,7 @@ public enum MLXRandom {
     public static func uniform(
         _ range: Range<some HasDType>, _ shape: some Collection<Int> = [],
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         uniform(low: range.lowerBound, high: range.upperBound, shape, dtype: type.dtype, key: key)
     }
@@ -73,7 +77,7 @@ public enum MLXRandom {
     /// complex64 real and imaginary parts have half the variance.
     public static func normal(
         _ shape: some Collection<Int> = [], dtype: DType, loc: Float = 0, scale: Float = 1,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         guard dtype.isFloatingPoint else {
             return refused(shape, dtype, "[normal] not defined for \(dtype)")
@@ -96,7 +100,8 @@ public enum MLXRandom {
     public static func normal(
         _ shape: some Collection<Int> = [],
         type: (some HasDType & BinaryFloatingPoint).Type = Float.self, loc: Float = 0,
-        scale: Float = 1, key: (some RandomStateOrKey)? = MLXArray?.none
+        scale: Float = 1, key: (some RandomStateOrKey)? = MLXArray?.none,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         normal(shape, dtype: type.dtype, loc: loc, scale: scale, key: key)
     }
@@ -104,7 +109,7 @@ public enum MLXRandom {
     /// Integers from `low` to before `high`.
     public static func randInt<T>(
         _ range: Range<T>, _ shape: some Collection<Int> = [],
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray where T: HasDType, T: BinaryInteger {
         let dtype = T.self == Int.self ? DType.int32 : T.dtype
         let low = MLXArray(range.lowerBound, dtype: dtype)
@@ -117,7 +122,7 @@ public enum MLXRandom {
     public static func randInt(
         low: some ScalarOrArray, high: some ScalarOrArray,
         _ shape: (some Collection<Int>)? = [Int]?.none,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         let (low, high) = toArrays(low, high)
         return integers(low, high, shape.map { Array($0) }, low.dtype, resolve(key: key))
@@ -128,7 +133,7 @@ public enum MLXRandom {
         low: some ScalarOrArray, high: some ScalarOrArray,
         _ shape: (some Collection<Int>)? = [Int]?.none,
         type: (some HasDType & BinaryInteger).Type,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         let (low, high) = toArrays(low, high)
         return integers(low, high, shape.map { Array($0) }, type.dtype, resolve(key: key))
@@ -149,7 +154,7 @@ public enum MLXRandom {
     /// True with probability `p`, whose shape is that of the result unless given.
     public static func bernoulli(
         _ p: some ScalarOrArray, _ shape: (some Collection<Int>)? = [Int]?.none,
-        key: (some RandomStateOrKey)? = MLXArray?.none
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
         let p = p.asMLXArray(dtype: .float32).asType(.float32)
         let shape = fitting([p], shape, "bernoulli")
@@ -159,7 +164,8 @@ public enum MLXRandom {
 
     /// True as often as not.
     public static func bernoulli(
-        _ shape: some Collection<Int> = [], key: (some RandomStateOrKey)? = MLXArray?.none
+        _ shape: some Collection<Int> = [], key: (some RandomStateOrKey)? = MLXArray?.none,
+        stream: StreamOrDevice = .default
     ) -> MLXArray {
         bernoulli(Float(0.5), Array(shape), key: key)
     }

@@ -3,17 +3,24 @@
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func sum(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func sum(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     reduced(array, axes, keepDims) { Sum(axes: $0) }
 }
 
 /// See ``sum(_:axes:keepDims:)``; along one axis.
-public func sum(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func sum(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     sum(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``sum(_:axes:keepDims:)``; over all axes.
-public func sum(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func sum(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     sum(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -22,19 +29,24 @@ public func sum(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func product(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false)
-    -> MLXArray
-{
+public func product(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     reduced(array, axes, keepDims) { Product(axes: $0) }
 }
 
 /// See ``product(_:axes:keepDims:)``; along one axis.
-public func product(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func product(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     product(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``product(_:axes:keepDims:)``; over all axes.
-public func product(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func product(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     product(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -43,17 +55,24 @@ public func product(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func max(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func max(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     reduced(array, axes, keepDims) { Max(axes: $0) }
 }
 
 /// See ``max(_:axes:keepDims:)``; along one axis.
-public func max(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func max(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     max(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``max(_:axes:keepDims:)``; over all axes.
-public func max(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func max(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     max(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -62,17 +81,24 @@ public func max(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func min(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func min(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     reduced(array, axes, keepDims) { Min(axes: $0) }
 }
 
 /// See ``min(_:axes:keepDims:)``; along one axis.
-public func min(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func min(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     min(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``min(_:axes:keepDims:)``; over all axes.
-public func min(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func min(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     min(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -81,17 +107,24 @@ public func min(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func all(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func all(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     reduced(array, axes, keepDims) { All(axes: $0) }
 }
 
 /// See ``all(_:axes:keepDims:)``; along one axis.
-public func all(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func all(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     all(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``all(_:axes:keepDims:)``; over all axes.
-public func all(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func all(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     all(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -100,17 +133,24 @@ public func all(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func any(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray {
+public func any(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     reduced(array, axes, keepDims) { AnyTrue(axes: $0) }
 }
 
 /// See ``any(_:axes:keepDims:)``; along one axis.
-public func any(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func any(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     any(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``any(_:axes:keepDims:)``; over all axes.
-public func any(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func any(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     any(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -119,8 +159,10 @@ public func any(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func mean(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false) -> MLXArray
-{
+public func mean(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     // Half types are summed and divided in float32 and rounded once.
     let result = array.dtype.atLeastFloat
     let total = sum(array.asType(result.computed), axes: axes, keepDims: keepDims)
@@ -128,12 +170,16 @@ public func mean(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool =
 }
 
 /// See ``mean(_:axes:keepDims:)``; along one axis.
-public func mean(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func mean(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     mean(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``mean(_:axes:keepDims:)``; over all axes.
-public func mean(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func mean(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     mean(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
@@ -143,7 +189,8 @@ public func mean(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
 public func variance(
-    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let result = array.dtype.atLeastFloat
     let wide = array.asType(result.computed)
@@ -154,14 +201,17 @@ public func variance(
 }
 
 /// See ``variance(_:axes:keepDims:ddof:)``; along one axis.
-public func variance(_ array: MLXArray, axis: Int, keepDims: Bool = false, ddof: Int = 0)
-    -> MLXArray
-{
+public func variance(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, ddof: Int = 0,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     variance(array, axes: [axis], keepDims: keepDims, ddof: ddof)
 }
 
 /// See ``variance(_:axes:keepDims:ddof:)``; over all axes.
-public func variance(_ array: MLXArray, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+public func variance(
+    _ array: MLXArray, keepDims: Bool = false, ddof: Int = 0, stream: StreamOrDevice = .default
+) -> MLXArray {
     variance(array, axes: Array(0..<array.ndim), keepDims: keepDims, ddof: ddof)
 }
 
@@ -171,39 +221,53 @@ public func variance(_ array: MLXArray, keepDims: Bool = false, ddof: Int = 0) -
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
 public func std(
-    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     sqrt(variance(array, axes: axes, keepDims: keepDims, ddof: ddof))
 }
 
 /// See ``std(_:axes:keepDims:ddof:)``; along one axis.
-public func std(_ array: MLXArray, axis: Int, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+public func std(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, ddof: Int = 0,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     std(array, axes: [axis], keepDims: keepDims, ddof: ddof)
 }
 
 /// See ``std(_:axes:keepDims:ddof:)``; over all axes.
-public func std(_ array: MLXArray, keepDims: Bool = false, ddof: Int = 0) -> MLXArray {
+public func std(
+    _ array: MLXArray, keepDims: Bool = false, ddof: Int = 0, stream: StreamOrDevice = .default
+) -> MLXArray {
     std(array, axes: Array(0..<array.ndim), keepDims: keepDims, ddof: ddof)
 }
 
 /// The position of the largest element along an axis as uint32; the first at a tie.
-public func argMax(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func argMax(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     argReduced(array, axis, keepDims, findsLargest: true)
 }
 
 /// The position of the largest element in row-major order as uint32; the first at a tie.
-public func argMax(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func argMax(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     let position = argMax(reshaped(array, [-1]), axis: 0)
     return keepDims ? reshaped(position, array.shape.map { _ in 1 }) : position
 }
 
 /// The position of the smallest element along an axis as uint32; the first at a tie.
-public func argMin(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func argMin(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     argReduced(array, axis, keepDims, findsLargest: false)
 }
 
 /// The position of the smallest element in row-major order as uint32; the first at a tie.
-public func argMin(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func argMin(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     let position = argMin(reshaped(array, [-1]), axis: 0)
     return keepDims ? reshaped(position, array.shape.map { _ in 1 }) : position
 }

@@ -5,14 +5,18 @@
 ///   - reverse: whether to run from the last element to the first
 ///   - inclusive: whether each sum holds its own element; else the first is 0
 public func cumsum(
-    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true
+    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let numbers = array.dtype == .bool ? array.asType(.int32) : array
     return scanned(numbers, axis, reverse, inclusive, constant(0, like: numbers), CumSum.self)
 }
 
 /// See ``cumsum(_:axis:reverse:inclusive:)``; over the elements in row-major order.
-public func cumsum(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+public func cumsum(
+    _ array: MLXArray, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     cumsum(flattened(array), axis: 0, reverse: reverse, inclusive: inclusive)
 }
 
@@ -23,13 +27,17 @@ public func cumsum(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = t
 ///   - reverse: whether to run from the last element to the first
 ///   - inclusive: whether each product holds its own element; else the first is 1
 public func cumprod(
-    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true
+    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     scanned(array, axis, reverse, inclusive, constant(1, like: array), CumProd.self)
 }
 
 /// See ``cumprod(_:axis:reverse:inclusive:)``; over the elements in row-major order.
-public func cumprod(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+public func cumprod(
+    _ array: MLXArray, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     cumprod(flattened(array), axis: 0, reverse: reverse, inclusive: inclusive)
 }
 
@@ -41,13 +49,17 @@ public func cumprod(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = 
 ///   - inclusive: whether an element counts for its own place; else the first place has the least
 ///     value of the type
 public func cummax(
-    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true
+    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     scanned(array, axis, reverse, inclusive, limit(-.infinity, of: array.dtype), CumMax.self)
 }
 
 /// See ``cummax(_:axis:reverse:inclusive:)``; over the elements in row-major order.
-public func cummax(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+public func cummax(
+    _ array: MLXArray, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     cummax(flattened(array), axis: 0, reverse: reverse, inclusive: inclusive)
 }
 
@@ -59,13 +71,17 @@ public func cummax(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = t
 ///   - inclusive: whether an element counts for its own place; else the first place has the
 ///     greatest value of the type
 public func cummin(
-    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true
+    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     scanned(array, axis, reverse, inclusive, limit(.infinity, of: array.dtype), CumMin.self)
 }
 
 /// See ``cummin(_:axis:reverse:inclusive:)``; over the elements in row-major order.
-public func cummin(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+public func cummin(
+    _ array: MLXArray, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     cummin(flattened(array), axis: 0, reverse: reverse, inclusive: inclusive)
 }
 
@@ -77,7 +93,8 @@ public func cummin(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = t
 ///   - reverse: whether to run from the last element to the first
 ///   - inclusive: whether each sum holds its own element; else the first place has minus infinity
 public func logCumsumExp(
-    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true
+    _ array: MLXArray, axis: Int, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let wide = array.asType(array.dtype.atLeastFloat)
     let empty = constant(-.infinity, like: wide)
@@ -85,9 +102,10 @@ public func logCumsumExp(
 }
 
 /// See ``logCumsumExp(_:axis:reverse:inclusive:)``; over the elements in row-major order.
-public func logCumsumExp(_ array: MLXArray, reverse: Bool = false, inclusive: Bool = true)
-    -> MLXArray
-{
+public func logCumsumExp(
+    _ array: MLXArray, reverse: Bool = false, inclusive: Bool = true,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     logCumsumExp(flattened(array), axis: 0, reverse: reverse, inclusive: inclusive)
 }
 
@@ -114,52 +132,72 @@ private func limit(_ infinity: Double, of dtype: DType) -> MLXArray {
 
 extension MLXArray {
     /// See ``MLX/cumsum(_:axis:reverse:inclusive:)``.
-    public func cumsum(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cumsum(
+        axis: Int, reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cumsum(self, axis: axis, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cumsum(_:reverse:inclusive:)``.
-    public func cumsum(reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cumsum(
+        reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cumsum(self, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cumprod(_:axis:reverse:inclusive:)``.
-    public func cumprod(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cumprod(
+        axis: Int, reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cumprod(self, axis: axis, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cumprod(_:reverse:inclusive:)``.
-    public func cumprod(reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cumprod(
+        reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cumprod(self, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cummax(_:axis:reverse:inclusive:)``.
-    public func cummax(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cummax(
+        axis: Int, reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cummax(self, axis: axis, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cummax(_:reverse:inclusive:)``.
-    public func cummax(reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cummax(
+        reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cummax(self, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cummin(_:axis:reverse:inclusive:)``.
-    public func cummin(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cummin(
+        axis: Int, reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cummin(self, axis: axis, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/cummin(_:reverse:inclusive:)``.
-    public func cummin(reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func cummin(
+        reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.cummin(self, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/logCumsumExp(_:axis:reverse:inclusive:)``.
-    public func logCumsumExp(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func logCumsumExp(
+        axis: Int, reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.logCumsumExp(self, axis: axis, reverse: reverse, inclusive: inclusive)
     }
 
     /// See ``MLX/logCumsumExp(_:reverse:inclusive:)``.
-    public func logCumsumExp(reverse: Bool = false, inclusive: Bool = true) -> MLXArray {
+    public func logCumsumExp(
+        reverse: Bool = false, inclusive: Bool = true, stream: StreamOrDevice = .default
+    ) -> MLXArray {
         MLX.logCumsumExp(self, reverse: reverse, inclusive: inclusive)
     }
 }

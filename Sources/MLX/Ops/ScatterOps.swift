@@ -9,7 +9,8 @@ func joinedIndices(_ arrays: [MLXArray], lengths: [Int]) -> MLXArray {
 /// The other axes broadcast, and the values broadcast to the indices. Values are cast to the array's
 /// type. An index outside the axis goes to the error handler when the result is computed.
 public func putAlong(
-    _ array: MLXArray, _ indices: MLXArray, values: MLXArray, axis: Int
+    _ array: MLXArray, _ indices: MLXArray, values: MLXArray, axis: Int,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     guard let axis = array.axes([axis], "putAlong")?.first else { return array }
     var (source, target) = (array.shape, indices.shape)
@@ -48,7 +49,9 @@ public func putAlong(
 
 /// The array with values written where indices into its elements, in row-major order, name them;
 /// see ``putAlong(_:_:values:axis:)``.
-public func putAlong(_ array: MLXArray, _ indices: MLXArray, values: MLXArray) -> MLXArray {
+public func putAlong(
+    _ array: MLXArray, _ indices: MLXArray, values: MLXArray, stream: StreamOrDevice = .default
+) -> MLXArray {
     let result = putAlong(
         reshaped(array, [array.size]), reshaped(indices, [indices.size]),
         values: reshaped(values, [values.size]), axis: 0)

@@ -1,7 +1,8 @@
 /// The element of `a` where the condition is nonzero, else that of `b`. Shapes broadcast, types
 /// promote.
 public func which(
-    _ condition: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray
+    _ condition: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let (a, b) = toArrays(a, b)
     let dtype = DType.promoted(a.dtype, b.dtype)
@@ -12,5 +13,6 @@ public func which(
 
 /// See ``which(_:_:_:)``.
 public func `where`(
-    _ condition: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray
+    _ condition: some ScalarOrArray, _ a: some ScalarOrArray, _ b: some ScalarOrArray,
+    stream: StreamOrDevice = .default
 ) -> MLXArray { which(condition, a, b) }

@@ -1,6 +1,8 @@
 /// The elements in row-major order under another shape; one size may be -1 and follows from the
 /// others.
-public func reshaped(_ array: MLXArray, _ newShape: some Collection<Int>) -> MLXArray {
+public func reshaped(
+    _ array: MLXArray, _ newShape: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     var shape = Array(newShape)
     if let free = shape.firstIndex(of: -1) {
         let rest = shape.enumerated().reduce(1) { $1.offset == free ? $0 : $0 * $1.element }
@@ -11,12 +13,16 @@ public func reshaped(_ array: MLXArray, _ newShape: some Collection<Int>) -> MLX
 }
 
 /// See ``reshaped(_:_:)-(_,Collection)``.
-public func reshaped(_ array: MLXArray, _ newShape: Int...) -> MLXArray {
+public func reshaped(_ array: MLXArray, _ newShape: Int..., stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     reshaped(array, newShape)
 }
 
 /// The axes `start` to `end` joined to one.
-public func flattened(_ array: MLXArray, start: Int = 0, end: Int = -1) -> MLXArray {
+public func flattened(
+    _ array: MLXArray, start: Int = 0, end: Int = -1, stream: StreamOrDevice = .default
+) -> MLXArray {
     if array.ndim == 0 { return reshaped(array, [1]) }
     guard let first = array.axes([start], "flattened")?.first,
         let last = array.axes([end], "flattened")?.first, first <= last
@@ -26,29 +32,38 @@ public func flattened(_ array: MLXArray, start: Int = 0, end: Int = -1) -> MLXAr
 }
 
 /// The axes in another order.
-public func transposed(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray {
+public func transposed(
+    _ array: MLXArray, axes: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     let order = axes.map { $0 < 0 ? $0 + array.ndim : $0 }
     return MLXArray.apply(Transpose(axes: order), [array])
 }
 
 /// See ``transposed(_:axes:)``.
-public func transposed(_ array: MLXArray, _ axes: Int...) -> MLXArray {
+public func transposed(_ array: MLXArray, _ axes: Int..., stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     transposed(array, axes: axes)
 }
 
 /// The axes in another order, which names one axis: that of an array with one axis.
-public func transposed(_ array: MLXArray, axis: Int) -> MLXArray { transposed(array, axes: [axis]) }
+public func transposed(_ array: MLXArray, axis: Int, stream: StreamOrDevice = .default) -> MLXArray
+{ transposed(array, axes: [axis]) }
 
 /// The axes in the opposite order.
-public func transposed(_ array: MLXArray) -> MLXArray {
+public func transposed(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     array.ndim < 2 ? array : transposed(array, axes: Array((0..<array.ndim).reversed()))
 }
 
 /// See ``transposed(_:)``.
-public func T(_ array: MLXArray) -> MLXArray { transposed(array) }
+public func T(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    transposed(array)
+}
 
 /// Two axes in each other's place.
-public func swappedAxes(_ array: MLXArray, _ axis1: Int, _ axis2: Int) -> MLXArray {
+public func swappedAxes(
+    _ array: MLXArray, _ axis1: Int, _ axis2: Int, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let a = array.axes([axis1], "swappedAxes")?.first,
         let b = array.axes([axis2], "swappedAxes")?.first
     else { return array }
@@ -58,7 +73,9 @@ public func swappedAxes(_ array: MLXArray, _ axis1: Int, _ axis2: Int) -> MLXArr
 }
 
 /// One axis at another place, the others in their order.
-public func movedAxis(_ array: MLXArray, source: Int, destination: Int) -> MLXArray {
+public func movedAxis(
+    _ array: MLXArray, source: Int, destination: Int, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let from = array.axes([source], "movedAxis")?.first,
         let to = array.axes([destination], "movedAxis")?.first
     else { return array }
@@ -68,7 +85,9 @@ public func movedAxis(_ array: MLXArray, source: Int, destination: Int) -> MLXAr
 }
 
 /// Axes of size 1 put in where the result has them.
-public func expandedDimensions(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray {
+public func expandedDimensions(
+    _ array: MLXArray, axes: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     let rank = array.ndim + axes.count
     var shape = array.shape
     for axis in axes.map({ $0 < 0 ? $0 + rank : $0 }).sorted() {
@@ -83,12 +102,16 @@ public func expandedDimensions(_ array: MLXArray, axes: some Collection<Int>) ->
 }
 
 /// An axis of size 1 put in.
-public func expandedDimensions(_ array: MLXArray, axis: Int) -> MLXArray {
+public func expandedDimensions(_ array: MLXArray, axis: Int, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     expandedDimensions(array, axes: [axis])
 }
 
 /// The array without the named axes, which must have size 1.
-public func squeezed(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray {
+public func squeezed(
+    _ array: MLXArray, axes: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axes = array.axes(axes, "squeezed") else { return array }
     if let axis = axes.first(where: { array.shape[$0] != 1 }) {
         ErrorHandler.report(
@@ -100,15 +123,19 @@ public func squeezed(_ array: MLXArray, axes: some Collection<Int>) -> MLXArray 
 }
 
 /// The array without an axis, which must have size 1.
-public func squeezed(_ array: MLXArray, axis: Int) -> MLXArray { squeezed(array, axes: [axis]) }
+public func squeezed(_ array: MLXArray, axis: Int, stream: StreamOrDevice = .default) -> MLXArray {
+    squeezed(array, axes: [axis])
+}
 
 /// The array without its axes of size 1.
-public func squeezed(_ array: MLXArray) -> MLXArray {
+public func squeezed(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     reshaped(array, array.shape.filter { $0 != 1 })
 }
 
 /// The array stretched to a shape: axes of size 1 repeat, and new axes come in front.
-public func broadcast(_ array: MLXArray, to shape: some Collection<Int>) -> MLXArray {
+public func broadcast(
+    _ array: MLXArray, to shape: some Collection<Int>, stream: StreamOrDevice = .default
+) -> MLXArray {
     let shape = Array(shape)
     return shape == array.shape ? array : MLXArray.apply(Broadcast(target: shape), [array])
 }
@@ -140,7 +167,9 @@ func broadcastShape(_ shapes: [[Int]]) -> [Int]? {
 }
 
 /// Arrays one behind the other along an axis; types promote.
-public func concatenated(_ arrays: some Collection<MLXArray>, axis: Int = 0) -> MLXArray {
+public func concatenated(
+    _ arrays: some Collection<MLXArray>, axis: Int = 0, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let first = arrays.first else {
         ErrorHandler.report(.caught("[concatenated] no arrays to join"))
         return zeros([0])
@@ -152,12 +181,17 @@ public func concatenated(_ arrays: some Collection<MLXArray>, axis: Int = 0) -> 
 }
 
 /// Arrays of one shape along a new axis.
-public func stacked(_ arrays: some Collection<MLXArray>, axis: Int = 0) -> MLXArray {
+public func stacked(
+    _ arrays: some Collection<MLXArray>, axis: Int = 0, stream: StreamOrDevice = .default
+) -> MLXArray {
     concatenated(arrays.map { expandedDimensions($0, axis: axis) }, axis: axis)
 }
 
 /// The array cut before each of the indices along an axis; negative indices count from the end.
-public func split(_ array: MLXArray, indices: some Collection<Int>, axis: Int = 0) -> [MLXArray] {
+public func split(
+    _ array: MLXArray, indices: some Collection<Int>, axis: Int = 0,
+    stream: StreamOrDevice = .default
+) -> [MLXArray] {
     guard let axis = array.axes([axis], "split")?.first else { return [] }
     let size = array.dim(axis)
     let places = indices.map { min(max($0 < 0 ? $0 + size : $0, 0), size) }
@@ -168,7 +202,9 @@ public func split(_ array: MLXArray, indices: some Collection<Int>, axis: Int = 
 }
 
 /// The array cut in equal parts along an axis, whose size must divide.
-public func split(_ array: MLXArray, parts: Int, axis: Int = 0) -> [MLXArray] {
+public func split(_ array: MLXArray, parts: Int, axis: Int = 0, stream: StreamOrDevice = .default)
+    -> [MLXArray]
+{
     guard let axis = array.axes([axis], "split")?.first else { return [] }
     guard parts > 0, array.dim(axis) % parts == 0 else {
         ErrorHandler.report(
@@ -182,7 +218,9 @@ public func split(_ array: MLXArray, parts: Int, axis: Int = 0) -> [MLXArray] {
 }
 
 /// The array cut in two halves along an axis.
-public func split(_ array: MLXArray, axis: Int = 0) -> (MLXArray, MLXArray) {
+public func split(_ array: MLXArray, axis: Int = 0, stream: StreamOrDevice = .default) -> (
+    MLXArray, MLXArray
+) {
     let halves = split(array, parts: 2, axis: axis)
     return halves.count == 2 ? (halves[0], halves[1]) : (array, array)
 }
@@ -198,6 +236,6 @@ func sliced(_ array: MLXArray, axis: Int, start: Int, count: Int) -> MLXArray {
 }
 
 /// The array, whose gradient is taken as zero.
-public func stopGradient(_ array: MLXArray) -> MLXArray {
+public func stopGradient(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     MLXArray.apply(StopGradient(), [array])
 }

@@ -10,7 +10,8 @@ public enum ConvolveMode: Sendable {
 
 /// The convolution of two vectors.
 public func convolve(
-    _ a: some ScalarOrArray, _ b: some ScalarOrArray, mode: ConvolveMode = .full
+    _ a: some ScalarOrArray, _ b: some ScalarOrArray, mode: ConvolveMode = .full,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let (first, second) = toArrays(a, b)
     guard first.ndim == 1, second.ndim == 1, first.size > 0, second.size > 0 else {
@@ -35,22 +36,22 @@ public func convolve(
 }
 
 /// Bartlett's window of `m` numbers: a triangle from 0 to 0.
-public func bartlett(_ m: Int) -> MLXArray {
+public func bartlett(_ m: Int, stream: StreamOrDevice = .default) -> MLXArray {
     window(m) { 1 - abs($0 * 2 - 1) }
 }
 
 /// Blackman's window of `m` numbers.
-public func blackman(_ m: Int) -> MLXArray {
+public func blackman(_ m: Int, stream: StreamOrDevice = .default) -> MLXArray {
     window(m) { 0.42 - cos($0 * (2 * Double.pi)) * 0.5 + cos($0 * (4 * Double.pi)) * 0.08 }
 }
 
 /// Hamming's window of `m` numbers.
-public func hamming(_ m: Int) -> MLXArray {
+public func hamming(_ m: Int, stream: StreamOrDevice = .default) -> MLXArray {
     window(m) { 0.54 - cos($0 * (2 * Double.pi)) * 0.46 }
 }
 
 /// Hann's window of `m` numbers.
-public func hanning(_ m: Int) -> MLXArray {
+public func hanning(_ m: Int, stream: StreamOrDevice = .default) -> MLXArray {
     window(m) { 0.5 - cos($0 * (2 * Double.pi)) * 0.5 }
 }
 

@@ -1,7 +1,8 @@
 /// exp(a) / Σ exp(a) along axes, computed in float32 whatever `precise`.
-public func softmax(_ array: MLXArray, axes: some Collection<Int>, precise: Bool = false)
-    -> MLXArray
-{
+public func softmax(
+    _ array: MLXArray, axes: some Collection<Int>, precise: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axes = array.axes(axes, "softmax") else { return array }
     let wide = array.asType(array.dtype.atLeastFloat)
     if axes.isEmpty { return ones(like: wide) }
@@ -9,13 +10,42 @@ public func softmax(_ array: MLXArray, axes: some Collection<Int>, precise: Bool
 }
 
 /// See ``softmax(_:axes:precise:)``; along one axis.
-public func softmax(_ array: MLXArray, axis: Int, precise: Bool = false) -> MLXArray {
+public func softmax(
+    _ array: MLXArray, axis: Int, precise: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     softmax(array, axes: [axis], precise: precise)
 }
 
 /// See ``softmax(_:axes:precise:)``; over all axes.
-public func softmax(_ array: MLXArray, precise: Bool = false) -> MLXArray {
+public func softmax(_ array: MLXArray, precise: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     softmax(array, axes: Array(0..<array.ndim), precise: precise)
+}
+
+/// See ``softmax(_:axes:precise:stream:)``.
+@available(*, deprecated, renamed: "softmax(_:axes:precise:stream:)")
+public func softMax(
+    _ array: MLXArray, axes: some Collection<Int>, precise: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
+    softmax(array, axes: axes, precise: precise)
+}
+
+/// See ``softmax(_:axis:precise:stream:)``.
+@available(*, deprecated, renamed: "softmax(_:axis:precise:stream:)")
+public func softMax(
+    _ array: MLXArray, axis: Int, precise: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
+    softmax(array, axis: axis, precise: precise)
+}
+
+/// See ``softmax(_:precise:stream:)``.
+@available(*, deprecated, renamed: "softmax(_:precise:stream:)")
+public func softMax(
+    _ array: MLXArray, precise: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
+    softmax(array, precise: precise)
 }
 
 /// log Σ exp(a) along axes, without overflow.
@@ -23,9 +53,10 @@ public func softmax(_ array: MLXArray, precise: Bool = false) -> MLXArray {
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func logSumExp(_ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false)
-    -> MLXArray
-{
+public func logSumExp(
+    _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false,
+    stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axes = array.axes(axes, "logSumExp") else { return array }
     let wide = array.asType(array.dtype.atLeastFloat)
     if axes.isEmpty { return wide }
@@ -39,12 +70,16 @@ public func logSumExp(_ array: MLXArray, axes: some Collection<Int>, keepDims: B
 }
 
 /// See ``logSumExp(_:axes:keepDims:)``; along one axis.
-public func logSumExp(_ array: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func logSumExp(
+    _ array: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     logSumExp(array, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``logSumExp(_:axes:keepDims:)``; over all axes.
-public func logSumExp(_ array: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func logSumExp(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     logSumExp(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 

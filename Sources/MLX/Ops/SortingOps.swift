@@ -1,31 +1,38 @@
 /// The elements in ascending order along an axis, equal ones in the order they have, NaN last.
-public func sorted(_ array: MLXArray, axis: Int) -> MLXArray {
+public func sorted(_ array: MLXArray, axis: Int, stream: StreamOrDevice = .default) -> MLXArray {
     ordered(array, axis, Sort())
 }
 
 /// See ``sorted(_:axis:)``; all elements, on one axis.
-public func sorted(_ array: MLXArray) -> MLXArray { sorted(flattened(array), axis: 0) }
+public func sorted(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    sorted(flattened(array), axis: 0)
+}
 
 /// The positions along an axis, as uint32, that bring the elements in ascending order; equal
 /// elements keep theirs, NaN comes last.
-public func argSort(_ array: MLXArray, axis: Int) -> MLXArray {
+public func argSort(_ array: MLXArray, axis: Int, stream: StreamOrDevice = .default) -> MLXArray {
     ordered(array, axis, ArgSort())
 }
 
 /// See ``argSort(_:axis:)``; the positions of all elements in row-major order, on one axis.
-public func argSort(_ array: MLXArray) -> MLXArray { argSort(flattened(array), axis: 0) }
+public func argSort(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
+    argSort(flattened(array), axis: 0)
+}
 
 /// The elements along an axis so that the kth is where ``sorted(_:axis:)`` would have it, with the
 /// smaller ones before it and the larger ones behind it.
 ///
 /// - Parameter kth: the position; a negative one counts from the end
-public func partitioned(_ array: MLXArray, kth: Int, axis: Int) -> MLXArray {
+public func partitioned(_ array: MLXArray, kth: Int, axis: Int, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     guard let kth = position(kth, in: array, axis, "partitioned") else { return array }
     return ordered(array, axis, Partition(kth: kth))
 }
 
 /// See ``partitioned(_:kth:axis:)``; all elements, on one axis.
-public func partitioned(_ array: MLXArray, kth: Int) -> MLXArray {
+public func partitioned(_ array: MLXArray, kth: Int, stream: StreamOrDevice = .default) -> MLXArray
+{
     partitioned(flattened(array), kth: kth, axis: 0)
 }
 
@@ -33,18 +40,23 @@ public func partitioned(_ array: MLXArray, kth: Int) -> MLXArray {
 /// ``partitioned(_:kth:axis:)``.
 ///
 /// - Parameter kth: the position; a negative one counts from the end
-public func argPartition(_ array: MLXArray, kth: Int, axis: Int) -> MLXArray {
+public func argPartition(_ array: MLXArray, kth: Int, axis: Int, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     guard let kth = position(kth, in: array, axis, "argPartition") else { return array }
     return ordered(array, axis, ArgPartition(kth: kth))
 }
 
 /// See ``argPartition(_:kth:axis:)``; the positions of all elements in row-major order, on one axis.
-public func argPartition(_ array: MLXArray, kth: Int) -> MLXArray {
+public func argPartition(_ array: MLXArray, kth: Int, stream: StreamOrDevice = .default) -> MLXArray
+{
     argPartition(flattened(array), kth: kth, axis: 0)
 }
 
 /// The `k` largest elements along an axis, in no particular order.
-public func top(_ array: MLXArray, k: Int, axis: Int = -1) -> MLXArray {
+public func top(_ array: MLXArray, k: Int, axis: Int = -1, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     guard let axis = array.axes([axis], "top")?.first else { return array }
     let length = array.dim(axis)
     guard 0...length ~= k else {
@@ -58,7 +70,9 @@ public func top(_ array: MLXArray, k: Int, axis: Int = -1) -> MLXArray {
 }
 
 /// See ``top(_:k:axis:)``; of all elements, on one axis.
-public func top(_ array: MLXArray, k: Int) -> MLXArray { top(flattened(array), k: k, axis: 0) }
+public func top(_ array: MLXArray, k: Int, stream: StreamOrDevice = .default) -> MLXArray {
+    top(flattened(array), k: k, axis: 0)
+}
 
 /// The element in the middle of the order along axes, or the mean of the two there; NaN if there is
 /// one. Of integers in float32.
@@ -66,7 +80,9 @@ public func top(_ array: MLXArray, k: Int) -> MLXArray { top(flattened(array), k
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
 ///   - keepDims: whether the axes stay, with size 1
-public func median(_ a: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArray {
+public func median(
+    _ a: MLXArray, axes: [Int], keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     guard let axes = a.axes(axes, "median") else { return a }
     let wide = a.asType(a.dtype.atLeastFloat)
     if axes.isEmpty { return wide }
@@ -82,12 +98,16 @@ public func median(_ a: MLXArray, axes: [Int], keepDims: Bool = false) -> MLXArr
 }
 
 /// See ``median(_:axes:keepDims:)``; along one axis.
-public func median(_ a: MLXArray, axis: Int, keepDims: Bool = false) -> MLXArray {
+public func median(
+    _ a: MLXArray, axis: Int, keepDims: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     median(a, axes: [axis], keepDims: keepDims)
 }
 
 /// See ``median(_:axes:keepDims:)``; over all axes.
-public func median(_ a: MLXArray, keepDims: Bool = false) -> MLXArray {
+public func median(_ a: MLXArray, keepDims: Bool = false, stream: StreamOrDevice = .default)
+    -> MLXArray
+{
     median(a, axes: Array(0..<a.ndim), keepDims: keepDims)
 }
 

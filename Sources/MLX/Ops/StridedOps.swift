@@ -7,7 +7,8 @@
 ///   - offset: the element that the view begins with
 public func asStrided(
     _ array: MLXArray, _ shape: (some Collection<Int>)? = [Int]?.none,
-    strides: (some Collection<Int>)? = [Int]?.none, offset: Int = 0
+    strides: (some Collection<Int>)? = [Int]?.none, offset: Int = 0,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let target = shape.map { Array($0) } ?? array.shape
     let steps = strides.map { Array($0) } ?? Layout.rowStrides(target)
@@ -24,7 +25,9 @@ public func asStrided(
 ///
 /// - Parameters:
 ///   - allowColMajor: whether column-major order will do
-public func contiguous(_ a: MLXArray, allowColMajor: Bool = false) -> MLXArray {
+public func contiguous(
+    _ a: MLXArray, allowColMajor: Bool = false, stream: StreamOrDevice = .default
+) -> MLXArray {
     MLXArray.apply(Contiguous(allowsColumnMajor: allowColMajor), [a])
 }
 
@@ -32,13 +35,13 @@ public func contiguous(_ a: MLXArray, allowColMajor: Bool = false) -> MLXArray {
 /// the last axis, whose size changes with that of an element.
 ///
 /// No gradient flows through it.
-public func view(_ array: MLXArray, dtype: DType) -> MLXArray {
+public func view(_ array: MLXArray, dtype: DType, stream: StreamOrDevice = .default) -> MLXArray {
     if dtype == array.dtype { return array }
     return MLXArray.apply(Reinterpret(source: array.dtype, target: dtype), [array])
 }
 
 /// The matrix with a vector on its k-th diagonal, or the k-th diagonal of a matrix.
-public func diag(_ array: MLXArray, k: Int = 0) -> MLXArray {
+public func diag(_ array: MLXArray, k: Int = 0, stream: StreamOrDevice = .default) -> MLXArray {
     switch array.ndim {
     case 1:
         let size = array.size + abs(k)
@@ -58,7 +61,8 @@ public func diag(_ array: MLXArray, k: Int = 0) -> MLXArray {
 ///   - axis1: the axis of the rows
 ///   - axis2: the axis of the columns
 public func diagonal(
-    _ array: MLXArray, offset: Int = 0, axis1: Int = 0, axis2: Int = 1
+    _ array: MLXArray, offset: Int = 0, axis1: Int = 0, axis2: Int = 1,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let places = [axis1, axis2].map { $0 < 0 ? $0 + array.ndim : $0 }
     guard array.axes(places, "diagonal") != nil else { return array }
@@ -69,7 +73,8 @@ public func diagonal(
 
 /// The sum of a diagonal; of small integers in int32 or uint32 unless a type is given.
 public func trace(
-    _ array: MLXArray, offset: Int = 0, axis1: Int = 0, axis2: Int = 1, dtype: DType? = nil
+    _ array: MLXArray, offset: Int = 0, axis1: Int = 0, axis2: Int = 1, dtype: DType? = nil,
+    stream: StreamOrDevice = .default
 ) -> MLXArray {
     let elements = diagonal(array, offset: offset, axis1: axis1, axis2: axis2)
     return sum(dtype.map { elements.asType($0) } ?? elements, axis: -1)
@@ -87,7 +92,7 @@ func withDiagonal(_ array: MLXArray, _ offset: Int, rows: Int, columns: Int) -> 
 }
 
 /// The elements on and below the k-th diagonal of the two innermost axes, the others 0.
-public func tril(_ array: MLXArray, k: Int = 0) -> MLXArray {
+public func tril(_ array: MLXArray, k: Int = 0, stream: StreamOrDevice = .default) -> MLXArray {
     triangle(array, "tril") {
         which($0, array, constant(0, like: array))
     } mask: {
@@ -96,7 +101,7 @@ public func tril(_ array: MLXArray, k: Int = 0) -> MLXArray {
 }
 
 /// The elements on and above the k-th diagonal of the two innermost axes, the others 0.
-public func triu(_ array: MLXArray, k: Int = 0) -> MLXArray {
+public func triu(_ array: MLXArray, k: Int = 0, stream: StreamOrDevice = .default) -> MLXArray {
     triangle(array, "triu") {
         which($0, constant(0, like: array), array)
     } mask: {

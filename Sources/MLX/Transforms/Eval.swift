@@ -22,6 +22,26 @@ public func checkedEval(_ values: Any...) throws {
     try Evaluate.run(Gather.arrays(values).map(\.value.node))
 }
 
+/// Computes every array in the values and throws the first error.
+public func checkedEval(_ values: some Sequence<Any>) throws {
+    try Evaluate.run(Gather.arrays(Array(values)).map(\.value.node))
+}
+
+/// Starts to compute arrays and returns at once; whoever asks for a value waits for it, and meets
+/// its error.
+public func asyncEval(_ arrays: some Collection<MLXArray>) {
+    // Inside a transform the graph must outlive the evaluation, which this thread sees to.
+    if Trace.isActive { return eval(arrays) }
+    Background.shared.submit(arrays.map(\.value.node))
+}
+
+/// Starts to compute every array in the values and returns at once; see ``eval(_:)-(Any...)`` for
+/// what they may be.
+public func asyncEval(_ values: Any...) { asyncEval(Gather.arrays(values)) }
+
+/// Starts to compute every array in the values and returns at once.
+public func asyncEval(_ values: some Sequence<Any>) { asyncEval(Gather.arrays(Array(values))) }
+
 private enum Gather {
     static func arrays(_ values: [Any]) -> [MLXArray] {
         var found: [MLXArray] = []
