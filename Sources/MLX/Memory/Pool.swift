@@ -12,7 +12,8 @@ final class Pool: Sendable {
         var cached = 0
         var peak = 0
         var limit = Pool.physicalMemory / 2
-        var large = 0
+        /// How many pieces of memory the system was asked for.
+        var allocations = 0
     }
 
     private struct Free: @unchecked Sendable {
@@ -45,8 +46,8 @@ final class Pool: Sendable {
                 state.cached -= capacity
                 return (free, 0)
             }
-            state.large &+= 1
-            return (nil, state.large)
+            state.allocations &+= 1
+            return (nil, state.allocations)
         }
         if let found {
             return Buffer(address: found.address, capacity: capacity, shift: found.shift)
@@ -123,6 +124,10 @@ public enum Memory {
         set { Pool.shared.setLimit(newValue) }
     }
 
+    /// How many pieces of memory the system was asked for so far; those that were kept and used
+    /// again don't count.
+    package static var allocationCount: Int { Pool.shared.allocations }
+
     /// Gives the kept memory back to the system.
     public static func clearCache() { Pool.shared.clear() }
 }
@@ -131,6 +136,8 @@ extension Pool {
     var figures: (active: Int, cached: Int, peak: Int, limit: Int) {
         state.withLock { ($0.active, $0.cached, $0.peak, $0.limit) }
     }
+
+    var allocations: Int { state.withLock { $0.allocations } }
 
     func resetPeak() {
         state.withLock { $0.peak = $0.active }
