@@ -63,7 +63,7 @@ import Testing
             ])
         #expect(state["weight.step"]?.item(Int32.self) == 3)
         #expect(state["layers.0.weight.m"]?.shape == [2, 2])
-        #expect(optimizer.innerState().count == 6)
+        #expect(optimizer.innerState().count == 7)
     }
 
     @Test func `a state that does not fit is refused with its names and changes nothing`() throws {
