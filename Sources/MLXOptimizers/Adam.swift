@@ -1,4 +1,3 @@
-import Foundation
 import MLX
 
 /// What ``Adam`` keeps for a parameter.
@@ -23,7 +22,9 @@ public struct AdamState: Updatable {
 /// With bias correction, m / (1 - β₁ᵗ) and v / (1 - β₂ᵗ) take the place of m and v in step t.
 open class Adam: OptimizerBase<AdamState>, StatefulOptimizer {
     /// The size of a step.
-    public var learningRate: Float
+    public var learningRate: Float {
+        didSet { rate._updateInternal(MLXArray(learningRate)) }
+    }
 
     /// The shares of the old means in the new ones.
     public var betas: (Float, Float) = (0.9, 0.999)
@@ -34,6 +35,8 @@ open class Adam: OptimizerBase<AdamState>, StatefulOptimizer {
     /// Whether the running means are corrected for their first value, 0.
     public var biasCorrection = false
 
+    private let rate: MLXArray
+
     /// An optimizer with its constants.
     public init(
         learningRate: Float, betas: (Float, Float) = (0.9, 0.999), eps: Float = 1e-8,
@@ -43,10 +46,13 @@ open class Adam: OptimizerBase<AdamState>, StatefulOptimizer {
         self.betas = betas
         self.eps = eps
         self.biasCorrection = biasCorrection
+        rate = MLXArray(learningRate)
     }
 
     /// Three arrays, `m`, `v` and `step`.
     open override var stateNames: [String] { ["m", "v", "step"] }
+
+    override var rates: [MLXArray] { [rate] }
 
     /// Zeros in the shape and type of the parameter, and step 0.
     override open func newState(parameter: MLXArray) -> AdamState {
@@ -58,23 +64,18 @@ open class Adam: OptimizerBase<AdamState>, StatefulOptimizer {
     override open func applySingle(
         gradient: MLXArray, parameter: MLXArray, state: AdamState
     ) -> (MLXArray, AdamState) {
-        let (b1, b2) = betas
-        let m = b1 * state.m + (1 - b1) * gradient
-        let v = b2 * state.v + (1 - b2) * square(gradient)
-        let step = state.step + 1
-        let newState = AdamState(m: m, v: v, step: step)
-
-        guard biasCorrection else {
-            return (parameter - learningRate * m / (sqrt(v) + eps), newState)
-        }
-        let c1 = (learningRate / decayed(b1, step)).asType(gradient.dtype)
-        let c2 = rsqrt(decayed(b2, step)).asType(gradient.dtype)
-        return (parameter - c1 * m / (sqrt(v) * c2 + eps), newState)
+        step(gradient, parameter, state, decay: 0)
     }
 
-    /// 1 - betaᵗ in float32, without the cancellation of a beta near 1.
-    private func decayed(_ beta: Float, _ step: MLXArray) -> MLXArray {
-        -expm1(step.asType(.float32) * Float(log(Double(beta))))
+    /// One step that first takes `learningRate` · `decay` of the parameter off.
+    fileprivate func step(
+        _ gradient: MLXArray, _ parameter: MLXArray, _ state: AdamState, decay: Float
+    ) -> (MLXArray, AdamState) {
+        let step = state.step + 1
+        let (updated, m, v) = OptimizerOps.adam(
+            parameter, gradient, state.m, state.v, rate: rate, step: biasCorrection ? step : nil,
+            betas: betas, eps: eps, decay: decay)
+        return (updated, AdamState(m: m, v: v, step: step))
     }
 }
 
@@ -97,8 +98,53 @@ open class AdamW: Adam {
     override open func applySingle(
         gradient: MLXArray, parameter: MLXArray, state: AdamState
     ) -> (MLXArray, AdamState) {
-        super.applySingle(
-            gradient: gradient, parameter: parameter * (1 - learningRate * weightDecay),
-            state: state)
+        step(gradient, parameter, state, decay: isDecaying ? weightDecay : 0)
+    }
+}
+
+/// ``Adam`` with the largest fading magnitude of the gradient in place of the root of its mean
+/// square (Kingma and Ba, arXiv:1412.6980, section 7.1), without bias correction.
+///
+/// m ← β₁ m + (1 - β₁) g, v ← max(β₂ v, |g|),
+/// parameter ← parameter - `learningRate` · m / (v + `eps`).
+open class Adamax: OptimizerBase<TupleState>, StatefulOptimizer {
+    /// The size of a step.
+    public var learningRate: Float {
+        didSet { rate._updateInternal(MLXArray(learningRate)) }
+    }
+
+    /// The shares of the old mean and the old magnitude in the new ones, in [0, 1).
+    public var betas: (Float, Float) = (0.9, 0.999)
+
+    /// What is added to the denominator.
+    public var eps: Float = 1e-8
+
+    private let rate: MLXArray
+
+    /// An optimizer with its constants; `eps` is at least 0.
+    public init(
+        learningRate: Float, betas: (Float, Float) = (0.9, 0.999), eps: Float = 1e-8
+    ) {
+        precondition(eps >= 0, "[Adamax] eps must be at least 0, got \(eps)")
+        self.learningRate = learningRate
+        self.betas = betas
+        self.eps = eps
+        rate = MLXArray(learningRate)
+    }
+
+    /// Two arrays, `m` and `v`.
+    open override var stateNames: [String] { ["m", "v"] }
+
+    override var rates: [MLXArray] { [rate] }
+
+    /// Zeros in the shape and type of the parameter, twice.
+    override open func newState(parameter: MLXArray) -> TupleState { TupleState(zeros: parameter) }
+
+    override open func applySingle(
+        gradient: MLXArray, parameter: MLXArray, state: TupleState
+    ) -> (MLXArray, TupleState) {
+        let (updated, m, v) = OptimizerOps.adamax(
+            parameter, gradient, state.first, state.second, rate: rate, betas: betas, eps: eps)
+        return (updated, TupleState(m, v))
     }
 }

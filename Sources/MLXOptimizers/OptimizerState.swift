@@ -1,13 +1,8 @@
-import Foundation
 import MLX
 import MLXNN
 
-/// An optimizer whose state can be saved, loaded and gone on with, and whose learning rate can be
-/// set.
-public protocol StatefulOptimizer: Optimizer, AnyObject {
-    /// The size of a step; set it before each step to follow a schedule.
-    var learningRate: Float { get set }
-
+/// An optimizer whose state can be saved, loaded and gone on with.
+public protocol SavableOptimizer: Optimizer, AnyObject {
     /// All arrays of the state under the parameter's dotted key and the array's name, such as
     /// `layers.0.weight.m`.
     func stateDictionary() -> [String: MLXArray]
@@ -19,61 +14,22 @@ public protocol StatefulOptimizer: Optimizer, AnyObject {
     func loadState(_ dictionary: [String: MLXArray], model: Module) throws
 }
 
-/// A saved optimizer state that does not fit.
-public struct OptimizerStateError: Error, Equatable {
-    /// An array of another shape or element type.
-    public struct Misfit: Equatable, Sendable {
-        /// The array's name in the dictionary.
-        public let name: String
-        /// The element type and shape that fit, such as `float32[3, 2]`.
-        public let expected: String
-        /// The element type and shape that were found.
-        public let found: String
-    }
-
-    /// The names of arrays that are needed and were not found.
-    public let missing: [String]
-
-    /// The names of arrays that were found and are not needed.
-    public let unexpected: [String]
-
-    /// The arrays of another shape or element type.
-    public let misfits: [Misfit]
+/// An optimizer whose state can be saved, and whose learning rate can be set.
+public protocol StatefulOptimizer: SavableOptimizer {
+    /// The size of a step; set it before each step to follow a schedule.
+    var learningRate: Float { get set }
 }
 
-extension OptimizerStateError: LocalizedError, CustomStringConvertible {
-    /// The error in one line, with the first names of each kind.
-    public var errorDescription: String? { description }
-
-    /// The error in one line, with the first names of each kind.
-    public var description: String {
-        let parts = [
-            listed("missing", missing), listed("not of this optimizer and model", unexpected),
-            listed(
-                "of another kind", misfits.map { "\($0.name) (\($0.found), not \($0.expected))" }),
-        ]
-        return "the saved optimizer state does not fit: "
-            + parts.compactMap { $0 }.joined(separator: "; ")
-    }
-
-    private func listed(_ what: String, _ names: [String]) -> String? {
-        if names.isEmpty { return nil }
-        let more = names.count > 5 ? " and \(names.count - 5) more" : ""
-        return "\(what): \(names.prefix(5).joined(separator: ", "))\(more)"
-    }
-}
-
-extension OptimizerBase {
+extension OptimizerBase: SavableOptimizer {
     /// All arrays of the state under the parameter's dotted key and the array's name.
     ///
     /// For example `layers.0.weight.m`; empty before the first step. Saved, loaded with
     /// ``loadState(_:model:)`` and gone on with, the optimizer makes the same steps to the bit.
+    /// The constants of the optimizer, its learning rate among them, are not in it.
     public func stateDictionary() -> [String: MLXArray] {
         var dictionary: [String: MLXArray] = [:]
         for (key, state) in states {
-            for (index, array) in state.innerState().enumerated() {
-                dictionary["\(key).\(stateName(index))"] = array
-            }
+            for (name, array) in named(state) { dictionary["\(key).\(name)"] = array }
         }
         return dictionary
     }
@@ -83,11 +39,7 @@ extension OptimizerBase {
     /// Throws an ``OptimizerStateError``, and changes nothing, where the arrays of a parameter are
     /// incomplete or do not fit each other.
     public func loadState(_ dictionary: [String: MLXArray]) throws {
-        // The first array of a state has the parameter's shape and type.
-        let suffix = ".\(stateName(0))"
-        let parameters = dictionary.filter { $0.key.hasSuffix(suffix) }
-            .map { (String($0.key.dropLast(suffix.count)), $0.value) }
-        try loadState(dictionary, parameters: parameters)
+        try prepared(dictionary, parameters: nil).take()
     }
 
     /// Takes the state from a dictionary made by ``stateDictionary()`` for the same model.
@@ -97,43 +49,145 @@ extension OptimizerBase {
     /// array of each trainable parameter's state.
     public func loadState(_ dictionary: [String: MLXArray], model: Module) throws {
         let parameters = dictionary.isEmpty ? [] : model.trainableParameters().flattened()
-        try loadState(dictionary, parameters: parameters)
+        try prepared(dictionary, parameters: parameters).take()
     }
 
-    private func loadState(
-        _ dictionary: [String: MLXArray], parameters: [(String, MLXArray)]
-    ) throws {
+    private func named(_ state: State) -> [(String, MLXArray)] {
+        let names = stateNames(of: state)
+        return state.innerState().enumerated().map { index, array in
+            (index < names.count ? names[index] : String(index), array)
+        }
+    }
+}
+
+/// A saved state that was compared with what an optimizer and a model need.
+struct PreparedState {
+    var missing: [String] = []
+    var unexpected: [String] = []
+    var misfits: [OptimizerStateError.Misfit] = []
+    /// Gives the optimizer the state.
+    var apply: () throws -> Void
+
+    /// Gives the optimizer the state, if it fits.
+    func take() throws {
+        guard missing.isEmpty, unexpected.isEmpty, misfits.isEmpty else {
+            throw OptimizerStateError(
+                missing: missing.sorted(), unexpected: unexpected.sorted(),
+                misfits: misfits.sorted { $0.name < $1.name })
+        }
+        try apply()
+    }
+}
+
+/// An optimizer that compares a saved state with what it needs before it takes it.
+protocol StatePreparing {
+    /// Compares a dictionary with what is needed for the parameters, or with itself where they are
+    /// not known.
+    func prepared(
+        _ dictionary: [String: MLXArray], parameters: [(String, MLXArray)]?
+    ) -> PreparedState
+}
+
+extension OptimizerBase: StatePreparing {
+    func prepared(
+        _ dictionary: [String: MLXArray], parameters: [(String, MLXArray)]?
+    ) -> PreparedState {
+        var result = PreparedState {}
         var loaded: [String: State] = [:]
         var rest = dictionary
-        var missing: [String] = []
-        var misfits: [OptimizerStateError.Misfit] = []
-        for (key, parameter) in parameters {
+        for (key, parameter) in parameters ?? self.parameters(ofStates: dictionary) {
             let state = newState(parameter: parameter)
-            for (index, array) in state.innerState().enumerated() {
-                let name = "\(key).\(stateName(index))"
+            for (name, array) in named(state).map({ ("\(key).\($0)", $1) }) {
                 guard let found = rest.removeValue(forKey: name) else {
-                    missing.append(name)
+                    result.missing.append(name)
                     continue
                 }
-                if kind(found) != kind(array) {
-                    misfits.append(
-                        .init(name: name, expected: kind(array), found: kind(found)))
+                let (expected, kind) = (Self.kind(array), Self.kind(found))
+                if kind != expected {
+                    result.misfits.append(.init(name: name, expected: expected, found: kind))
                 }
                 array._updateInternal(found)
             }
             loaded[key] = state
         }
-        guard missing.isEmpty, rest.isEmpty, misfits.isEmpty else {
-            throw OptimizerStateError(
-                missing: missing.sorted(), unexpected: rest.keys.sorted(),
-                misfits: misfits.sorted { $0.name < $1.name })
-        }
-        states = loaded
+        result.unexpected = Array(rest.keys)
+        result.apply = { self.states = loaded }
+        return result
     }
 
-    private func kind(_ array: MLXArray) -> String { "\(array.dtype)\(array.shape)" }
+    /// An array of the shape and type of each parameter that the states in a dictionary belong to.
+    private func parameters(ofStates dictionary: [String: MLXArray]) -> [(String, MLXArray)] {
+        var groups: [String: [String: MLXArray]] = [:]
+        for (name, array) in dictionary {
+            guard let dot = name.lastIndex(of: ".") else { continue }
+            groups[String(name[..<dot]), default: [:]][String(name[dot...].dropFirst())] = array
+        }
+        return groups.compactMap { key, arrays in
+            parameter(ofState: arrays).map { (key, $0) }
+        }
+    }
 
-    private func stateName(_ index: Int) -> String {
-        index < stateNames.count ? stateNames[index] : String(index)
+    private static func kind(_ array: MLXArray) -> String { "\(array.dtype)\(array.shape)" }
+}
+
+extension MultiOptimizer: StatePreparing {
+    /// All arrays of all optimizers' states: the optimizer's position, the parameter's dotted key
+    /// and the array's name, for example `1.layers.0.weight.m`.
+    ///
+    /// The state of an optimizer that is no ``SavableOptimizer`` is not in it.
+    public func stateDictionary() -> [String: MLXArray] {
+        var dictionary: [String: MLXArray] = [:]
+        for (index, optimizer) in optimizers.enumerated() {
+            guard let optimizer = optimizer as? any SavableOptimizer else { continue }
+            for (name, array) in optimizer.stateDictionary() {
+                dictionary["\(index).\(name)"] = array
+            }
+        }
+        return dictionary
+    }
+
+    /// Takes the state from a dictionary made by ``stateDictionary()``, without knowing the model;
+    /// see ``OptimizerBase/loadState(_:)``.
+    public func loadState(_ dictionary: [String: MLXArray]) throws {
+        try prepared(dictionary, parameters: nil).take()
+    }
+
+    /// Takes the state from a dictionary made by ``stateDictionary()`` for the same model; see
+    /// ``OptimizerBase/loadState(_:model:)``. The filters are asked with the parameters.
+    public func loadState(_ dictionary: [String: MLXArray], model: Module) throws {
+        let parameters = dictionary.isEmpty ? [] : model.trainableParameters().flattened()
+        try prepared(dictionary, parameters: parameters).take()
+    }
+
+    func prepared(
+        _ dictionary: [String: MLXArray], parameters: [(String, MLXArray)]?
+    ) -> PreparedState {
+        var result = PreparedState {}
+        var rest = dictionary
+        var applications: [() throws -> Void] = []
+        let parts = parameters.map { self.parts(of: $0) }
+        for (index, optimizer) in optimizers.enumerated() {
+            guard let optimizer = optimizer as? any SavableOptimizer else { continue }
+            let prefix = "\(index)."
+            var own: [String: MLXArray] = [:]
+            for (name, array) in dictionary where name.hasPrefix(prefix) {
+                own[String(name.dropFirst(prefix.count))] = array
+                rest[name] = nil
+            }
+            guard let preparing = optimizer as? any StatePreparing else {
+                applications.append { [own] in try optimizer.loadState(own) }
+                continue
+            }
+            let part = preparing.prepared(own, parameters: parts?[index])
+            result.missing += part.missing.map { prefix + $0 }
+            result.unexpected += part.unexpected.map { prefix + $0 }
+            result.misfits += part.misfits.map {
+                .init(name: prefix + $0.name, expected: $0.expected, found: $0.found)
+            }
+            applications.append(part.apply)
+        }
+        result.unexpected += rest.keys
+        result.apply = { for apply in applications { try apply() } }
+        return result
     }
 }

@@ -19,6 +19,16 @@ public protocol Optimizer: Updatable, Evaluatable {
 open class OptimizerBase<State: Updatable>: Optimizer {
     var states: [String: State] = [:]
 
+    /// Which parameters the weight decay is for, by their dotted key and their array; all unless
+    /// set. See ``decayedParameters(of:)``.
+    ///
+    /// An optimizer without weight decay does not ask. A parameter that is left out is treated as
+    /// with a weight decay of 0.
+    public var decays: (String, MLXArray) -> Bool = { _, _ in true }
+
+    /// Whether the weight decay is for the parameter whose step is being made.
+    var isDecaying = true
+
     /// An optimizer without states; they are made when a parameter first meets a gradient.
     public init() {}
 
@@ -39,18 +49,35 @@ open class OptimizerBase<State: Updatable>: Optimizer {
     /// ``stateDictionary()``; arrays beyond the list are named by their position.
     open var stateNames: [String] { [] }
 
-    /// The arrays of all states, in the order of the parameters' keys.
+    /// The names of the arrays in a certain state's `innerState()`; ``stateNames`` unless
+    /// overridden, for states that differ in the arrays they have.
+    open func stateNames(of state: State) -> [String] { stateNames }
+
+    /// The learning rate as an array, which a compiled step reads anew in each call.
+    var rates: [MLXArray] { [] }
+
+    /// The parameter that a saved state belongs to, or any array of its shape and type, from the
+    /// state's arrays by name; nil where they do not tell.
+    func parameter(ofState arrays: [String: MLXArray]) -> MLXArray? {
+        arrays[stateNames.first ?? "0"]
+    }
+
+    /// The arrays of all states, in the order of the parameters' keys, and the learning rate.
     open func innerState() -> [MLXArray] {
-        states.sorted { $0.key < $1.key }.flatMap { $0.value.innerState() }
+        states.sorted { $0.key < $1.key }.flatMap { $0.value.innerState() } + rates
     }
 
     /// Makes one step: computes the new parameters and writes them into the model's arrays.
+    ///
+    /// A gradient that is not one of the model's parameters, of another shape, or of whole numbers
+    /// is an error of an array operation, as ``withError(_:)-(_)`` throws it, that names all such;
+    /// then nothing changes.
     final public func update(model: Module, gradients: ModuleParameters) {
-        let parameters = Dictionary(uniqueKeysWithValues: model.parameters().flattened())
+        guard let parameters = model.parameters(for: gradients) else { return }
         let updated = gradients.mapValues { (key: String, gradient: MLXArray) -> MLXArray in
-            guard let parameter = parameters[key] else {
-                preconditionFailure("[Optimizer.update] the model has no parameter \(key)")
-            }
+            guard let parameter = parameters[key] else { return gradient }
+            isDecaying = decays(key, parameter)
+            defer { isDecaying = true }
             let (newParameter, newState) = applySingle(
                 gradient: gradient, parameter: parameter,
                 state: states[key] ?? newState(parameter: parameter))
@@ -69,28 +96,58 @@ open class OptimizerBaseArrayState: OptimizerBase<MLXArray> {
     }
 }
 
-/// Scales gradients down so that their joint Euclidean norm is at most `maxNorm`.
-///
-/// Half types are squared and summed as float32.
-///
-/// - Returns: the gradients, unchanged where the norm was below `maxNorm`, and the norm before.
-public func clipGradNorm(
-    gradients: some Collection<MLXArray>, maxNorm: Float
-) -> ([MLXArray], MLXArray) {
-    let norm = sqrt(gradients.reduce(MLXArray(Float(0))) { $0 + squareSum($1) })
-    let scale = which(norm .< maxNorm, 1, maxNorm / (norm + 1e-6))
-    return (gradients.map { $0 * scale.asType($0.dtype) }, norm)
+/// Two arrays that an optimizer keeps for a parameter.
+public struct TupleState: Updatable {
+    let first: MLXArray
+    let second: MLXArray
+
+    init(_ first: MLXArray, _ second: MLXArray) {
+        self.first = first
+        self.second = second
+    }
+
+    /// Zeros in the shape and type of a parameter.
+    init(zeros parameter: MLXArray) {
+        self.init(MLX.zeros(like: parameter), MLX.zeros(like: parameter))
+    }
+
+    /// The two arrays.
+    public func innerState() -> [MLXArray] { [first, second] }
 }
 
-/// Scales a tree of gradients down so that their joint Euclidean norm is at most `maxNorm`.
-public func clipGradNorm(
-    gradients: ModuleParameters, maxNorm: Float
-) -> (ModuleParameters, MLXArray) {
-    let (clipped, norm) = clipGradNorm(gradients: gradients.flattenedValues(), maxNorm: maxNorm)
-    return (gradients.replacingValues(with: clipped), norm)
+extension Module {
+    /// The parameters by key, if all gradients are theirs; otherwise nil, after an error for the
+    /// handler of array operations.
+    func parameters(for gradients: ModuleParameters) -> [String: MLXArray]? {
+        let parameters = Dictionary(uniqueKeysWithValues: parameters().flattened())
+        var (unknown, misshapen, whole): ([String], [String], [String]) = ([], [], [])
+        for (key, gradient) in gradients.flattened() {
+            guard let parameter = parameters[key] else {
+                unknown.append(key)
+                continue
+            }
+            if gradient.shape != parameter.shape {
+                misshapen.append("\(key) (\(gradient.shape), not \(parameter.shape))")
+            }
+            if !gradient.dtype.isFloatingPoint { whole.append("\(key) (\(gradient.dtype))") }
+        }
+        let faults = [
+            listed("the model has no parameters of these names", unknown),
+            listed("of another shape than the parameter", misshapen),
+            listed("not of floating-point numbers", whole),
+        ].compactMap { $0 }
+        if faults.isEmpty { return parameters }
+        ErrorHandler.report(
+            .caught(
+                "[Optimizer.update] gradients do not fit the model: "
+                    + faults.joined(separator: "; ")))
+        return nil
+    }
 }
 
-private func squareSum(_ gradient: MLXArray) -> MLXArray {
-    let isHalf = gradient.dtype == .float16 || gradient.dtype == .bfloat16
-    return square(isHalf ? gradient.asType(.float32) : gradient).sum()
+/// What is wrong with some names, the first ten of them in words; nil where there are none.
+func listed(_ what: String, _ names: [String]) -> String? {
+    if names.isEmpty { return nil }
+    let more = names.count > 10 ? " and \(names.count - 10) more" : ""
+    return "\(what): \(names.prefix(10).joined(separator: ", "))\(more)"
 }

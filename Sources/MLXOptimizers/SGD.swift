@@ -7,7 +7,9 @@ import MLX
 /// under `nesterov` the step is g + `momentum` · v (Sutskever et al., ICML 2013).
 open class SGD: OptimizerBaseArrayState, StatefulOptimizer {
     /// The size of a step.
-    public var learningRate: Float
+    public var learningRate: Float {
+        didSet { rate._updateInternal(MLXArray(learningRate)) }
+    }
 
     /// The share of the last step that goes into the next one.
     public var momentum: Float = 0
@@ -20,6 +22,8 @@ open class SGD: OptimizerBaseArrayState, StatefulOptimizer {
 
     /// Whether the gradient counts once more beside the momentum.
     public var nesterov = false
+
+    private let rate: MLXArray
 
     /// An optimizer; `nesterov` asks for momentum and no dampening.
     public init(
@@ -34,10 +38,13 @@ open class SGD: OptimizerBaseArrayState, StatefulOptimizer {
         self.weightDecay = weightDecay
         self.dampening = dampening
         self.nesterov = nesterov
+        rate = MLXArray(learningRate)
     }
 
     /// One array, `v`.
     open override var stateNames: [String] { ["v"] }
+
+    override var rates: [MLXArray] { [rate] }
 
     /// Zeros in the shape and type of the parameter.
     override open func newState(parameter: MLXArray) -> MLXArray {
@@ -47,11 +54,12 @@ open class SGD: OptimizerBaseArrayState, StatefulOptimizer {
     override open func applySingle(
         gradient: MLXArray, parameter: MLXArray, state: MLXArray
     ) -> (MLXArray, MLXArray) {
-        let gradient = weightDecay == 0 ? gradient : gradient + weightDecay * parameter
-        guard momentum > 0 else { return (parameter - learningRate * gradient, state) }
-        let velocity =
-            momentum * state + (dampening > 0 ? (1 - dampening) * gradient : gradient)
-        let step = nesterov ? gradient + momentum * velocity : velocity
-        return (parameter - learningRate * step, velocity)
+        let decay = isDecaying ? weightDecay : 0
+        guard momentum > 0 else {
+            return (OptimizerOps.descent(parameter, gradient, rate: rate, decay: decay), state)
+        }
+        return OptimizerOps.momentum(
+            parameter, gradient, state, rate: rate, decay: decay, momentum: momentum,
+            dampening: max(dampening, 0), nesterov: nesterov)
     }
 }

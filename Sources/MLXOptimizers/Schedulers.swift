@@ -46,3 +46,12 @@ public func joinSchedules(
         return schedules[index](index == 0 ? step : step - boundaries[index - 1])
     }
 }
+
+/// A learning rate that rises evenly from 0 to the first one of `schedule` in `steps` steps, and
+/// from there follows that schedule, which begins with its own step 0.
+public func warmup(
+    steps: Int, then schedule: @escaping (Int) -> Float
+) -> (Int) -> Float {
+    joinSchedules(
+        [linearSchedule(0, end: schedule(0), steps: steps), schedule], boundaries: [steps])
+}

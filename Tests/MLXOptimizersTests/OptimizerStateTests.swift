@@ -1,53 +1,80 @@
+import Foundation
 import MLX
 import MLXNN
 import MLXOptimizers
+import TestSupport
 import Testing
 
 @Suite struct OptimizerStateTests {
-    static func optimizers() -> [any StatefulOptimizer] {
-        [
-            SGD(learningRate: 0.1, momentum: 0.9), Adam(learningRate: 0.1),
-            AdamW(learningRate: 0.1, biasCorrection: true),
-        ]
-    }
+    static let optimizers: [@Sendable () -> any SavableOptimizer] = [
+        { SGD(learningRate: 0.1) }, { SGD(learningRate: 0.1, momentum: 0.9) },
+        { RMSprop(learningRate: 0.1) }, { AdaGrad(learningRate: 0.1) },
+        { AdaDelta(learningRate: 1) }, { Adam(learningRate: 0.1) },
+        { AdamW(learningRate: 0.1, biasCorrection: true) }, { Adamax(learningRate: 0.1) },
+        { Lion(learningRate: 0.1, weightDecay: 0.1) }, { Adafactor() },
+        { Adafactor(beta1: 0.9, warmupInit: true) }, { Muon(learningRate: 0.1) },
+        {
+            MultiOptimizer(
+                optimizers: [
+                    Muon(learningRate: 0.1), MultiOptimizer(optimizers: [Adafactor(beta1: 0.5)]),
+                ], filters: [{ $1.ndim == 2 }])
+        },
+    ]
 
-    /// A dictionary of arrays that share nothing with those of `dictionary`.
-    func saved(_ dictionary: [String: MLXArray]) -> [String: MLXArray] {
-        dictionary.mapValues { array in
-            func copy<T: HasDType>(_ type: T.Type) -> MLXArray {
-                MLXArray(array.asArray(type), array.shape)
-            }
-            return array.dtype == .int32 ? copy(Int32.self) : copy(Double.self)
-        }
-    }
-
-    @Test(arguments: 0..<3)
+    @Test(arguments: optimizers.indices)
     func `save, load and go on gives the same bits`(index: Int) throws {
-        let model = Model()
-        let optimizer = Self.optimizers()[index]
-        var checkpoint: (parameters: [(String, MLXArray)], state: [String: MLXArray])?
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = ["model", "optimizer"].map { folder.appending(path: "\($0).safetensors") }
+        let (model, optimizer) = (Model(), Self.optimizers[index]())
         for step in 1...10 {
             optimizer.update(model: model, gradients: gradients(step))
             eval(model, optimizer)
             if step == 4 {
-                let parameters = saved(
-                    Dictionary(uniqueKeysWithValues: model.parameters().flattened()))
-                checkpoint = (parameters.map { ($0, $1) }, saved(optimizer.stateDictionary()))
+                let parameters = Dictionary(uniqueKeysWithValues: model.parameters().flattened())
+                try save(arrays: parameters, url: files[0])
+                try save(arrays: optimizer.stateDictionary(), url: files[1])
             }
         }
-        let (parameters, state) = try #require(checkpoint)
         for knowsModel in [true, false] {
-            let resumed = Model()
-            let other = Self.optimizers()[index]
+            let (resumed, other) = (Model(), Self.optimizers[index]())
+            let parameters = try loadArrays(url: files[0])
             try resumed.update(parameters: .unflattened(parameters), verify: .all)
+            let state = try loadArrays(url: files[1])
             if knowsModel {
                 try other.loadState(state, model: resumed)
             } else {
                 try other.loadState(state)
             }
-            for step in 5...10 { other.update(model: resumed, gradients: gradients(step)) }
+            for step in 5...10 {
+                other.update(model: resumed, gradients: gradients(step))
+                eval(resumed, other)
+            }
             #expect(resumed.values().map(\.bitPattern) == model.values().map(\.bitPattern))
+            let (found, wanted) = (other.stateDictionary(), optimizer.stateDictionary())
+            #expect(found.mapValues { bits($0) } == wanted.mapValues { bits($0) })
         }
+    }
+
+    @Test(arguments: optimizers.indices)
+    func `a state of another model is refused, and nothing changes`(index: Int) throws {
+        let (model, optimizer) = (Model(), Self.optimizers[index]())
+        optimizer.update(model: model, gradients: gradients(1))
+        let before = optimizer.stateDictionary()
+        let bad = before.merging(before.map { ("other.\($0)", $1) }) { old, _ in old }
+        let error = #expect(throws: OptimizerStateError.self) {
+            try optimizer.loadState(bad, model: model)
+        }
+        let found = Set(error?.unexpected ?? [])
+        #expect(found == Set(before.keys.map { "other.\($0)" }))
+        let short = before.filter { !$0.key.contains("layers") }
+        let missing = #expect(throws: OptimizerStateError.self) {
+            try optimizer.loadState(short, model: model)
+        }
+        #expect(missing?.missing == before.keys.filter { $0.contains("layers") }.sorted())
+        let after = optimizer.stateDictionary()
+        #expect(before.allSatisfy { after[$0.key] === $0.value })
     }
 
     @Test func `names are the dotted key and the slot`() {
@@ -63,7 +90,7 @@ import Testing
             ])
         #expect(state["weight.step"]?.item(Int32.self) == 3)
         #expect(state["layers.0.weight.m"]?.shape == [2, 2])
-        #expect(optimizer.innerState().count == 6)
+        #expect(optimizer.innerState().count == 7)
     }
 
     @Test func `a state that does not fit is refused with its names and changes nothing`() throws {

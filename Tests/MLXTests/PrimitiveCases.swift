@@ -123,7 +123,7 @@ private func row(
 extension PrimitiveCase {
     static let rows =
         arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
-        + sortings + scans + strided + grouped + scattering + linalg + fourier + fast
+        + sortings + scans + strided + grouped + scattering + linalg + fourier + fast + optimizers
 
     private static let arithmetic = [
         unary("Negative", -2...2) { -$0 },

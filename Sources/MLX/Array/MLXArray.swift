@@ -29,6 +29,14 @@ public final class MLXArray {
         value = array.value
     }
 
+    /// Leaves a call with several results, once it is computed, so that this array keeps the memory
+    /// of its own result alone.
+    func letGoOfOthers() {
+        guard value.node.specs.count > 1, value.node.primitive == nil, let tensor = value.tensor
+        else { return }
+        value = Node.Value(node: Node(tensor), index: 0)
+    }
+
     var spec: Spec { value.spec }
 
     /// The element type.

@@ -30,8 +30,8 @@ enum Evaluate {
     ) throws(MLXError) {
         guard let node = schedule.nodes[position], let primitive = node.primitive else { return }
         schedule.nodes[position] = nil
-        if let input = primitive.overwritten, !(keepsGraph && node.isTraced) {
-            return try runOver(input, node, primitive)
+        if !primitive.overwrites.isEmpty, !(keepsGraph && node.isTraced) {
+            return try runOver(node, primitive)
         }
         let inputs = node.inputs.compactMap(\.tensor)
         if let results = primitive.alias(inputs) {
@@ -45,22 +45,50 @@ enum Evaluate {
         if !(keepsGraph && node.isTraced) { _ = node.detach() }
     }
 
-    /// Evaluates a call into the memory of one of its inputs if nobody else needs that.
-    private static func runOver(
-        _ position: Int, _ node: Node, _ primitive: any Primitive
-    ) throws(MLXError) {
+    /// Evaluates a call into the memory of those of its inputs that nobody else needs.
+    private static func runOver(_ node: Node, _ primitive: any Primitive) throws(MLXError) {
         var inputs = node.inputs.compactMap(\.tensor)
-        var owners: [Node?] = node.detach().map(\.node)
-        let spec = node.specs[0]
-        let output = takeMemory(of: position, &inputs, &owners, spec) ?? Tensor(spec)
+        var owners = Owners(node.detach().map(\.node))
+        owners.letGo()
+        let overwrites = primitive.overwrites
+        let outputs = node.specs.enumerated().map { index, spec in
+            guard index < overwrites.count, let input = overwrites[index],
+                owners.isFree(input)
+            else { return Tensor(spec) }
+            return takeMemory(of: input, &inputs, spec) ?? Tensor(spec)
+        }
         do {
-            try primitive.eval(inputs, into: [output], on: .shared)
+            try primitive.eval(inputs, into: outputs, on: .shared)
         } catch {
             // Such a primitive refuses before it writes, so that whoever asks again is told again.
             node.reattach(primitive, inputs)
             throw error
         }
-        node.finish([output])
+        node.finish(outputs)
+    }
+
+    /// The nodes that keep the memory of a call's inputs, each once: one node may have made several.
+    private struct Owners {
+        private var nodes: [Node?] = []
+        /// For each input the place of its node.
+        private var places: [Int] = []
+
+        init(_ inputs: [Node]) {
+            for input in inputs {
+                let place = nodes.firstIndex { $0 === input }
+                places.append(place ?? nodes.count)
+                if place == nil { nodes.append(input) }
+            }
+        }
+
+        /// Lets the nodes go that only this evaluation knows; their memory stays with the inputs.
+        mutating func letGo() {
+            for place in nodes.indices where isKnownUniquelyReferenced(&nodes[place]) {
+                nodes[place] = nil
+            }
+        }
+
+        func isFree(_ input: Int) -> Bool { nodes[places[input]] == nil }
     }
 
     private static func runTiles(
@@ -91,10 +119,11 @@ enum Evaluate {
         for member in members { schedule.nodes[member] = nil }
         nodes = []
         var inputs = sources.compactMap(\.tensor)
-        var owners: [Node?] = sources.map(\.node)
+        var owners = Owners(sources.map(\.node))
         sources = []
+        owners.letGo()
         let outputs = kept.enumerated().map { index, node in
-            reuse(&inputs, &owners, output: index, node.specs[0], program) ?? Tensor(node.specs[0])
+            reuse(&inputs, owners, output: index, node.specs[0], program) ?? Tensor(node.specs[0])
         }
         program.run(inputs, into: outputs, on: .shared)
         for (node, output) in zip(kept, outputs) { node.finish([output]) }
@@ -126,31 +155,27 @@ enum Evaluate {
 
     /// The memory of an input that nobody else needs any more, for an output of the same size.
     private static func reuse(
-        _ inputs: inout [Tensor], _ owners: inout [Node?], output: Int, _ spec: Spec,
+        _ inputs: inout [Tensor], _ owners: Owners, output: Int, _ spec: Spec,
         _ program: TileProgram
     ) -> Tensor? {
-        for index in inputs.indices where program.canReuse(input: index, forOutput: output) {
-            if let memory = takeMemory(of: index, &inputs, &owners, spec) { return memory }
+        for index in inputs.indices
+        where owners.isFree(index) && program.canReuse(input: index, forOutput: output) {
+            if let memory = takeMemory(of: index, &inputs, spec) { return memory }
         }
         return nil
     }
 
-    /// The memory of one input as a result's, if the result fits and nobody else needs the input.
+    /// The memory of an input without an owner as a result's, if the result fits and no other
+    /// tensor shares the memory.
     private static func takeMemory(
-        of index: Int, _ inputs: inout [Tensor], _ owners: inout [Node?], _ spec: Spec
+        of index: Int, _ inputs: inout [Tensor], _ spec: Spec
     ) -> Tensor? {
         let layout = inputs[index].layout
         guard layout.offset == 0, layout.isContiguous, layout.shape == spec.shape,
             inputs[index].storage.byteCount == spec.byteCount,
-            inputs[index].storage.isReusable
+            inputs[index].storage.isReusable,
+            isKnownUniquelyReferenced(&inputs[index].storage)
         else { return nil }
-        // A node that only this evaluation knows has given its memory to this list.
-        if owners[index] != nil, isKnownUniquelyReferenced(&owners[index]) {
-            owners[index] = nil
-        }
-        guard owners[index] == nil, isKnownUniquelyReferenced(&inputs[index].storage) else {
-            return nil
-        }
         return Tensor(storage: inputs[index].storage, layout: layout, dtype: spec.dtype)
     }
 }

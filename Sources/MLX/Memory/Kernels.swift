@@ -5,10 +5,12 @@ package enum Kernels {
     package typealias Unary = ck_unary
     package typealias Binary = ck_binary
     package typealias Ternary = ck_ternary
+    package typealias Update = ck_update
 
     /// Finds an operation's kernel for an element type's code; nil where there is none.
     package typealias UnaryTable = @Sendable (Int32) -> Unary?
     package typealias BinaryTable = @Sendable (Int32) -> Binary?
+    package typealias UpdateTable = @Sendable (Int32) -> Update?
 
     /// The kernel that casts elements; there is one for every pair of types.
     static func convert(from source: DType, to target: DType) -> Unary {

@@ -60,6 +60,10 @@ public enum Memory {
         set { Pool.shared.memoryLimit = newValue }
     }
 
+    /// How many pieces of memory the system was asked for so far; those that were kept and used
+    /// again don't count.
+    package static var allocationCount: Int { Pool.shared.allocations }
+
     /// Gives the kept memory back to the system.
     public static func clearCache() { Pool.shared.clear() }
 

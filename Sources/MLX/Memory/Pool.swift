@@ -13,7 +13,8 @@ final class Pool: Sendable {
         var peak = 0
         var limit = Pool.physicalMemory / 2
         var memoryLimit = Pool.physicalMemory / 10 * 8
-        var large = 0
+        /// How many pieces of memory the system was asked for.
+        var allocations = 0
     }
 
     private struct Free: @unchecked Sendable {
@@ -46,9 +47,9 @@ final class Pool: Sendable {
                 state.cached -= capacity
                 return (free, 0, false)
             }
-            state.large &+= 1
+            state.allocations &+= 1
             let isTight = state.cached > 0 && state.active + state.cached > state.memoryLimit
-            return (nil, state.large, isTight)
+            return (nil, state.allocations, isTight)
         }
         if let found {
             return Buffer(address: found.address, capacity: capacity, shift: found.shift)
@@ -110,6 +111,8 @@ extension Pool {
     var figures: (active: Int, cached: Int, peak: Int, limit: Int) {
         state.withLock { ($0.active, $0.cached, $0.peak, $0.limit) }
     }
+
+    var allocations: Int { state.withLock { $0.allocations } }
 
     func resetPeak() {
         state.withLock { $0.peak = $0.active }

@@ -32,9 +32,12 @@ package protocol Primitive: Sendable {
     /// the strides forbid it.
     func alias(_ inputs: [Tensor]) -> [Tensor]?
 
-    /// The input whose memory `eval` may be handed as the result's, when nobody else needs it; nil
-    /// for operations that don't write over an input.
-    var overwritten: Int? { get }
+    /// For each output the input whose memory `eval` may be handed as the output's, when nobody
+    /// else needs it; nil, or the end of the list, for outputs that write over no input.
+    ///
+    /// A primitive that names one reads an element of the input before it writes it, and throws
+    /// before it writes any.
+    var overwrites: [Int?] { get }
 
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
@@ -43,7 +46,7 @@ package protocol Primitive: Sendable {
 extension Primitive {
     package func kernel(_ inputs: [DType]) -> TileKernel? { nil }
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
-    package var overwritten: Int? { nil }
+    package var overwrites: [Int?] { [] }
     package var isTracer: Bool { false }
 
     func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }

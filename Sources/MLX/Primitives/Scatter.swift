@@ -26,7 +26,7 @@ struct Scatter: Primitive {
     let name = "scatter"
     let axis: Int
     let reduction: Reduction
-    let overwritten: Int? = 0
+    let overwrites: [Int?] = [0]
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try checkIndices(inputs[1])

@@ -2,7 +2,7 @@
 struct SliceUpdate: Primitive {
     let name = "sliceUpdate"
     let slice: Slice
-    let overwritten: Int? = 0
+    let overwrites: [Int?] = [0]
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let expected = Spec(try slice.shape(inputs[0].shape), inputs[0].dtype)

@@ -4,10 +4,15 @@ public func eval(_ arrays: MLXArray...) { eval(arrays) }
 /// Computes arrays now; errors go to the error handler.
 public func eval(_ arrays: some Collection<MLXArray>) {
     do {
-        try Evaluate.run(arrays.map(\.value.node))
+        try evaluate(arrays)
     } catch {
         ErrorHandler.report(error)
     }
+}
+
+private func evaluate(_ arrays: some Collection<MLXArray>) throws(MLXError) {
+    try Evaluate.run(arrays.map(\.value.node))
+    for array in arrays { array.letGoOfOthers() }
 }
 
 /// Computes every array in the values: arrays, `Evaluatable`s, and collections, dictionaries and
@@ -19,7 +24,7 @@ public func eval(_ values: some Sequence<Any>) { eval(Gather.arrays(Array(values
 
 /// Computes every array in the values and throws the first error.
 public func checkedEval(_ values: Any...) throws {
-    try Evaluate.run(Gather.arrays(values).map(\.value.node))
+    try evaluate(Gather.arrays(values))
 }
 
 /// Computes every array in the values and throws the first error.
