@@ -218,5 +218,6 @@ uint64_t ck_hash64(const void *data, long bytes, uint64_t seed);
 #include "ck_complex.h"
 #include "ck_fourier.h"
 #include "ck_fast.h"
+#include "ck_quantization.h"
 
 #endif

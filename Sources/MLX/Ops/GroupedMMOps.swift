@@ -61,11 +61,13 @@ public func gatherMatmul(
         a, b, lhsIndices: lhsIndices, rhsIndices: rhsIndices, sortedIndices: sortedIndices)
 }
 
-private func matrices(_ array: MLXArray) -> MLXArray {
+/// The array with all axes before its matrices joined.
+func matrices(_ array: MLXArray) -> MLXArray {
     reshaped(array, [array.shape.dropLast(2).reduce(1, *)] + array.shape.suffix(2))
 }
 
-private func allMatrices(_ array: MLXArray) -> MLXArray {
+/// The position of every matrix among all of them.
+func allMatrices(_ array: MLXArray) -> MLXArray {
     let batch = Array(array.shape.dropLast(2))
     return reshaped(arange(batch.reduce(1, *)), batch)
 }

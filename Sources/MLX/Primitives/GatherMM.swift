@@ -160,7 +160,7 @@ extension Primitive {
 }
 
 /// Which left matrix meets which right one.
-private struct Pairs {
+struct Pairs {
     let left: [Int]
     /// The positions of the pairs by their right matrix, and where each matrix's begin.
     private var order: [Int] = []
@@ -214,7 +214,7 @@ private struct Pairs {
 
 extension Tensor {
     /// Some planes of a row-major tensor `[P, R, C]` one below the other, in another type.
-    fileprivate func planes(_ indices: [Int], as target: DType) -> Tensor {
+    func planes(_ indices: [Int], as target: DType) -> Tensor {
         let (rows, columns) = (shape[1], shape[2])
         let result = Tensor(Spec([indices.count * rows, columns], target))
         let convert = Kernels.convert(from: dtype, to: target)
@@ -227,7 +227,7 @@ extension Tensor {
     }
 
     /// One plane of a tensor `[P, R, C]`.
-    fileprivate func plane(_ index: Int) -> Tensor {
+    func plane(_ index: Int) -> Tensor {
         let layout = Layout(
             shape: Array(shape[1...]), strides: Array(layout.strides[1...]),
             offset: layout.offset + index * layout.strides[0])
@@ -244,7 +244,7 @@ extension Tensor {
 extension Batch {
     /// An input `[B, P, …]` with the planes of all its batches in one row; one without the axis as
     /// it is.
-    fileprivate func joined(_ inputs: [MLXArray], _ position: Int) -> MLXArray {
+    func joined(_ inputs: [MLXArray], _ position: Int) -> MLXArray {
         isBatched[position] ? flattened(inputs[position], start: 0, end: 1) : inputs[position]
     }
 
@@ -257,7 +257,7 @@ extension Batch {
     }
 
     /// Indices below `count` of each batch as indices into the batches in one row: `[B · T]`.
-    fileprivate func places(_ indices: MLXArray, _ position: Int, of count: Int) -> MLXArray {
+    func places(_ indices: MLXArray, _ position: Int, of count: Int) -> MLXArray {
         let wide = stretched(indices, position).asType(.int64)
         let inside = which(wide .< 0, wide + count, wide)
         let starts = arange(0, size * count, step: Swift.max(count, 1), dtype: .int64)
