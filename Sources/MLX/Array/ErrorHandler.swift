@@ -34,14 +34,14 @@ public final class ErrorBox: Sendable {
     }
 }
 
-enum ErrorHandler {
+package enum ErrorHandler {
     typealias Handler = @Sendable (String) -> Void
 
     @TaskLocal static var current: Handler?
 
     /// Hands the error to the innermost handler; without one the process ends with the message,
     /// as an operation has no other way to tell.
-    static func report(_ error: MLXError) {
+    package static func report(_ error: MLXError) {
         guard let handler = current else { fatalError("MLX: \(error)") }
         handler("\(error)")
     }
