@@ -16,13 +16,16 @@ public func leakyRelu(_ x: MLXArray, negativeSlope: Float = 0.01) -> MLXArray {
 
 /// The logarithm of ``MLX/softmax(_:axis:precise:stream:)`` along an axis.
 public func logSoftmax(_ x: MLXArray, axis: Int = -1) -> MLXArray {
-    x - logSumExp(x, axis: axis, keepDims: true)
+    // Less the greatest one, which would take digits from the sum's logarithm.
+    let shifted = x - stopGradient(x.max(axis: axis, keepDims: true))
+    return shifted - logSumExp(shifted, axis: axis, keepDims: true)
 }
 
 /// x where it is positive, `alpha` · (exp(x) - 1) elsewhere.
 public func elu(_ x: MLXArray, alpha: Float = 1.0) -> MLXArray {
-    // The minimum keeps exp finite where it is not used: its derivative would be inf · 0.
-    which(x .> 0, x, alpha * (exp(minimum(x, 0)) - 1))
+    // The inner choice keeps exp finite where it is not used: its derivative would be inf · 0.
+    let isPositive = x .> 0
+    return which(isPositive, x, alpha * (exp(which(isPositive, zeros(like: x), x)) - 1))
 }
 
 /// min(max(x, 0), 6), elementwise.
@@ -85,7 +88,7 @@ public func selu(_ x: MLXArray) -> MLXArray { elu(x, alpha: 1.67326) * 1.0507 }
 
 /// max(x, 0) + `alpha` · min(x, 0), elementwise.
 public func prelu(_ x: MLXArray, alpha: MLXArray) -> MLXArray {
-    maximum(x, 0) + alpha * minimum(x, 0)
+    maximum(0, x) + alpha * minimum(0, x)
 }
 
 /// x · tanh(softplus(x)), elementwise.

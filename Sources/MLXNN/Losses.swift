@@ -36,19 +36,22 @@ public func crossEntropy(
     precondition(
         (0..<1).contains(labelSmoothing),
         "[crossEntropy] labelSmoothing must be in 0 ..< 1, got \(labelSmoothing)")
+    // Less the greatest one, so that no digits of a small loss are lost to large logits.
+    let logits = logits - stopGradient(logits.max(axis: axis, keepDims: true))
     var score: MLXArray  // the logit of the target, in the shape of the losses
     if targets.ndim == logits.ndim {
-        requireEqualShapes(logits, targets, "crossEntropy", "logits", "targets")
+        guard areEqual(logits, targets, "crossEntropy", "logits", "targets") else { return logits }
         score = (logits * targets).sum(axis: axis)
     } else {
-        score = chosen(logits, targets, axis: axis, "crossEntropy")
+        guard let found = chosen(logits, targets, axis: axis, "crossEntropy") else { return logits }
+        score = found
     }
     if labelSmoothing > 0 {
         score = (1 - labelSmoothing) * score + labelSmoothing * logits.mean(axis: axis)
     }
     var loss = logSumExp(logits, axis: axis) - score
     if let weights {
-        requireEqualShapes(loss, weights, "crossEntropy", "losses", "weights")
+        guard areEqual(loss, weights, "crossEntropy", "losses", "weights") else { return loss }
         loss = loss * weights
     }
     return reduction.reduce(loss: loss)
@@ -67,7 +70,9 @@ public func binaryCrossEntropy(
     logits: MLXArray, targets: MLXArray, weights: MLXArray? = nil, withLogits: Bool = true,
     reduction: LossReduction = .mean
 ) -> MLXArray {
-    requireEqualShapes(logits, targets, "binaryCrossEntropy", "logits", "targets")
+    guard areEqual(logits, targets, "binaryCrossEntropy", "logits", "targets") else {
+        return logits
+    }
     var loss: MLXArray
     if withLogits {
         loss = softplus(logits) - targets * logits
@@ -77,7 +82,9 @@ public func binaryCrossEntropy(
         loss = -(targets * logYes + (1 - targets) * logNo)
     }
     if let weights {
-        requireEqualShapes(loss, weights, "binaryCrossEntropy", "losses", "weights")
+        guard areEqual(loss, weights, "binaryCrossEntropy", "losses", "weights") else {
+            return loss
+        }
         loss = loss * weights
     }
     return reduction.reduce(loss: loss)
@@ -87,7 +94,9 @@ public func binaryCrossEntropy(
 public func l1Loss(
     predictions: MLXArray, targets: MLXArray, reduction: LossReduction = .mean
 ) -> MLXArray {
-    requireEqualShapes(predictions, targets, "l1Loss", "predictions", "targets")
+    guard areEqual(predictions, targets, "l1Loss", "predictions", "targets") else {
+        return predictions
+    }
     return reduction.reduce(loss: abs(predictions - targets))
 }
 
@@ -95,7 +104,9 @@ public func l1Loss(
 public func mseLoss(
     predictions: MLXArray, targets: MLXArray, reduction: LossReduction = .mean
 ) -> MLXArray {
-    requireEqualShapes(predictions, targets, "mseLoss", "predictions", "targets")
+    guard areEqual(predictions, targets, "mseLoss", "predictions", "targets") else {
+        return predictions
+    }
     return reduction.reduce(loss: square(predictions - targets))
 }
 
@@ -104,7 +115,8 @@ public func mseLoss(
 public func nllLoss(
     inputs: MLXArray, targets: MLXArray, axis: Int = -1, reduction: LossReduction = .none
 ) -> MLXArray {
-    reduction.reduce(loss: -chosen(inputs, targets, axis: axis, "nllLoss"))
+    guard let found = chosen(inputs, targets, axis: axis, "nllLoss") else { return inputs }
+    return reduction.reduce(loss: -found)
 }
 
 /// The Kullback-Leibler divergence of `inputs` from `targets` along an axis, both logarithms of
@@ -112,7 +124,7 @@ public func nllLoss(
 public func klDivLoss(
     inputs: MLXArray, targets: MLXArray, axis: Int = -1, reduction: LossReduction = .none
 ) -> MLXArray {
-    requireEqualShapes(inputs, targets, "klDivLoss", "inputs", "targets")
+    guard areEqual(inputs, targets, "klDivLoss", "inputs", "targets") else { return inputs }
     return reduction.reduce(loss: (exp(targets) * (targets - inputs)).sum(axis: axis))
 }
 
@@ -122,7 +134,9 @@ public func smoothL1Loss(
     predictions: MLXArray, targets: MLXArray, beta: Float = 1, reduction: LossReduction = .mean
 ) -> MLXArray {
     precondition(beta > 0, "[smoothL1Loss] beta must be above 0, got \(beta)")
-    requireEqualShapes(predictions, targets, "smoothL1Loss", "predictions", "targets")
+    guard areEqual(predictions, targets, "smoothL1Loss", "predictions", "targets") else {
+        return predictions
+    }
     let difference = abs(predictions - targets)
     let loss = which(
         difference .< beta, square(difference) * (0.5 / beta), difference - 0.5 * beta)
@@ -166,23 +180,90 @@ public func cosineSimilarityLoss(
     return reduction.reduce(loss: loss)
 }
 
-/// The elements of `array` with the numbers `indices` along an axis, which disappears.
+/// max(distance of anchor and positive - distance of anchor and negative + margin, 0) along an
+/// axis.
+///
+/// - Parameters:
+///   - anchors: the arrays from which is measured.
+///   - positives: what shall be near.
+///   - negatives: what shall be farther, by `margin`.
+///   - axis: the axis that makes up a point.
+///   - p: the degree of the distance's norm.
+///   - margin: how much farther the negatives shall be.
+///   - eps: what is added before a root is drawn.
+///   - reduction: how the losses become the result.
+public func tripletLoss(
+    anchors: MLXArray, positives: MLXArray, negatives: MLXArray, axis: Int = -1, p: Int = 2,
+    margin: Float = 1.0, eps: Float = 1e-6, reduction: LossReduction = .none
+) -> MLXArray {
+    precondition(p > 0, "[tripletLoss] p must be above 0, got \(p)")
+    func distance(_ others: MLXArray) -> MLXArray {
+        let powers = pow(abs(anchors - others), p).sum(axis: axis)
+        return pow(powers + eps, 1 / Float(p))
+    }
+    return reduction.reduce(
+        loss: maximum(distance(positives) - distance(negatives) + margin, 0))
+}
+
+/// The negative logarithm of the density of `targets` in normal distributions, without its
+/// constant unless `full`.
+///
+/// - Parameters:
+///   - inputs: the means.
+///   - targets: what was found, in the shape of `inputs`.
+///   - vars: the variances, in the shape of `inputs`; at least `eps` is taken.
+///   - full: whether log(2π) / 2 is added.
+///   - eps: the least variance.
+///   - reduction: how the losses become the result.
+public func gaussianNLLLoss(
+    inputs: MLXArray, targets: MLXArray, vars: MLXArray, full: Bool = false, eps: Float = 1e-6,
+    reduction: LossReduction = .mean
+) -> MLXArray {
+    guard areEqual(inputs, targets, "gaussianNLLLoss", "inputs", "targets"),
+        areEqual(inputs, vars, "gaussianNLLLoss", "inputs", "vars")
+    else { return inputs }
+    let variances = maximum(vars, eps)
+    var loss = 0.5 * (log(variances) + square(targets - inputs) / variances)
+    if full { loss = loss + 0.5 * Float.log(2 * Float.pi) }
+    return reduction.reduce(loss: loss)
+}
+
+/// max(margin - targets · (inputs1 - inputs2), 0): for a target of 1 the first input shall be
+/// greater, by `margin`, for -1 the second.
+public func marginRankingLoss(
+    inputs1: MLXArray, inputs2: MLXArray, targets: MLXArray, margin: Float = 0,
+    reduction: LossReduction = .none
+) -> MLXArray {
+    guard areEqual(inputs1, inputs2, "marginRankingLoss", "inputs1", "inputs2"),
+        areEqual(inputs1, targets, "marginRankingLoss", "inputs1", "targets")
+    else { return inputs1 }
+    return reduction.reduce(loss: maximum(margin - targets * (inputs1 - inputs2), 0))
+}
+
+/// The elements of `array` with the numbers `indices` along an axis, which disappears; nil after an
+/// error.
 private func chosen(
     _ array: MLXArray, _ indices: MLXArray, axis: Int, _ name: String
-) -> MLXArray {
+) -> MLXArray? {
+    let place = axis < 0 ? axis + array.ndim : axis
     var shape = array.shape
-    shape.remove(at: axis < 0 ? axis + array.ndim : axis)
-    precondition(
-        indices.shape == shape,
-        "[\(name)] class numbers have the shape \(shape) for \(array.shape) along axis \(axis), "
-            + "got \(indices.shape)")
+    if shape.indices.contains(place) { shape.remove(at: place) }
+    guard indices.shape == shape else {
+        ErrorHandler.report(
+            .caught(
+                "[\(name)] class numbers have the shape \(shape) for \(array.shape) along axis "
+                    + "\(axis), got \(indices.shape)"))
+        return nil
+    }
     return takeAlong(array, indices.expandedDimensions(axis: axis), axis: axis).squeezed(axis: axis)
 }
 
-private func requireEqualShapes(
+/// Whether two arrays have the same shape; another is an error.
+private func areEqual(
     _ a: MLXArray, _ b: MLXArray, _ name: String, _ first: String, _ second: String
-) {
-    precondition(
-        a.shape == b.shape,
-        "[\(name)] \(first) and \(second) differ in shape: \(a.shape) and \(b.shape)")
+) -> Bool {
+    if a.shape == b.shape { return true }
+    ErrorHandler.report(
+        .caught("[\(name)] \(first) and \(second) differ in shape: \(a.shape) and \(b.shape)"))
+    return false
 }

@@ -33,6 +33,9 @@ open class Module {
     /// The wrappers of this module's `@ModuleInfo` properties, by key.
     private(set) var setters: [String: any ModuleSetter] = [:]
 
+    /// The plan of an update of a module above, while that update asks this module for its part.
+    var enclosingPlan: UpdatePlan?
+
     /// A module without properties.
     public init() {}
 
@@ -175,7 +178,7 @@ open class Module {
 
     /// Writes parameters into the arrays of this module and of the modules below, in place.
     ///
-    /// An ``UpdateError`` leaves all arrays as they were.
+    /// An ``UpdateError`` names everything that does not fit, and leaves all arrays as they were.
     ///
     /// - Parameters:
     ///   - parameters: the new values, nested as ``parameters()``; it need not be complete.
@@ -187,19 +190,12 @@ open class Module {
         parameters: ModuleParameters, verify: VerifyUpdate, path: [String] = [],
         modulePath: [String] = []
     ) throws -> Self {
+        let plan = enclosingPlan ?? UpdatePlan()
         let update = ParameterUpdate(
-            verify: verify, path: path, modulePath: modulePath + ["\(type(of: self))"])
-        guard path.isEmpty else {
-            try update.apply(parameters, to: self)
-            return self
-        }
-        let before = innerState().map { (array: $0, value: $0.anotherHandle()) }
-        do {
-            try update.apply(parameters, to: self)
-        } catch {
-            for (array, value) in before { array._updateInternal(value) }
-            throw error
-        }
+            plan: plan, verify: verify, path: path,
+            modulePath: modulePath + ["\(type(of: self))"])
+        try update.add(parameters, to: self)
+        if enclosingPlan == nil { try plan.carryOut() }
         return self
     }
 
@@ -236,7 +232,7 @@ open class Module {
     /// Replaces modules below this one, whose properties must be ``ModuleInfo``.
     ///
     /// Empty places in lists and dictionaries keep the module that is there. An ``UpdateError``
-    /// leaves all modules as they were.
+    /// names everything that does not fit, and leaves all modules as they were.
     ///
     /// - Parameters:
     ///   - modules: the new modules, nested as ``children()`` or ``leafModules()``.
@@ -248,19 +244,12 @@ open class Module {
         modules: ModuleChildren, verify: VerifyUpdate, path: [String] = [],
         modulePath: [String] = []
     ) throws -> Self {
+        let plan = enclosingPlan ?? UpdatePlan()
         let update = ModuleUpdate(
-            verify: verify, path: path, modulePath: modulePath + ["\(type(of: self))"])
-        guard path.isEmpty else {
-            try update.apply(modules, to: self)
-            return self
-        }
-        let before = self.modules().flatMap { $0.setters.values.map { ($0, $0.content) } }
-        do {
-            try update.apply(modules, to: self)
-        } catch {
-            for (setter, content) in before { _ = setter.set(content) }
-            throw error
-        }
+            plan: plan, verify: verify, path: path,
+            modulePath: modulePath + ["\(type(of: self))"])
+        try update.add(modules, to: self)
+        if enclosingPlan == nil { try plan.carryOut() }
         return self
     }
 
@@ -270,10 +259,7 @@ open class Module {
         guard let setter = setters[key] else {
             throw UpdateError.needModuleInfo("\(type(of: self)).\(key)")
         }
-        guard setter.set(value) else {
-            throw UpdateError.unableToCast(
-                "\(type(of: self)).\(key) does not take a \(type(of: value))")
-        }
+        guard setter.set(value) else { throw unableToCast(key, value) }
     }
 
     /// Freezes parameters: they are no longer among ``trainableParameters()``.

@@ -85,6 +85,8 @@ protocol ModuleItemProvider: AnyObject {
 
 /// A property wrapper that takes other modules.
 protocol ModuleSetter: ModuleItemProvider {
+    /// Whether a value fits the property's type.
+    func accepts(_ value: Any) -> Bool
     /// Sets the wrapped value if it fits the property's type, and tells whether it does.
     func set(_ value: Any) -> Bool
 }
@@ -162,11 +164,15 @@ public final class ModuleInfo<T>: ModuleSetter {
 
     var content: Any { value as Any }
 
+    func accepts(_ value: Any) -> Bool { fitting(value) != nil }
+
     func set(_ newValue: Any) -> Bool {
-        guard let fitting = newValue as? T ?? tuple(newValue) else { return false }
+        guard let fitting = fitting(newValue) else { return false }
         wrappedValue = fitting
         return true
     }
+
+    private func fitting(_ value: Any) -> T? { value as? T ?? tuple(value) }
 
     /// A list of two to five modules as the tuple that `T` is.
     private func tuple(_ value: Any) -> T? {

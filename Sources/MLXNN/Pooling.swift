@@ -25,8 +25,9 @@ open class Pool: Module, UnaryLayer {
         poolingOp: @escaping (MLXArray, [Int]) -> MLXArray
     ) {
         precondition(
-            zip(kernelSize, padding).allSatisfy { $1 >= 0 && 2 * $1 <= $0 },
-            "[Pool] padding \(padding) is more than half of the window \(kernelSize)")
+            (kernelSize + stride).allSatisfy { $0 > 0 } && padding.allSatisfy { $0 >= 0 },
+            "[Pool] the window \(kernelSize), the stride \(stride) or the padding \(padding) "
+                + "is out of range")
         self.kernelSize = kernelSize
         self.stride = stride
         self.padding = padding
@@ -73,6 +74,18 @@ open class MaxPool2d: Pool {
     }
 }
 
+/// The greatest value of each window over three spatial axes; padding is -infinity.
+open class MaxPool3d: Pool {
+    /// A layer with the size of the window, the distance of the windows and the padding.
+    public init(kernelSize: IntOrTriple, stride: IntOrTriple, padding: IntOrTriple = 0) {
+        super.init(
+            kernelSize: [kernelSize.first, kernelSize.second, kernelSize.third],
+            stride: [stride.first, stride.second, stride.third],
+            padding: [padding.first, padding.second, padding.third], paddingValue: -.infinity
+        ) { $0.max(axes: $1) }
+    }
+}
+
 /// The mean of each window over one spatial axis; padding is zeros, which count.
 open class AvgPool1d: Pool {
     /// A layer with the size of the window, the distance of the windows and the padding.
@@ -93,6 +106,18 @@ open class AvgPool2d: Pool {
             kernelSize: [kernelSize.first, kernelSize.second],
             stride: [stride.first, stride.second],
             padding: [padding.first, padding.second], paddingValue: 0
+        ) { $0.mean(axes: $1) }
+    }
+}
+
+/// The mean of each window over three spatial axes; padding is zeros, which count.
+open class AvgPool3d: Pool {
+    /// A layer with the size of the window, the distance of the windows and the padding.
+    public init(kernelSize: IntOrTriple, stride: IntOrTriple, padding: IntOrTriple = 0) {
+        super.init(
+            kernelSize: [kernelSize.first, kernelSize.second, kernelSize.third],
+            stride: [stride.first, stride.second, stride.third],
+            padding: [padding.first, padding.second, padding.third], paddingValue: 0
         ) { $0.mean(axes: $1) }
     }
 }

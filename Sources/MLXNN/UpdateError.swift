@@ -16,13 +16,16 @@ public enum UpdateError: Error {
     case settingArrayWithModule(path: [String], modules: [String])
     case incompatibleItems(path: [String], modules: [String], item: String, value: String)
     case unexpectedStructure(key: String, item: String)
+    /// All that does not fit, where it is more than one thing.
+    case several([UpdateError])
 }
 
 extension UpdateError: LocalizedError, CustomStringConvertible {
-    /// The error in one sentence, with the dotted key and the types of the modules.
+    /// The error in words; see ``description``.
     public var errorDescription: String? { description }
 
-    /// The error in one sentence, with the dotted key and the types of the modules.
+    /// The error in one sentence, with the dotted key and the types of the modules; of several
+    /// things the first ten, and how many more there are.
     public var description: String {
         switch self {
         case .unableToCollectModulesFromContainer(let path, let modules):
@@ -40,7 +43,7 @@ extension UpdateError: LocalizedError, CustomStringConvertible {
         case .unableToCast(let message):
             message
         case .unhandledKeys(let path, let modules, let keys):
-            "the model has no \(keys.map { dotted(path + [$0]) }.joined(separator: ", "))"
+            "the model has no \(firstTen(keys.map { dotted(path + [$0]) }, separator: ", "))"
                 + " (in \(chain(modules)))"
         case .settingArrayWithModule(let path, let modules):
             "\(place(path, modules)) is an array, got a module"
@@ -48,7 +51,24 @@ extension UpdateError: LocalizedError, CustomStringConvertible {
             "\(place(path, modules)) is \(item), got \(value)"
         case .unexpectedStructure(let key, let item):
             "\(key) has an unexpected structure: \(item)"
+        case .several(let errors):
+            firstTen(errors.flatMap(\.single).map(\.description), separator: "; ")
         }
+    }
+
+    /// This error as errors of one key each.
+    private var single: [UpdateError] {
+        switch self {
+        case .unhandledKeys(let path, let modules, let keys):
+            keys.map { .unhandledKeys(path: path, modules: modules, keys: [$0]) }
+        case .several(let errors): errors.flatMap(\.single)
+        default: [self]
+        }
+    }
+
+    private func firstTen(_ parts: [String], separator: String) -> String {
+        let shown = parts.prefix(10).joined(separator: separator)
+        return parts.count > 10 ? "\(shown) and \(parts.count - 10) more" : shown
     }
 
     private func place(_ path: [String], _ modules: [String]) -> String {

@@ -40,17 +40,11 @@ private func valuesAndGradient(
     let trainable = model.trainableParameters()
     let parameters = trainable.flattenedValues()
     precondition(!parameters.isEmpty, "[valueAndGrad] the model has no trainable parameters")
-    let values = parameters.map { $0.anotherHandle() }
 
     let traced = valueAndGrad(
         { (tracers: [MLXArray]) -> [MLXArray] in
-            for (parameter, tracer) in zip(parameters, tracers) {
-                parameter._updateInternal(tracer)
-            }
-            return f()
+            model.withValues(tracers, in: parameters, f)
         }, argumentNumbers: Array(parameters.indices))
-    let (results, gradients) = traced(values)
-
-    for (parameter, value) in zip(parameters, values) { parameter._updateInternal(value) }
+    let (results, gradients) = traced(parameters.map { $0.anotherHandle() })
     return (results, trainable.replacingValues(with: gradients))
 }
