@@ -37,7 +37,7 @@ let package = Package(
         .target(
             name: "MLX",
             dependencies: [
-                "CKernels", "CSystem", "COpenBLAS",
+                "CKernels", "CSystem", "COpenBLAS", "CZlib",
                 .product(name: "ComplexModule", package: "swift-numerics"),
                 .product(name: "RealModule", package: "swift-numerics"),
             ],
@@ -84,6 +84,12 @@ let package = Package(
         .testTarget(
             name: "MLXOptimizersTests", dependencies: ["MLX", "MLXNN", "MLXOptimizers"],
             swiftSettings: safeSettings),
+        .testTarget(
+            name: "PortTests",
+            dependencies: [
+                "MLX", "MLXFast", "MLXLinalg", "MLXNN", "MLXOptimizers", "MLXRandom",
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "MLXDistributedTests", dependencies: ["MLX", "MLXDistributed"],
             swiftSettings: settings),

@@ -35,7 +35,7 @@ readonly -A levels=(
 
 # Who may import a C module, and which.
 readonly -A c_imports=(
-    [MLX]=' CKernels COpenBLAS CSystem '
+    [MLX]=' CKernels COpenBLAS CSystem CZlib '
     [MLXDistributed]=' CKernels CSystem '
     [MLXDistributedMPI]=' CMPI CSystem '
     [MLXTrain]=' CSystem CZlib '

@@ -40,7 +40,7 @@ private func numpyFile(_ version: UInt8, _ header: String, _ data: [UInt8]) -> D
 @Suite struct NpyTests {
     @Test(
         "Every type and shape comes back from a file in every bit",
-        arguments: DType.allCases.filter { $0 != .bfloat16 })
+        arguments: DType.allCases)
     func roundTrip(_ dtype: DType) throws {
         let folder = try ScratchFolder()
         let url = folder.url.appending(path: "a.npy")
@@ -92,14 +92,9 @@ private func numpyFile(_ version: UInt8, _ header: String, _ data: [UInt8]) -> D
         #expect(bitDifference(loaded, values) == nil)
     }
 
-    @Test func `bfloat16 is refused before anything is written`() throws {
+    @Test func `another extension and a missing file are refused`() throws {
         let folder = try ScratchFolder()
         let url = folder.url.appending(path: "a.npy")
-        let error = #expect(throws: LoadSaveError.self) {
-            try save(array: MLXArray(bfloat16: 1), url: url)
-        }
-        #expect(error?.description.contains("npy has no type bfloat16") == true)
-        #expect(try folder.names.isEmpty)
         #expect(throws: LoadSaveError.unknownExtension("npz")) {
             try save(array: MLXArray(1), url: folder.url.appending(path: "a.npz"))
         }
@@ -111,8 +106,8 @@ private func numpyFile(_ version: UInt8, _ header: String, _ data: [UInt8]) -> D
     @Test(
         "A malformed header is refused with its reason",
         arguments: [
-            ("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "big-endian"),
-            ("{'descr': '<V2', 'fortran_order': False, 'shape': (2,), }", "'<V2'"),
+            ("{'descr': '>c16', 'fortran_order': False, 'shape': (1,), }", "'>c16'"),
+            ("{'descr': '<V3', 'fortran_order': False, 'shape': (2,), }", "'<V3'"),
             ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "records"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", "does not fill 4 bytes"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "whole number"),

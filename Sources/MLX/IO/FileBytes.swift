@@ -3,11 +3,14 @@ import Glibc
 
 /// The bytes of a file: mapped if there are many, so that arrays can lie in them, else read.
 ///
-/// A mapping stays valid when another file takes the name; it does not when the file itself is cut.
+/// A mapping stays valid when another file takes the name; it does not when the file itself is cut:
+/// then the system ends the process (SIGBUS) at the first byte that is missing.
 final class FileBytes: @unchecked Sendable {
     // Unchecked: nothing is written after `init`.
     let bytes: UnsafeRawBufferPointer
-    let isMapped: Bool
+    /// Whether arrays may lie in the bytes: in a file's pages or in memory made for them.
+    let isShared: Bool
+    private let isMapped: Bool
 
     /// Below this size a read is faster than the page faults of a mapping.
     private static let mappedBytes = 1 << 20
@@ -27,10 +30,27 @@ final class FileBytes: @unchecked Sendable {
         // Not every file system can map.
         let mapped = count >= Self.mappedBytes ? Self.map(file, count) : nil
         isMapped = mapped != nil
+        isShared = isMapped
         guard let bytes = mapped ?? Self.read(file, count) else {
             throw .unableToOpen(url, systemReason())
         }
         self.bytes = bytes
+    }
+
+    /// Memory of its own that `fill` writes all bytes of.
+    init<E: Error>(
+        count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void
+    ) throws(E) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 64)
+        do {
+            try fill(buffer)
+        } catch {
+            buffer.deallocate()
+            throw error
+        }
+        bytes = UnsafeRawBufferPointer(buffer)
+        isShared = true
+        isMapped = false
     }
 
     /// A private mapping; writable, so that a write through `Data` stays in this process.
@@ -75,11 +95,16 @@ struct ArraySource {
     /// Below this size a copy is cheaper than holding the file.
     private static let sharedBytes = 64 << 10
 
+    /// A part of the bytes, for a format inside another.
+    func part(_ range: Range<Int>) -> ArraySource {
+        ArraySource(bytes: UnsafeRawBufferPointer(rebasing: bytes[range]), file: file)
+    }
+
     /// The row-major array at a place in the bytes: in the mapped file itself where it is large and
     /// aligned, else a copy.
     func array(_ range: Range<Int>, _ spec: Spec) -> MLXArray {
         let part = UnsafeRawBufferPointer(rebasing: bytes[range])
-        guard let file, file.isMapped, part.count >= Self.sharedBytes, spec.dtype != .bool,
+        guard let file, file.isShared, part.count >= Self.sharedBytes, spec.dtype != .bool,
             let base = part.baseAddress, Int(bitPattern: base) % spec.dtype.size == 0
         else { return MLXArray(Tensor(copying: part, spec)) }
         return MLXArray(

@@ -18,8 +18,8 @@ extension LoadSaveError: CustomStringConvertible {
         switch self {
         case .unableToOpen(let url, let reason): "can't open \(name(url)): \(reason)"
         case .unknownExtension(let name):
-            "unknown file extension \"\(name)\": \"npy\" holds one array, \"safetensors\" and "
-                + "\"gguf\" several"
+            "unknown file extension \"\(name)\": \"npy\" holds one array, \"safetensors\", "
+                + "\"npz\" and \"gguf\" several, \"mlxfn\" functions"
         case .malformed(let url, let reason): "\(name(url)) is malformed: \(reason)"
         case .unableToSave(let url, let reason): "can't save \(name(url)): \(reason)"
         }

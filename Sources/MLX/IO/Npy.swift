@@ -13,17 +13,16 @@ enum Npy {
         ("b1", .bool), ("u1", .uint8), ("u2", .uint16), ("u4", .uint32), ("u8", .uint64),
         ("i1", .int8), ("i2", .int16), ("i4", .int32), ("i8", .int64), ("f2", .float16),
         ("f4", .float32), ("f8", .float64), ("c8", .complex64),
+        // As MLX for Python does it: numpy has no such type and sees two bytes of something.
+        ("V2", .bfloat16),
     ]
 }
 
 // Writing.
 extension Npy {
-    /// The bytes in front of the elements; throws where the format lacks the type.
-    static func header(_ spec: Spec, url: URL) throws -> [UInt8] {
-        guard let name = names.first(where: { $0.dtype == spec.dtype })?.name else {
-            throw LoadSaveError.unableToSave(
-                url, "npy has no type \(spec.dtype): save as safetensors or convert to float32")
-        }
+    /// The bytes in front of the elements.
+    static func header(_ spec: Spec) -> [UInt8] {
+        let name = names.first { $0.dtype == spec.dtype }?.name ?? ""
         let order = spec.dtype.size == 1 ? "|" : "<"
         let sizes = spec.shape.map(String.init)
         let shape = sizes.count == 1 ? "(\(sizes[0]),)" : "(\(sizes.joined(separator: ", ")))"
@@ -41,23 +40,53 @@ extension Npy {
 
 // Reading.
 extension Npy {
-    private struct Header {
+    private struct ElementType {
         var dtype: DType
+        var isBigEndian: Bool
+    }
+
+    private struct Header {
+        var type: ElementType
         var isColumnMajor: Bool
         var shape: [Int]
     }
 
-    /// Reads the array; column-major elements give a view that is not row-major.
+    /// Reads the array; column-major elements give a view that is not row-major, big-endian ones a
+    /// copy.
     static func read(_ source: ArraySource) throws(Malformed) -> MLXArray {
         let start = try dataStart(source.bytes)
         let header = try parse(Array(source.bytes[start.header..<start.data]))
-        let spec = Spec(header.isColumnMajor ? header.shape.reversed() : header.shape, header.dtype)
+        let dtype = header.type.dtype
+        let spec = Spec(header.isColumnMajor ? header.shape.reversed() : header.shape, dtype)
         let count = source.bytes.count - start.data
         guard let expected = spec.checkedByteCount, expected == count else {
-            throw Malformed("shape \(header.shape) of \(header.dtype) does not fill \(count) bytes")
+            throw Malformed("shape \(header.shape) of \(dtype) does not fill \(count) bytes")
         }
-        let array = source.array(start.data..<source.bytes.count, spec)
+        let data = start.data..<source.bytes.count
+        let array =
+            header.type.isBigEndian
+            ? swapped(UnsafeRawBufferPointer(rebasing: source.bytes[data]), spec)
+            : source.array(data, spec)
         return header.isColumnMajor ? transposed(array) : array
+    }
+
+    /// A copy of big-endian elements.
+    private static func swapped(_ bytes: UnsafeRawBufferPointer, _ spec: Spec) -> MLXArray {
+        let tensor = Tensor(copying: bytes, spec)
+        func swap<T: FixedWidthInteger>(_: T.Type) {
+            let words = tensor.address.assumingMemoryBound(to: T.self)
+            for index in 0..<bytes.count / MemoryLayout<T>.size {
+                words[index] = words[index].byteSwapped
+            }
+        }
+        // A complex number is two numbers.
+        switch spec.dtype.isComplex ? spec.dtype.size / 2 : spec.dtype.size {
+        case 2: swap(UInt16.self)
+        case 4: swap(UInt32.self)
+        case 8: swap(UInt64.self)
+        default: break
+        }
+        return MLXArray(tensor)
     }
 
     /// Where the header's text and the elements begin.
@@ -82,7 +111,7 @@ extension Npy {
 
     private static func parse(_ text: [UInt8]) throws(Malformed) -> Header {
         var scanner = ByteScanner(text)
-        var (dtype, isColumnMajor, shape): (DType?, Bool?, [Int]?)
+        var (type, isColumnMajor, shape): (ElementType?, Bool?, [Int]?)
         try scanner.expect("{")
         scanner.skipSpaces()
         while !scanner.accept("}") {
@@ -91,7 +120,7 @@ extension Npy {
             try scanner.expect(":")
             scanner.skipSpaces()
             switch key {
-            case "descr" where dtype == nil: dtype = try elementType(&scanner)
+            case "descr" where type == nil: type = try elementType(&scanner)
             case "fortran_order" where isColumnMajor == nil:
                 isColumnMajor = scanner.accept("True")
                 if isColumnMajor == false { try scanner.expect("False") }
@@ -102,23 +131,20 @@ extension Npy {
         }
         scanner.skipSpaces()
         guard scanner.next == nil else { throw scanner.refusal("unexpected text") }
-        guard let dtype, let isColumnMajor, let shape else {
+        guard let type, let isColumnMajor, let shape else {
             throw Malformed("the header lacks descr, fortran_order or shape")
         }
-        return Header(dtype: dtype, isColumnMajor: isColumnMajor, shape: shape)
+        return Header(type: type, isColumnMajor: isColumnMajor, shape: shape)
     }
 
-    private static func elementType(_ scanner: inout ByteScanner) throws(Malformed) -> DType {
+    private static func elementType(_ scanner: inout ByteScanner) throws(Malformed) -> ElementType {
         if scanner.next == UInt8(ascii: "[") { throw Malformed("records are not supported") }
         let text = try pythonString(&scanner)
-        if text.hasPrefix(">") {
-            throw Malformed("big-endian elements ('\(text)') are not supported")
-        }
-        let name = "<|=".contains(text.prefix(1)) ? text.dropFirst() : text[...]
+        let name = "<>|=".contains(text.prefix(1)) ? text.dropFirst() : text[...]
         guard let dtype = names.first(where: { $0.name == name })?.dtype else {
             throw Malformed("elements of type '\(text)' are not supported")
         }
-        return dtype
+        return ElementType(dtype: dtype, isBigEndian: text.hasPrefix(">"))
     }
 
     private static func pythonString(_ scanner: inout ByteScanner) throws(Malformed) -> String {
