@@ -80,9 +80,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MLXNNTests", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
+            name: "MLXNNTests", dependencies: ["MLX", "MLXNN", "TestSupport"],
+            swiftSettings: safeSettings),
         .testTarget(
-            name: "MLXOptimizersTests", dependencies: ["MLX", "MLXNN", "MLXOptimizers"],
+            name: "MLXOptimizersTests",
+            dependencies: ["MLX", "MLXNN", "MLXOptimizers", "TestSupport"],
             swiftSettings: safeSettings),
         .testTarget(
             name: "PortTests",
