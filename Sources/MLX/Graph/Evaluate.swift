@@ -48,7 +48,7 @@ enum Evaluate {
     /// Evaluates a call into the memory of those of its inputs that nobody else needs.
     private static func runOver(_ node: Node, _ primitive: any Primitive) throws(MLXError) {
         var inputs = node.inputs.compactMap(\.tensor)
-        var owners = Owners(node.detach().map(\.node))
+        var owners = Owners(node.detach().map { $0.node as Node? })
         owners.letGo()
         let overwrites = primitive.overwrites
         let outputs = node.specs.enumerated().map { index, spec in
@@ -69,11 +69,18 @@ enum Evaluate {
 
     /// The nodes that keep the memory of a call's inputs, each once: one node may have made several.
     private struct Owners {
-        private var nodes: [Node?] = []
-        /// For each input the place of its node.
+        private var nodes: [Node?]
+        /// For each input the place of its node; empty where every input has a node of its own.
         private var places: [Int] = []
 
-        init(_ inputs: [Node]) {
+        init(_ inputs: consuming [Node?]) {
+            nodes = inputs
+            let isShared = nodes.indices.contains { place in
+                nodes[..<place].contains { $0 === nodes[place] }
+            }
+            guard isShared else { return }
+            let inputs = nodes
+            nodes = []
             for input in inputs {
                 let place = nodes.firstIndex { $0 === input }
                 places.append(place ?? nodes.count)
@@ -88,7 +95,7 @@ enum Evaluate {
             }
         }
 
-        func isFree(_ input: Int) -> Bool { nodes[places[input]] == nil }
+        func isFree(_ input: Int) -> Bool { nodes[places.isEmpty ? input : places[input]] == nil }
     }
 
     private static func runTiles(
@@ -119,7 +126,7 @@ enum Evaluate {
         for member in members { schedule.nodes[member] = nil }
         nodes = []
         var inputs = sources.compactMap(\.tensor)
-        var owners = Owners(sources.map(\.node))
+        var owners = Owners(sources.map { $0.node as Node? })
         sources = []
         owners.letGo()
         let outputs = kept.enumerated().map { index, node in

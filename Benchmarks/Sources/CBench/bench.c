@@ -1,0 +1,96 @@
+#define _GNU_SOURCE
+#include "CBench.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+int cb_limit_cores(int count) {
+    cpu_set_t allowed, kept;
+    CPU_ZERO(&kept);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+    int found = 0;
+    for (int core = 0; core < CPU_SETSIZE && found < count; core++) {
+        if (!CPU_ISSET(core, &allowed)) continue;
+        CPU_SET(core, &kept);
+        found++;
+    }
+    if (found > 0) sched_setaffinity(0, sizeof kept, &kept);
+    return found;
+}
+
+float *cb_floats(long n, float value, long shift) {
+    void *memory = NULL;
+    size_t bytes = (size_t)n * sizeof(float) + (size_t)shift;
+    if (posix_memalign(&memory, 2 << 20, bytes) != 0) return NULL;
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    float *floats = (float *)((char *)memory + shift);
+    for (long i = 0; i < n; i++) floats[i] = value;
+    return floats;
+}
+
+typedef float vector __attribute__((vector_size(64)));
+
+#if defined(__x86_64__)
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDE
+#endif
+
+WIDE static void triad(float *a, const float *b, const float *c, long n) {
+    const vector *y = (const vector *)b, *z = (const vector *)c;
+    vector *x = (vector *)a;
+    for (long i = 0; i < n / 16; i++) x[i] = y[i] + 3 * z[i];
+}
+
+WIDE static void triad_streaming(float *a, const float *b, const float *c, long n) {
+    const vector *y = (const vector *)b, *z = (const vector *)c;
+    vector *x = (vector *)a;
+    for (long i = 0; i < n / 16; i++) __builtin_nontemporal_store(y[i] + 3 * z[i], x + i);
+}
+
+// The threads wait for each other at both ends of a pass.
+static struct {
+    float *a;
+    const float *b, *c;
+    long n;
+    int threads, streaming;
+    pthread_barrier_t barrier;
+} job;
+
+static void work(int part) {
+    long lines = job.n / 16;
+    long first = lines * part / job.threads * 16, last = lines * (part + 1) / job.threads * 16;
+    (job.streaming ? triad_streaming : triad)(
+        job.a + first, job.b + first, job.c + first, last - first);
+}
+
+static void *serve(void *part) {
+    for (;;) {
+        pthread_barrier_wait(&job.barrier);
+        work((int)(long)part);
+        pthread_barrier_wait(&job.barrier);
+    }
+    return NULL;
+}
+
+void cb_triad(float *a, const float *b, const float *c, long n, int threads, int streaming) {
+    if (job.threads == 0) {
+        job.threads = threads;
+        pthread_barrier_init(&job.barrier, NULL, (unsigned)threads);
+        for (long part = 1; part < threads; part++) {
+            pthread_t thread;
+            pthread_create(&thread, NULL, serve, (void *)part);
+        }
+    }
+    job.a = a;
+    job.b = b;
+    job.c = c;
+    job.n = n;
+    job.streaming = streaming;
+    pthread_barrier_wait(&job.barrier);
+    work(0);
+    pthread_barrier_wait(&job.barrier);
+}

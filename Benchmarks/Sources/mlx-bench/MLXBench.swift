@@ -1,0 +1,46 @@
+import ArgumentParser
+
+/// Times the package, one suite a subcommand; each prints one JSON line a case.
+@main
+struct MLXBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mlx-bench", abstract: "Times MLX; prints one JSON line a case.",
+        subcommands: [OptimizerCommand.self])
+}
+
+/// The flags that all suites have.
+struct Options: ParsableArguments {
+    @Option(help: "A regular expression of the cases to run.")
+    var only: String?
+
+    @Option(help: "A regular expression of the cases to leave out.")
+    var skip: String?
+
+    @Option(help: "How often each case is timed.")
+    var reps = 9
+
+    @Option(help: "The number of threads; all cores unless set.")
+    var threads: Int?
+
+    func validate() throws {
+        guard reps > 0 else { throw ValidationError("--reps must be above 0, got \(reps)") }
+        if let threads, threads < 1 {
+            throw ValidationError("--threads must be above 0, got \(threads)")
+        }
+        for pattern in [only, skip].compactMap({ $0 }) where (try? Regex(pattern)) == nil {
+            throw ValidationError("\(pattern) is no regular expression")
+        }
+    }
+}
+
+struct OptimizerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "optimizer",
+        abstract: "Optimizer steps beside the machine's memory bandwidth, in turns.")
+
+    @OptionGroup var options: Options
+
+    func run() throws {
+        try Runner(options).runInTurns(OptimizerSuite.cases())
+    }
+}
