@@ -5,7 +5,8 @@
     /tmp/fixtures/bin/python scripts/fixtures_gguf.py
 
 `blocks`: for each type random blocks and their elements; for those that can be written, elements and
-their blocks. `file`: a file with metadata of every kind. Bytes are in hexadecimal.
+their blocks. `file`: a file with metadata of every kind. `halves`: numbers as the types without
+blocks hold them. Bytes are in hexadecimal.
 """
 
 import json
@@ -79,4 +80,20 @@ def file():
         return path.read_bytes().hex()
 
 
-FILE.write_text(json.dumps({"blocks": blocks(), "file": file()}, separators=(",", ":")) + "\n")
+def halves():
+    found = []
+    for name in ["F32", "F16", "BF16"]:
+        source = (numbers.normal(0, 1, (2, 12)) * 10.0 ** numbers.uniform(-6, 4, (2, 12)))
+        # Halfway between two numbers of either half type, and numbers without their leading one.
+        source[0, :6] = [1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8, 2**-24, -0.0]
+        source = source.astype(np.float32)
+        data = quantize(source, Type[name])
+        found.append({
+            "type": name.lower(), "source": source.tobytes().hex(), "blocks": data.tobytes().hex(),
+            "elements": dequantize(data, Type[name]).astype(np.float32).tobytes().hex(),
+        })
+    return found
+
+
+golden = {"blocks": blocks(), "file": file(), "halves": halves()}
+FILE.write_text(json.dumps(golden, separators=(",", ":")) + "\n")

@@ -15,6 +15,7 @@ struct GGUFTests {
         }
         let blocks: [Blocks]
         let file: String
+        let halves: [Blocks]
     }
 
     private static func golden() throws -> Golden {
@@ -81,6 +82,28 @@ struct GGUFTests {
                 try saveGGUF(
                     arrays: ["t": floats(source, [3, 32])], types: ["t": type], url: url)
                 let data = bytes(written)
+                let saved = try Array(Data(contentsOf: url))
+                #expect(Array(saved.dropFirst(96).prefix(data.count)) == data, "\(type)")
+            }
+        }
+    }
+
+    @Test("hold whole and half floats as gguf-py has them, read and written")
+    func floats() throws {
+        let cases = try Self.golden().halves
+        #expect(cases.map(\.type) == ["f32", "f16", "bf16"])
+        for item in cases {
+            let type = try #require(GGUFTensorType.allCases.first { "\($0)" == item.type })
+            let source = floats(try #require(item.source), [2, 12])
+            let data = bytes(item.blocks)
+            try withFile(file(type, [2, 12], data)) { url in
+                let found = try #require(try loadGGUF(url: url).arrays["t"])
+                let expected = floats(item.elements, [2, 12])
+                #expect(bitDifference(found.asType(.float32), expected) == nil, "\(type)")
+                #expect(found.dtype.size == data.count / 24)
+            }
+            try withFile { url in
+                try saveGGUF(arrays: ["t": source], types: ["t": type], url: url)
                 let saved = try Array(Data(contentsOf: url))
                 #expect(Array(saved.dropFirst(96).prefix(data.count)) == data, "\(type)")
             }
