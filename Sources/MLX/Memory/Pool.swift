@@ -31,7 +31,8 @@ final class Pool: Sendable {
     private static let shifts = 8
     private static let shiftBytes = 20 << 10
 
-    private static var physicalMemory: Int {
+    /// The bytes of memory that the machine has.
+    static var physicalMemory: Int {
         sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     }
 
