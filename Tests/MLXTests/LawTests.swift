@@ -140,7 +140,7 @@ struct LawTests {
 }
 
 /// The primitives that the sources declare.
-private enum PrimitiveSources {
+enum PrimitiveSources {
     /// The names of all types that conform to `Primitive`, directly or through a family.
     static func types() throws -> Set<String> {
         var lines: [(kind: String, name: String, parents: [String])] = []

@@ -35,7 +35,11 @@ public final class ErrorBox: Sendable {
 }
 
 package enum ErrorHandler {
-    typealias Handler = @Sendable (String) -> Void
+    /// A function in a box: where the optimizer inlines `withValue` for a bare function, it makes up
+    /// a type that the runtime does not find (Swift 6.3).
+    struct Handler: Sendable {
+        let call: @Sendable (String) -> Void
+    }
 
     @TaskLocal static var current: Handler?
 
@@ -43,7 +47,7 @@ package enum ErrorHandler {
     /// as an operation has no other way to tell.
     package static func report(_ error: MLXError) {
         guard let handler = current else { fatalError("MLX: \(error)") }
-        handler("\(error)")
+        handler.call("\(error)")
     }
 }
 
@@ -52,7 +56,7 @@ package enum ErrorHandler {
 public func withErrorHandler<R>(
     _ handler: @escaping @Sendable (String) -> Void, _ body: () throws -> R
 ) rethrows -> R {
-    try ErrorHandler.$current.withValue(handler, operation: body)
+    try ErrorHandler.$current.withValue(ErrorHandler.Handler(call: handler), operation: body)
 }
 
 /// Runs the body and throws the first error of an array operation in it, at its end.
@@ -73,7 +77,8 @@ public func withError<R>(_ body: () throws -> R) throws -> R {
 public func withErrorHandler<R>(
     _ handler: @escaping @Sendable (String) -> Void, _ body: () async throws -> R
 ) async rethrows -> R {
-    try await ErrorHandler.$current.withValue(handler, operation: body)
+    try await ErrorHandler.$current.withValue(
+        ErrorHandler.Handler(call: handler), operation: body)
 }
 
 /// Runs the body and throws the first error of an array operation in it or its child tasks, at its

@@ -1,5 +1,5 @@
 /// What is known of an array before it has bytes: its shape and its element type.
-package struct Spec: Hashable, Sendable {
+package struct Spec: Hashable, Codable, Sendable {
     package var shape: [Int]
     package var dtype: DType
 

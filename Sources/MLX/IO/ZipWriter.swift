@@ -1,7 +1,7 @@
 /// Writes a ZIP archive front to back.
-struct ZipWriter {
+package struct ZipWriter {
     /// Hands the bytes of a member to a sink, the same ones at every call.
-    typealias Content = ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    package typealias Content = ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
 
     private let sink: (UnsafeRawBufferPointer) throws -> Void
     private let isCompressed: Bool
@@ -13,8 +13,8 @@ struct ZipWriter {
     /// 1 January 1980, the first day that the format knows: the same arrays give the same bytes.
     private static let date: UInt16 = 1 << 5 | 1
 
-    init(
-        isCompressed: Bool, wide: UInt64 = Zip.elsewhere,
+    package init(
+        isCompressed: Bool, wide: UInt64 = 0xFFFF_FFFF,
         to sink: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) {
         self.isCompressed = isCompressed
@@ -23,7 +23,7 @@ struct ZipWriter {
     }
 
     /// Writes a member.
-    mutating func add(_ name: String, _ content: Content) throws {
+    package mutating func add(_ name: String, _ content: Content) throws {
         var member = Zip.Member(
             name: name, method: isCompressed ? Zip.deflated : Zip.stored, checksum: 0,
             packedCount: 0, count: 0, offset: position)
@@ -48,7 +48,7 @@ struct ZipWriter {
     }
 
     /// Writes the directory.
-    mutating func finish() throws {
+    package mutating func finish() throws {
         let start = position
         for member in members { try write(entry(member)) }
         let (size, count) = (position - start, UInt64(members.count))

@@ -33,6 +33,7 @@ final class Pool: Sendable {
     private static let shifts = 8
     private static let shiftBytes = 20 << 10
 
+    /// The bytes of memory that the machine has.
     static var physicalMemory: Int {
         sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     }

@@ -1,7 +1,7 @@
 import CKernels
 
 /// How codes, scales and biases of quantized weights stand for numbers.
-struct QuantizationFormat: Equatable, Sendable {
+struct QuantizationFormat: Equatable, Codable, Sendable {
     let mode: QuantizationMode
     /// The elements of a row that share a scale.
     let groupSize: Int
@@ -10,6 +10,16 @@ struct QuantizationFormat: Equatable, Sendable {
 
     /// Whether groups have biases, and scales of a floating-point type; else scales are bytes.
     var isAffine: Bool { mode == .affine }
+
+    /// Whether there are kernels for the format.
+    var isKnown: Bool {
+        switch mode {
+        case .affine: [2, 3, 4, 5, 6, 8].contains(bits) && [32, 64, 128].contains(groupSize)
+        case .mxfp4: bits == 4 && groupSize == 32
+        case .mxfp8: bits == 8 && groupSize == 32
+        case .nvfp4: bits == 4 && groupSize == 16
+        }
+    }
 
     /// What the C kernels call the codes.
     private var codes: Int32 {

@@ -1,5 +1,5 @@
 /// What kind of attention it is: which inputs there are, and what a query sees.
-struct AttentionForm: Sendable {
+struct AttentionForm: Codable, Sendable {
     /// What the products of queries and keys are multiplied by.
     let scale: Double
     /// Whether a query sees no key behind it, the last query standing beside the last key.
@@ -17,8 +17,8 @@ struct AttentionForm: Sendable {
 /// Inputs: queries [B, H, T, D], keys [B, H / groups, S, D], values [B, H / groups, S, E], a mask
 /// whose four axes have these sizes or 1 (the last not), sinks [1 or B, H]. Results: [B, H, T, E],
 /// and each row's largest score and one over its sum, [B, H, T, 2].
-struct Attention: Primitive {
-    let name = "scaledDotProductAttention"
+struct Attention: Portable {
+    var name: String { "scaledDotProductAttention" }
     let form: AttentionForm
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -103,8 +103,8 @@ struct Attention: Primitive {
 
 /// The gradients of ``Attention`` by queries, keys, values and, for each sequence, sinks: inputs
 /// those of the attention, its two results, and the cotangent of the first.
-struct AttentionGradient: Primitive {
-    let name = "scaledDotProductAttentionGradient"
+struct AttentionGradient: Portable {
+    var name: String { "scaledDotProductAttentionGradient" }
     let form: AttentionForm
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -220,5 +220,19 @@ extension Batch {
     fileprivate func unfolded(_ result: MLXArray) -> Batched {
         let shape = [size, result.dim(0) / max(size, 1)] + result.shape.dropFirst()
         return Batched(reshaped(result, shape))
+    }
+}
+
+// What a call from a file must be.
+extension Attention {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == form.operandCount }
+}
+
+extension AttentionGradient {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        let count = form.operandCount
+        guard inputs.count == count + 3 else { return false }
+        let forward = try? Attention(form: form).outputs(Array(inputs[..<count]))
+        return forward == Array(inputs[count..<count + 2])
     }
 }

@@ -1,8 +1,8 @@
 import CKernels
 
 /// Complex numbers with the opposite imaginary part.
-struct Conjugate: Primitive {
-    let name = "conjugate"
+struct Conjugate: Portable {
+    var name: String { "conjugate" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         guard inputs[0].dtype == .complex64 else {
@@ -28,8 +28,8 @@ struct Conjugate: Primitive {
 }
 
 /// The imaginary part of complex numbers as float32.
-struct ImaginaryPart: Primitive {
-    let name = "imaginaryPart"
+struct ImaginaryPart: Portable {
+    var name: String { "imaginaryPart" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         guard inputs[0].dtype == .complex64 else {
@@ -55,4 +55,12 @@ struct ImaginaryPart: Primitive {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+extension Conjugate {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
+}
+
+extension ImaginaryPart {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
 }

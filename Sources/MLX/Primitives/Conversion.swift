@@ -1,6 +1,6 @@
 /// The elements in another type.
-struct AsType: Primitive {
-    let name = "asType"
+struct AsType: Portable {
+    var name: String { "asType" }
     let target: DType
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [Spec(inputs[0].shape, target)] }
@@ -25,4 +25,8 @@ struct AsType: Primitive {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+extension AsType {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
 }

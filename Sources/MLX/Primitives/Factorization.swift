@@ -1,6 +1,6 @@
 /// The Cholesky factors of positive definite matrices, of which one triangle is read.
 struct Cholesky: MatrixPrimitive {
-    let name = "cholesky"
+    var name: String { "cholesky" }
     let isUpper: Bool
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -46,7 +46,7 @@ struct Cholesky: MatrixPrimitive {
 
 /// Orthonormal columns Q [m, n] and upper triangular R [n, n] with Q·R = A [m, n], m ≥ n.
 struct QR: MatrixPrimitive {
-    let name = "qr"
+    var name: String { "qr" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (batch, rows, columns) = try matrices(inputs[0])
@@ -93,7 +93,7 @@ struct QR: MatrixPrimitive {
 /// L and U in one matrix, the rows that were swapped, and for every row of the input its row in
 /// L·U.
 struct LU: MatrixPrimitive {
-    let name = "lu"
+    var name: String { "lu" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (batch, rows, columns) = try matrices(inputs[0])

@@ -1,5 +1,5 @@
 /// An elementwise operation on one array.
-protocol Unary: Primitive {
+protocol Unary: Portable {
     /// The kernels by element type.
     static var kernels: Kernels.UnaryTable { get }
 
@@ -57,7 +57,7 @@ extension Unary {
 }
 
 /// An elementwise operation on two arrays of one shape and type.
-protocol Binary: Primitive {
+protocol Binary: Portable {
     /// The kernels by element type.
     static var kernels: Kernels.BinaryTable { get }
 
@@ -159,4 +159,13 @@ func sum(_ a: MLXArray?, _ b: MLXArray?) -> MLXArray? {
 func lowercasedTypeName(_ type: Any.Type) -> String {
     let name = "\(type)"
     return name.prefix(1).lowercased() + name.dropFirst()
+}
+
+// What a call from a file must be: the shape rules look at the rest.
+extension Unary {
+    package func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
+}
+
+extension Binary {
+    package func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
 }

@@ -1,7 +1,7 @@
 import CKernels
 
 /// A transform of every row along an axis.
-protocol RowTransform: LinearPrimitive {
+protocol RowTransform: LinearPrimitive, Portable {
     var axis: Int { get }
 
     /// The type that is transformed.
@@ -94,7 +94,7 @@ struct FourierTransform: RowTransform {
 
 /// The first half of the transform along an axis of float32; the other half mirrors it.
 struct RealFourierTransform: RowTransform {
-    let name = "rfft"
+    var name: String { "rfft" }
     let axis: Int
     var source: DType { .float32 }
 
@@ -126,7 +126,7 @@ struct RealFourierTransform: RowTransform {
 
 /// The float32 row along an axis of which a complex64 one is the first half of the transform.
 struct InverseRealFourierTransform: RowTransform {
-    let name = "irfft"
+    var name: String { "irfft" }
     let axis: Int
     let length: Int
     var source: DType { .complex64 }
@@ -164,4 +164,16 @@ private func mirrorCounts(_ length: Int, along axis: Int, of spectrum: MLXArray)
     var shape = spectrum.shape.map { _ in 1 }
     shape[axis] = counts.count
     return MLXArray(counts, shape)
+}
+
+extension RowTransform {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && inputs[0].hasAxis(axis)
+    }
+}
+
+extension InverseRealFourierTransform {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && inputs[0].hasAxis(axis) && length > 0
+    }
 }

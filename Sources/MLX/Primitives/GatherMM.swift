@@ -2,8 +2,8 @@
 /// [T, M, N].
 ///
 /// Pairs with the same right matrix go through one product.
-struct GatherMM: Primitive {
-    let name = "gatherMM"
+struct GatherMM: Portable {
+    var name: String { "gatherMM" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (a, b) = (inputs[0].shape, inputs[1].shape)
@@ -70,8 +70,8 @@ struct GatherMM: Primitive {
 
 /// For each of `count` right matrices the sum of `a[left]ᵀ · c` over the pairs that name it:
 /// of `a` [A, M, K] and `c` [T, M, N] the gradient of ``GatherMM`` by its right matrices [B, K, N].
-struct GatherOuter: Primitive {
-    let name = "gatherOuter"
+struct GatherOuter: Portable {
+    var name: String { "gatherOuter" }
     let count: Int
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -262,5 +262,16 @@ extension Batch {
         let inside = which(wide .< 0, wide + count, wide)
         let starts = arange(0, size * count, step: Swift.max(count, 1), dtype: .int64)
         return flattened(inside + expandedDimensions(starts, axis: 1))
+    }
+}
+
+// What a call from a file must be.
+extension GatherMM {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.map(\.shape.count) == [3, 3, 1, 1] }
+}
+
+extension GatherOuter {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.map(\.shape.count) == [3, 3, 1, 1] && 0...Int(Int32.max) ~= count
     }
 }

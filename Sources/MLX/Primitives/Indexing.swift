@@ -1,8 +1,8 @@
 import CKernels
 
 /// The slices of an array along an axis that an array of indices names.
-struct Take: LinearPrimitive {
-    let name = "take"
+struct Take: LinearPrimitive, Portable {
+    var name: String { "take" }
     let axis: Int
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -63,8 +63,8 @@ struct Take: LinearPrimitive {
 }
 
 /// An array of zeros to which slices are added where indices name them: the transpose of ``Take``.
-struct ScatterAdd: LinearPrimitive {
-    let name = "scatterAdd"
+struct ScatterAdd: LinearPrimitive, Portable {
+    var name: String { "scatterAdd" }
     let axis: Int
     let length: Int
     let indexRank: Int
@@ -119,8 +119,8 @@ struct ScatterAdd: LinearPrimitive {
 }
 
 /// The elements along an axis that an array of indices of the same rank names.
-struct TakeAlong: LinearPrimitive {
-    let name = "takeAlong"
+struct TakeAlong: LinearPrimitive, Portable {
+    var name: String { "takeAlong" }
     let axis: Int
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -174,8 +174,8 @@ struct TakeAlong: LinearPrimitive {
 }
 
 /// An array of zeros to which elements are added along an axis: the transpose of ``TakeAlong``.
-struct ScatterAddAlong: LinearPrimitive {
-    let name = "scatterAddAlong"
+struct ScatterAddAlong: LinearPrimitive, Portable {
+    var name: String { "scatterAddAlong" }
     let axis: Int
     let length: Int
 
@@ -261,5 +261,31 @@ struct SplitShape {
         outer = shape[..<axis].reduce(1, *)
         length = shape[axis]
         inner = shape[(axis + 1)...].reduce(1, *)
+    }
+}
+
+// What a call from a file must be.
+extension Take {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 && inputs[0].hasAxis(axis) }
+}
+
+extension ScatterAdd {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 2, inputs[1].dtype.isInteger, Spec.isShape([length]),
+            case (let updates, let places) = (inputs[0].shape, inputs[1].shape),
+            0...updates.count ~= axis, places.count == indexRank
+        else { return false }
+        return Array(updates.dropFirst(axis).prefix(indexRank)) == places
+    }
+}
+
+extension TakeAlong {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 && inputs[0].hasAxis(axis) }
+}
+
+extension ScatterAddAlong {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 2 && inputs[0].hasAxis(axis) && inputs[0].shape == inputs[1].shape
+            && inputs[1].dtype.isInteger && Spec.isShape([length])
     }
 }

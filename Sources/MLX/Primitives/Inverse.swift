@@ -1,6 +1,6 @@
 /// The inverses of square matrices.
 struct Inverse: MatrixPrimitive {
-    let name = "inv"
+    var name: String { "inv" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         _ = try matrices(inputs[0], square: true)
@@ -27,7 +27,7 @@ struct Inverse: MatrixPrimitive {
 
 /// The inverses of triangular matrices; what lies in the other triangle is not read.
 struct TriangularInverse: MatrixPrimitive {
-    let name = "triInv"
+    var name: String { "triInv" }
     let isUpper: Bool
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -60,7 +60,7 @@ struct TriangularInverse: MatrixPrimitive {
 
 /// The solutions x of a·x = b for square matrices a [n, n] and right sides b [n, k].
 struct Solve: MatrixPrimitive {
-    let name = "solve"
+    var name: String { "solve" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try checkRightSides(inputs)
@@ -91,7 +91,7 @@ struct Solve: MatrixPrimitive {
 /// The solutions x of a·x = b for triangular matrices a [n, n], of which the other triangle is not
 /// read, and right sides b [n, k].
 struct SolveTriangular: MatrixPrimitive {
-    let name = "solveTriangular"
+    var name: String { "solveTriangular" }
     let isUpper: Bool
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -123,7 +123,7 @@ struct SolveTriangular: MatrixPrimitive {
 
 /// The Moore–Penrose inverses of matrices.
 struct PseudoInverse: MatrixPrimitive {
-    let name = "pinv"
+    var name: String { "pinv" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (batch, rows, columns) = try matrices(inputs[0])
@@ -205,4 +205,12 @@ extension MatrixPrimitive {
                     + "\(inputs[0].shape)")
         }
     }
+}
+
+extension Solve {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
+}
+
+extension SolveTriangular {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
 }

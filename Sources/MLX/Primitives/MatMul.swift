@@ -1,6 +1,6 @@
 /// The matrix product of the two innermost axes, for every index of the axes before them.
-struct MatMul: Primitive {
-    let name = "matmul"
+struct MatMul: Portable {
+    var name: String { "matmul" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (a, b) = (inputs[0], inputs[1])
@@ -86,4 +86,8 @@ struct MatMul: Primitive {
         if !batch.isBatched[1], b.ndim == 2 { return [Batched(matmul(a, b))] }
         return vmapLeading(inputs, batch)
     }
+}
+
+extension MatMul {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
 }

@@ -1,5 +1,5 @@
 /// An operation on every matrix of the two inner axes.
-protocol MatrixPrimitive: Primitive {}
+protocol MatrixPrimitive: Portable {}
 
 extension MatrixPrimitive {
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -67,4 +67,8 @@ func symmetric(_ a: MLXArray) -> MLXArray { (a + adjoint(a)) * 0.5 }
 /// The columns of matrices times one number each.
 func scaledColumns(_ a: MLXArray, _ factors: MLXArray) -> MLXArray {
     a * expandedDimensions(factors, axis: -2)
+}
+
+extension MatrixPrimitive {
+    package func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
 }

@@ -2,7 +2,7 @@ import CKernels
 
 /// The rows of the last axis brought to mean 0 and variance 1, or to mean square 1 alone, then
 /// scaled and shifted feature by feature: inputs x, weight, bias.
-struct NormalizeRows: Primitive {
+struct NormalizeRows: Portable {
     let isCentered: Bool
     let eps: Double
     /// The leading axes of x that the weight and the bias have too.
@@ -88,7 +88,7 @@ struct NormalizeRows: Primitive {
 }
 
 /// The gradients of ``NormalizeRows`` by x, weight and bias: inputs x, weight, cotangent.
-struct NormalizeRowsGradient: Primitive {
+struct NormalizeRowsGradient: Portable {
     let isCentered: Bool
     let eps: Double
     var leading = 0
@@ -196,5 +196,21 @@ extension MLXArray {
     fileprivate func overRows(of x: MLXArray, _ leading: Int) -> MLXArray {
         let rows = [Int](repeating: 1, count: x.ndim - 1 - leading)
         return MLX.reshaped(self, shape.prefix(leading) + rows + [dim(-1)])
+    }
+}
+
+// What a call from a file must be.
+extension NormalizeRows {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 3 && 0..<max(inputs[0].shape.count, 1) ~= leading
+    }
+}
+
+extension NormalizeRowsGradient {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 3 else { return false }
+        let forward = NormalizeRows(isCentered: isCentered, eps: eps, leading: leading)
+        let same = [inputs[0], inputs[1], inputs[1]]
+        return forward.isSound(same) && (try? forward.outputs(same)) != nil
     }
 }

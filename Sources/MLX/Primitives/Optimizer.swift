@@ -6,7 +6,7 @@ import Glibc
 /// Inputs: the parameter, its gradient and its state, of one shape, then numbers of shape []: the
 /// learning rate and what else the rule asks for. Outputs: the parameter and the state after the
 /// step, in the memory of those before it where nobody else needs them.
-protocol OptimizerStep: Primitive {
+protocol OptimizerStep: Portable {
     /// The kernels by element type.
     static var kernels: Kernels.UpdateTable { get }
 
@@ -258,4 +258,12 @@ struct LionStep: OptimizerStep {
         let m = second * state[0] + (1 - second) * g
         return [(1 - numbers[0] * decay) * p - numbers[0] * sign(c), m]
     }
+}
+
+extension OptimizerStep {
+    package func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 3 + Self.stateCount }
+}
+
+extension AdamStep {
+    package func isSound(_ inputs: [Spec]) -> Bool { 5...6 ~= inputs.count }
 }

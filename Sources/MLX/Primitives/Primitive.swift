@@ -41,6 +41,10 @@ package protocol Primitive: Sendable {
 
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
+
+    /// The results by other primitives where this one belongs to a transform at work or holds code,
+    /// and so can't be written to a file; else nil.
+    func inlined(_ inputs: [MLXArray]) -> [MLXArray]?
 }
 
 extension Primitive {
@@ -48,6 +52,7 @@ extension Primitive {
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
     package var overwrites: [Int?] { [] }
     package var isTracer: Bool { false }
+    package func inlined(_ inputs: [MLXArray]) -> [MLXArray]? { nil }
 
     func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }
 }

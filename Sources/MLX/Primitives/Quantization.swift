@@ -1,7 +1,7 @@
 import CKernels
 
 /// An operation on weights of one format.
-protocol QuantizedPrimitive: Primitive {
+protocol QuantizedPrimitive: Portable {
     var format: QuantizationFormat { get }
 }
 
@@ -69,7 +69,7 @@ extension DType {
 ///
 /// Computed in float32. Results jump where elements change, so that no gradient flows, as in MLX.
 struct Quantize: QuantizedPrimitive {
-    let name = "quantized"
+    var name: String { "quantized" }
     let format: QuantizationFormat
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -160,7 +160,7 @@ struct Quantize: QuantizedPrimitive {
 
 /// The elements that words, scales and biases [..., R, …] stand for: [..., R, C].
 struct Dequantize: QuantizedPrimitive {
-    let name = "dequantized"
+    var name: String { "dequantized" }
     let format: QuantizationFormat
     let dtype: DType
 
@@ -237,4 +237,20 @@ struct FromFP8: Unary {
     var name: String { "fromFP8" }
     func result(_ dtype: DType) -> DType { .float32 }
     func slope(x: MLXArray, y: MLXArray) -> MLXArray? { nil }
+}
+
+extension QuantizedPrimitive {
+    /// Whether so many inputs suit a known format, with axes whose bits can be counted.
+    func isKnown(_ inputs: [Spec], _ counts: ClosedRange<Int>) -> Bool {
+        format.isKnown && counts ~= inputs.count
+            && inputs.allSatisfy { $0.shape.allSatisfy { $0 < 1 << 48 } }
+    }
+}
+
+extension Quantize {
+    package func isSound(_ inputs: [Spec]) -> Bool { isKnown(inputs, 1...2) }
+}
+
+extension Dequantize {
+    package func isSound(_ inputs: [Spec]) -> Bool { isKnown(inputs, weightCount...weightCount) }
 }

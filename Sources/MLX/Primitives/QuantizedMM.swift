@@ -3,7 +3,7 @@
 ///
 /// Summed in float32 (MLX sums in the type of x), or in float64 where x is.
 struct QuantizedMM: QuantizedPrimitive {
-    let name = "quantizedMM"
+    var name: String { "quantizedMM" }
     let format: QuantizationFormat
     let transpose: Bool
 
@@ -91,7 +91,7 @@ struct QuantizedMM: QuantizedPrimitive {
 ///
 /// Pairs with the same weights go through one product.
 struct GatherQuantizedMM: QuantizedPrimitive {
-    let name = "gatherQuantizedMM"
+    var name: String { "gatherQuantizedMM" }
     let format: QuantizationFormat
     let transpose: Bool
 
@@ -208,5 +208,19 @@ extension Tensor {
             shape: shape.suffix(2), strides: layout.strides.suffix(2),
             offset: layout.offset + offset(ofPlane: plane))
         return Tensor(storage: storage, layout: layout, dtype: dtype)
+    }
+}
+
+extension QuantizedMM {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        isKnown(inputs, weightCount + 1...weightCount + 1)
+    }
+}
+
+extension GatherQuantizedMM {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        isKnown(inputs, weightCount + 3...weightCount + 3)
+            && inputs[0].shape.count == 3 && inputs[1].shape.count == 3
+            && inputs.suffix(2).allSatisfy { $0.shape.count == 1 }
     }
 }

@@ -3,8 +3,8 @@ import CKernels
 /// Random bits of the threefry2x32 hash, laid out as MLX does.
 ///
 /// Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
-struct RandomBits: Primitive {
-    let name = "randomBits"
+struct RandomBits: Portable {
+    var name: String { "randomBits" }
     let shape: [Int]
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -34,4 +34,8 @@ struct RandomBits: Primitive {
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { [nil] }
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+extension RandomBits {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 && Spec.isShape(shape) }
 }

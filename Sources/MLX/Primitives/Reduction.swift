@@ -1,7 +1,7 @@
 import CKernels
 
 /// An operation that makes one element of all elements along some axes.
-protocol Reduction: Primitive {
+protocol Reduction: Portable {
     /// The axes that vanish, in ascending order.
     var axes: [Int] { get }
 
@@ -67,7 +67,7 @@ extension Reduction {
 }
 
 struct Sum: Reduction {
-    let name = "sum"
+    var name: String { "sum" }
     let axes: [Int]
     static let rows: RowTable = ck_sum_row
     static let joins: Kernels.BinaryTable? = ck_add
@@ -83,7 +83,7 @@ struct Sum: Reduction {
 }
 
 struct Product: Reduction {
-    let name = "product"
+    var name: String { "product" }
     let axes: [Int]
     static let rows: RowTable = ck_product_row
     static let joins: Kernels.BinaryTable? = ck_multiply
@@ -115,14 +115,14 @@ extension Extremum {
 }
 
 struct Max: Extremum {
-    let name = "max"
+    var name: String { "max" }
     let axes: [Int]
     static let rows: RowTable = ck_max_row
     static let joins: Kernels.BinaryTable? = ck_maximum
 }
 
 struct Min: Extremum {
-    let name = "min"
+    var name: String { "min" }
     let axes: [Int]
     static let rows: RowTable = ck_min_row
     static let joins: Kernels.BinaryTable? = ck_minimum
@@ -137,7 +137,7 @@ extension LogicalReduction {
 }
 
 struct All: LogicalReduction {
-    let name = "all"
+    var name: String { "all" }
     let axes: [Int]
     static let rows: RowTable = ck_all_row
     static let joins: Kernels.BinaryTable? = ck_logical_and
@@ -145,7 +145,7 @@ struct All: LogicalReduction {
 }
 
 struct AnyTrue: LogicalReduction {
-    let name = "any"
+    var name: String { "any" }
     let axes: [Int]
     static let rows: RowTable = ck_any_row
     static let joins: Kernels.BinaryTable? = ck_logical_or
@@ -153,7 +153,7 @@ struct AnyTrue: LogicalReduction {
 }
 
 /// The position of the largest or the smallest element along an axis; the first at a tie.
-struct ArgReduce: Primitive {
+struct ArgReduce: Portable {
     let axis: Int
     let findsLargest: Bool
     var name: String { findsLargest ? "argMax" : "argMin" }
@@ -196,4 +196,15 @@ struct ArgReduce: Primitive {
         let rows = ArgReduce(axis: axis + 1, findsLargest: findsLargest)
         return [Batched(MLXArray.apply(rows, inputs))]
     }
+}
+
+extension Reduction {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && axes.allSatisfy(inputs[0].hasAxis)
+            && zip(axes, axes.dropFirst()).allSatisfy { $0 < $1 }
+    }
+}
+
+extension ArgReduce {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 && inputs[0].hasAxis(axis) }
 }

@@ -3,8 +3,8 @@ import CKernels
 /// Pairs of elements of the last axis turned by angles that grow with the position (Su et al.,
 /// arXiv:2104.09864): inputs x [B, …, T, D], the first position of each sequence [B], and the
 /// angles between two positions [1 or B, dimensions / 2].
-struct Rotate: Primitive {
-    let name = "rope"
+struct Rotate: Portable {
+    var name: String { "rope" }
     let dimensions: Int
     /// Whether pairs are neighbours, or half of the dimensions apart.
     let isTraditional: Bool
@@ -148,7 +148,7 @@ private struct RotationTable {
             for row in range {
                 let (sequence, position) = row.quotientAndRemainder(dividingBy: positions)
                 let frequencies = angles.address(at: angles.shape[0] == 1 ? 0 : sequence * half)
-                let place = Double(Int(first[sequence]) + position) * scale
+                let place = Double(Int(first[sequence]) &+ position) * scale
                 multiply(turns.address(at: row * half), frequencies, place, half)
             }
             let (start, count) = (range.lowerBound * half, range.count * half)
@@ -166,4 +166,8 @@ private struct RotationTable {
 extension Tensor {
     /// New row-major memory of this tensor's shape and type.
     fileprivate var like: Tensor { Tensor(Spec(shape, dtype)) }
+}
+
+extension Rotate {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 3 }
 }

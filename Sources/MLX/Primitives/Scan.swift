@@ -1,7 +1,7 @@
 import CKernels
 
 /// An operation that joins each element along an axis with all before it, itself included.
-protocol Scan: Primitive {
+protocol Scan: Portable {
     /// The axis that is run along.
     var axis: Int { get }
     /// Whether the last element is the first to be joined.
@@ -44,7 +44,7 @@ extension Scan {
 
 /// The running sum, in the element type; floats are summed in float64.
 struct CumSum: Scan, LinearPrimitive {
-    let name = "cumsum"
+    var name: String { "cumsum" }
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_sum_scan
@@ -57,7 +57,7 @@ struct CumSum: Scan, LinearPrimitive {
 
 /// The running product, in the element type; floats are multiplied in float64.
 struct CumProd: Scan {
-    let name = "cumprod"
+    var name: String { "cumprod" }
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_product_scan
@@ -112,7 +112,7 @@ extension ExtremumScan {
 
 /// The largest element so far.
 struct CumMax: ExtremumScan {
-    let name = "cummax"
+    var name: String { "cummax" }
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_max_scan
@@ -120,7 +120,7 @@ struct CumMax: ExtremumScan {
 
 /// The smallest element so far.
 struct CumMin: ExtremumScan {
-    let name = "cummin"
+    var name: String { "cummin" }
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_min_scan
@@ -128,7 +128,7 @@ struct CumMin: ExtremumScan {
 
 /// The logarithm of the running sum of exponentials.
 struct LogCumsumExp: Scan {
-    let name = "logCumsumExp"
+    var name: String { "logCumsumExp" }
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_logsumexp_scan
@@ -158,8 +158,8 @@ struct LogCumsumExp: Scan {
 }
 
 /// `h[k] = a[k] · h[k − 1] + b[k]` along an axis, beginning with `h[−1] = 0`.
-struct Recurrence: Primitive {
-    let name = "recurrence"
+struct Recurrence: Portable {
+    var name: String { "recurrence" }
     let axis: Int
     let isReversed: Bool
 
@@ -261,4 +261,14 @@ private struct ScanPlan {
             }
         }
     }
+}
+
+extension Scan {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && inputs[0].hasAxis(axis)
+    }
+}
+
+extension Recurrence {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 && inputs[0].hasAxis(axis) }
 }

@@ -2,9 +2,9 @@ import CKernels
 
 /// An array into whose slices along an axis updates are joined where an array of indices names
 /// them, one after the other in the order of the indices.
-struct Scatter: Primitive {
+struct Scatter: Portable {
     /// How an update is joined to what is there.
-    enum Reduction: Sendable {
+    enum Reduction: String, Codable, Sendable {
         /// The update alone; the last of several at one place stays.
         case set
         case add
@@ -23,10 +23,10 @@ struct Scatter: Primitive {
         }
     }
 
-    let name = "scatter"
+    var name: String { "scatter" }
     let axis: Int
     let reduction: Reduction
-    let overwrites: [Int?] = [0]
+    var overwrites: [Int?] { [0] }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try checkIndices(inputs[1])
@@ -207,8 +207,8 @@ extension Scatter {
 
 /// The indices into several axes, negative ones counted from the end, as one index into these axes
 /// joined.
-struct JoinIndices: Primitive {
-    let name = "index"
+struct JoinIndices: Portable {
+    var name: String { "index" }
     let lengths: [Int]
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -260,5 +260,16 @@ extension Tensor {
     func copy(_ source: Tensor, on workers: Workers) {
         if storage === source.storage || count == 0 { return }
         StridedCopy(from: source).write(to: address, on: workers)
+    }
+}
+
+// What a call from a file must be.
+extension Scatter {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 3 && inputs[0].hasAxis(axis) }
+}
+
+extension JoinIndices {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        !inputs.isEmpty && inputs.count == lengths.count && Spec.isShape(lengths)
     }
 }

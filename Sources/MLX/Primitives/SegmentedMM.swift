@@ -2,8 +2,8 @@ import CKernels
 
 /// The products of segments of the inner axis of `a` [B, M, K] and `b` [B, K, N], where
 /// [B, S, 2] tells each segment's bounds: [B, S, M, N].
-struct SegmentedMM: Primitive {
-    let name = "segmentedMM"
+struct SegmentedMM: Portable {
+    var name: String { "segmentedMM" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (a, b) = (inputs[0].shape, inputs[1].shape)
@@ -57,8 +57,8 @@ struct SegmentedMM: Primitive {
 
 /// For every k the sum of `c[s] · b[k]ᵀ` over the segments s that hold it: of `c` [B, S, M, N] and
 /// `b` [B, K, N] the gradient of ``SegmentedMM`` by its left matrix, [B, M, K].
-struct SegmentedSpread: Primitive {
-    let name = "segmentedSpread"
+struct SegmentedSpread: Portable {
+    var name: String { "segmentedSpread" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (c, b) = (inputs[0].shape, inputs[1].shape)
@@ -182,5 +182,21 @@ extension BLAS.Matrix {
         self.init(
             address: tensor.address(at: plane * rows * columns), leading: max(columns, 1),
             isTransposed: false)
+    }
+}
+
+// What a call from a file must be.
+extension SegmentedMM {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.map(\.shape.count) == [3, 3, 3]
+            && inputs.allSatisfy { $0.shape[0] == inputs[0].shape[0] }
+    }
+}
+
+extension SegmentedSpread {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.map(\.shape.count) == [4, 3, 3]
+            && inputs.allSatisfy { $0.shape[0] == inputs[0].shape[0] }
+            && inputs[0].shape[1] == inputs[2].shape[1]
     }
 }

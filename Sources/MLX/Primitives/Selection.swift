@@ -1,8 +1,8 @@
 import CKernels
 
 /// One of two arrays' elements, by a condition.
-struct Select: Primitive {
-    let name = "which"
+struct Select: Portable {
+    var name: String { "which" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (condition, a, b) = (inputs[0], inputs[1], inputs[2])
@@ -35,4 +35,8 @@ struct Select: Primitive {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+extension Select {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 3 }
 }

@@ -1,4 +1,4 @@
-struct Reshape: View {
+struct Reshape: View, Portable {
     let target: [Int]
 
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
@@ -19,7 +19,7 @@ struct Reshape: View {
     }
 }
 
-struct Transpose: View {
+struct Transpose: View, Portable {
     let axes: [Int]
 
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
@@ -42,7 +42,7 @@ struct Transpose: View {
     }
 }
 
-struct Broadcast: View {
+struct Broadcast: View, Portable {
     let target: [Int]
 
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
@@ -79,7 +79,7 @@ struct Broadcast: View {
 }
 
 /// Every `steps`-th element of each axis from `starts` on; a negative step walks back.
-struct Slice: View {
+struct Slice: View, Portable {
     let starts: [Int]
     let steps: [Int]
     let sizes: [Int]
@@ -114,8 +114,8 @@ struct Slice: View {
 }
 
 /// An array of zeros with the input written into a slice of it: the transpose of ``Slice``.
-struct Embed: LinearPrimitive {
-    let name = "embed"
+struct Embed: LinearPrimitive, Portable {
+    var name: String { "embed" }
     let slice: Slice
     let target: [Int]
 
@@ -138,8 +138,8 @@ struct Embed: LinearPrimitive {
 }
 
 /// Several arrays one behind the other along an axis.
-struct Concatenate: Primitive {
-    let name = "concatenated"
+struct Concatenate: Portable {
+    var name: String { "concatenated" }
     let axis: Int
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -191,7 +191,7 @@ struct Concatenate: Primitive {
 }
 
 /// The identity, whose gradient is zero.
-struct StopGradient: View {
+struct StopGradient: View, Portable {
     func shape(_ input: [Int]) throws(MLXError) -> [Int] { input }
     func view(_ input: Layout) -> Layout? { input }
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray { cotangent }
@@ -203,4 +203,48 @@ struct StopGradient: View {
 /// A shape as MLX writes it in messages: `(2,5)`.
 func tuple(_ shape: [Int]) -> String {
     "(" + shape.map(String.init).joined(separator: ",") + ")"
+}
+
+// What a call from a file must be.
+extension Reshape {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 && Spec.isShape(target) }
+}
+
+extension Transpose {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
+}
+
+extension Broadcast {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 && Spec.isShape(target) }
+}
+
+extension Slice {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, case let shape = inputs[0].shape, starts.count == shape.count,
+            steps.count == shape.count, sizes.count == shape.count
+        else { return false }
+        return shape.indices.allSatisfy { axis in
+            0...shape[axis] ~= sizes[axis] && (-1)...shape[axis] ~= starts[axis]
+                && steps[axis] != 0 && steps[axis].magnitude <= Spec.longestStep(shape[axis])
+        }
+    }
+}
+
+extension Embed {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, Spec.isShape(target) else { return false }
+        let whole = [Spec(target, inputs[0].dtype)]
+        return slice.isSound(whole) && (try? slice.outputs(whole)) == inputs
+    }
+}
+
+extension Concatenate {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard let first = inputs.first else { return false }
+        return first.hasAxis(axis) && inputs.allSatisfy { $0.dtype == first.dtype }
+    }
+}
+
+extension StopGradient {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
 }

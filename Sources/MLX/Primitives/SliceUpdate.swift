@@ -1,8 +1,8 @@
 /// An array with an update written into a slice of it.
-struct SliceUpdate: Primitive {
-    let name = "sliceUpdate"
+struct SliceUpdate: Portable {
+    var name: String { "sliceUpdate" }
     let slice: Slice
-    let overwrites: [Int?] = [0]
+    var overwrites: [Int?] { [0] }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let expected = Spec(try slice.shape(inputs[0].shape), inputs[0].dtype)
@@ -32,4 +32,8 @@ struct SliceUpdate: Primitive {
         let wide = SliceUpdate(slice: slice.withLeadingAxis(batch.size))
         return [Batched(MLXArray.apply(wide, batch.stretched(inputs)))]
     }
+}
+
+extension SliceUpdate {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 && slice.isSound([inputs[0]]) }
 }

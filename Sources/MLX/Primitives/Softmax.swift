@@ -1,7 +1,7 @@
 import CKernels
 
 /// An operation that runs over the rows of the last axis, each row by itself.
-protocol RowOperation: Primitive {}
+protocol RowOperation: Portable {}
 
 extension RowOperation {
     fileprivate func check(_ input: Spec) throws(MLXError) {
@@ -29,7 +29,7 @@ extension RowOperation {
 
 /// exp(x) / Σ exp(x) over the last axis.
 struct Softmax: RowOperation {
-    let name = "softmax"
+    var name: String { "softmax" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try check(inputs[0])
@@ -68,7 +68,7 @@ struct Softmax: RowOperation {
 
 /// log Σ exp(x) over the last axis, which vanishes.
 struct LogSumExp: RowOperation {
-    let name = "logSumExp"
+    var name: String { "logSumExp" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try check(inputs[0])
@@ -101,4 +101,8 @@ struct LogSumExp: RowOperation {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+extension RowOperation {
+    package func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
 }

@@ -1,7 +1,7 @@
 import CKernels
 
 /// An operation that brings the elements of each row of the last axis in an order.
-protocol RowOrder: Primitive {
+protocol RowOrder: Portable {
     /// The element type of the result, for one of the input.
     func result(_ dtype: DType) -> DType
 
@@ -80,7 +80,7 @@ extension PositionOrder {
 
 /// The elements in ascending order, NaN last.
 struct Sort: ValueOrder {
-    let name = "sorted"
+    var name: String { "sorted" }
     var positions: ArgSort { ArgSort() }
 
     func scratch(_ dtype: DType) -> Int { ck_sort_scratch(dtype.code) }
@@ -90,7 +90,7 @@ struct Sort: ValueOrder {
 
 /// The positions of the elements in ascending order, equal ones in that of the row.
 struct ArgSort: PositionOrder {
-    let name = "argSort"
+    var name: String { "argSort" }
 
     func scratch(_ dtype: DType) -> Int { ck_argsort_scratch(dtype.code) }
 
@@ -100,7 +100,7 @@ struct ArgSort: PositionOrder {
 /// The kth element where it lies in ascending order, the smaller ones before and the larger ones
 /// behind it.
 struct Partition: ValueOrder {
-    let name = "partitioned"
+    var name: String { "partitioned" }
     let kth: Int
     var positions: ArgPartition { ArgPartition(kth: kth) }
 
@@ -113,7 +113,7 @@ struct Partition: ValueOrder {
 
 /// The positions of the elements as ``Partition`` has them.
 struct ArgPartition: PositionOrder {
-    let name = "argPartition"
+    var name: String { "argPartition" }
     let kth: Int
 
     func scratch(_ dtype: DType) -> Int { ck_partition_scratch(dtype.code) }
@@ -124,8 +124,8 @@ struct ArgPartition: PositionOrder {
 }
 
 /// How many elements of sorted rows `[…, n]` are not greater than each of the values `[…, m]`.
-struct SearchSorted: Primitive {
-    let name = "searchSorted"
+struct SearchSorted: Portable {
+    var name: String { "searchSorted" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (rows, values) = (inputs[0], inputs[1])
@@ -159,4 +159,27 @@ struct SearchSorted: Primitive {
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil, nil] }
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { [nil] }
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+extension RowOrder {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && order(inputs[0].dtype) != nil
+    }
+}
+
+extension Partition {
+    func isSound(_ inputs: [Spec]) -> Bool { positions.isSound(inputs) }
+}
+
+extension ArgPartition {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && order(inputs[0].dtype) != nil
+            && 0..<max(inputs[0].shape.last ?? 0, 1) ~= kth
+    }
+}
+
+extension SearchSorted {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 2 && inputs[0].shape.count == inputs[1].shape.count
+    }
 }

@@ -1,6 +1,6 @@
 /// The singular values of matrices in descending order, with vectors or without.
 struct SVD: MatrixPrimitive {
-    enum Vectors {
+    enum Vectors: String, Codable {
         case none
         /// As many on each side as values.
         case thin
@@ -8,7 +8,7 @@ struct SVD: MatrixPrimitive {
         case full
     }
 
-    let name = "svd"
+    var name: String { "svd" }
     let vectors: Vectors
 
     /// The values, or left vectors [m, k], values [k] and right vectors [k, n].
@@ -127,7 +127,7 @@ struct SVD: MatrixPrimitive {
 /// The eigenvalues in ascending order, and eigenvectors or none, of matrices that are their own
 /// adjoints and of which one triangle is read.
 struct Eigh: MatrixPrimitive {
-    let name = "eigh"
+    var name: String { "eigh" }
     let isUpper: Bool
     let hasVectors: Bool
 
@@ -179,7 +179,7 @@ struct Eigh: MatrixPrimitive {
 
 /// The eigenvalues of square matrices, and right eigenvectors of length 1 or none, as complex64.
 struct Eig: MatrixPrimitive {
-    let name = "eig"
+    var name: String { "eig" }
     let hasVectors: Bool
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {

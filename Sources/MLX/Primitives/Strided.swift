@@ -1,7 +1,7 @@
 import CKernels
 
 /// Any strides over the elements in row-major order.
-struct AsStrided: View {
+struct AsStrided: View, Portable {
     let target: [Int]
     let strides: [Int]
     let offset: Int
@@ -57,8 +57,8 @@ struct AsStrided: View {
 
 /// An array of zeros to which elements are added where strides name them: the transpose of
 /// ``AsStrided``.
-struct StridedSum: LinearPrimitive {
-    let name = "stridedSum"
+struct StridedSum: LinearPrimitive, Portable {
+    var name: String { "stridedSum" }
     let places: AsStrided
     let target: [Int]
 
@@ -114,5 +114,29 @@ extension Tensor {
             let start = range.lowerBound
             convert(address(at: start), source.address(at: start), range.count)
         }
+    }
+}
+
+extension AsStrided {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, target.count == strides.count, Spec.isShape(target),
+            0...inputs[0].count ~= offset
+        else { return false }
+        var reach = offset
+        for (size, stride) in zip(target, strides) {
+            guard let step = Spec.product(max(size - 1, 0), stride), step != .min,
+                case (let sum, let overflow) = reach.addingReportingOverflow(abs(step)), !overflow
+            else { return false }
+            reach = sum
+        }
+        return true
+    }
+}
+
+extension StridedSum {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, Spec.isShape(target) else { return false }
+        let whole = [Spec(target, inputs[0].dtype)]
+        return places.isSound(whole) && (try? places.outputs(whole)) == inputs
     }
 }

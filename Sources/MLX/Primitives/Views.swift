@@ -1,5 +1,5 @@
 /// A diagonal of the two innermost axes as one axis, without a copy.
-struct Diagonal: View {
+struct Diagonal: View, Portable {
     let offset: Int
 
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
@@ -25,7 +25,7 @@ struct Diagonal: View {
 }
 
 /// The same elements, in memory where they follow each other.
-struct Contiguous: View {
+struct Contiguous: View, Portable {
     /// Whether column-major order will do.
     let allowsColumnMajor: Bool
 
@@ -42,8 +42,8 @@ struct Contiguous: View {
 }
 
 /// The bytes read as another type; the last axis grows or shrinks with the size of an element.
-struct Reinterpret: View {
-    let name = "view"
+struct Reinterpret: View, Portable {
+    var name: String { "view" }
     let source: DType
     let target: DType
 
@@ -91,7 +91,7 @@ struct Reinterpret: View {
 }
 
 /// The first input, computed after the others.
-struct Depends: View {
+struct Depends: View, Portable {
     func shape(_ input: [Int]) throws(MLXError) -> [Int] { input }
     func view(_ input: Layout) -> Layout? { input }
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray { cotangent }
@@ -99,4 +99,22 @@ struct Depends: View {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         [Batched(MLXArray.apply(self, inputs), axis: batch.isBatched[0] ? 0 : nil)]
     }
+}
+
+extension Diagonal {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 1 && (-Int(Int32.max))...Int(Int32.max) ~= offset
+    }
+}
+
+extension Contiguous {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 }
+}
+
+extension Reinterpret {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 1 && inputs[0].dtype == source }
+}
+
+extension Depends {
+    func isSound(_ inputs: [Spec]) -> Bool { !inputs.isEmpty }
 }

@@ -2,7 +2,7 @@ import CKernels
 
 /// The windows of the axes between the first and the last of an array `[N, spatial…, C]`, as a
 /// view `[N, positions…, sizes…, C]` without a copy.
-struct SlidingWindows: View {
+struct SlidingWindows: View, Portable {
     let sizes: [Int]
     let strides: [Int]
     let dilation: [Int]
@@ -49,8 +49,8 @@ struct SlidingWindows: View {
 }
 
 /// Windows added up where they came from: the transpose of ``SlidingWindows``.
-struct Fold: LinearPrimitive {
-    let name = "fold"
+struct Fold: LinearPrimitive, Portable {
+    var name: String { "fold" }
     let windows: SlidingWindows
     let target: [Int]
 
@@ -136,5 +136,27 @@ struct Offsets: Sequence, IteratorProtocol {
         }
         upcoming = nil
         return current
+    }
+}
+
+// What a call from a file must be.
+extension SlidingWindows {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, inputs[0].shape.count == sizes.count + 2,
+            strides.count == sizes.count, dilation.count == sizes.count
+        else { return false }
+        return sizes.indices.allSatisfy { axis in
+            let longest = Int(Spec.longestStep(inputs[0].shape[axis + 1]))
+            return 1...longest ~= strides[axis] && 1...longest ~= dilation[axis]
+                && sizes[axis] > 0 && Spec.product(sizes[axis], dilation[axis]) != nil
+        }
+    }
+}
+
+extension Fold {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, Spec.isShape(target) else { return false }
+        let whole = [Spec(target, inputs[0].dtype)]
+        return windows.isSound(whole) && (try? windows.outputs(whole)) == inputs
     }
 }
