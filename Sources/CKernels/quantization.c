@@ -2,7 +2,6 @@
 // 0 is always a code, and the edge of the group that is farther from 0 is met exactly.
 
 #include "quantization.h"
-#include "half.h"
 
 // The bits of eight codes, one behind the other.
 INLINE void pack_eight(u8 *out, const u32 *codes, int bits) {
@@ -110,29 +109,31 @@ ck_quantize_float _Nullable ck_quantize_floats(int codes, int scale_codes) {
     return scale_codes == CK_SCALE_E8M0 ? quantize_mxfp4 : quantize_nvfp4;
 }
 
-#define AFFINE_VALUE(T, code, g) ((T)(i32)(code) * scale[g] + bias[g])
-#define E2M1_VALUE(T, code, g) ((T)e2m1(code) * scale[g])
-#define E4M3_VALUE(T, code, g) ((T)e4m3(code) * scale[g])
+#define VECTOR_f32 f32x8
+#define VECTOR_f64 f64x8
 
-#define DEQUANTIZE(T, NAME, BITS, VALUE)                                                           \
+// Floats keep the sign of zero, as nothing is added to them.
+#define DEQUANTIZE(T, NAME, BITS, VALUES, HAS_BIAS)                                                \
     KERNEL static void dequantize_##NAME##_##T(void *result, const void *words,                    \
         const void *scales, const void *biases, long groups, long group) {                         \
         T *out = result;                                                                           \
         const T *scale = scales, *bias = biases;                                                   \
         const u8 *in = words;                                                                      \
-        (void)bias;                                                                                \
         for (long g = 0; g < groups; g++)                                                          \
             for (long i = 0; i < group; i += 8, in += BITS, out += 8) {                            \
-                u32 codes[8];                                                                      \
-                eight_##BITS(codes, in);                                                           \
-                for (int k = 0; k < 8; k++) out[k] = VALUE(T, codes[k], g);                        \
+                u32x8 codes;                                                                       \
+                f32x8 values;                                                                      \
+                eight_##BITS(&codes, in);                                                          \
+                VALUES(&values, &codes);                                                           \
+                VECTOR_##T wide = __builtin_convertvector(values, VECTOR_##T) * scale[g];          \
+                *(VECTOR_##T *)out = HAS_BIAS ? wide + bias[g] : wide;                             \
             }                                                                                      \
     }
-#define WHOLE(BITS, T) DEQUANTIZE(T, BITS, BITS, AFFINE_VALUE)
+#define WHOLE(BITS, T) DEQUANTIZE(T, BITS, BITS, whole_eight, true)
 FOR_BITS(WHOLE, f32)
 FOR_BITS(WHOLE, f64)
-FOR_FLOATS(DEQUANTIZE, e2m1, 4, E2M1_VALUE)
-FOR_FLOATS(DEQUANTIZE, e4m3, 8, E4M3_VALUE)
+FOR_FLOATS(DEQUANTIZE, e2m1, 4, e2m1_eight, false)
+FOR_FLOATS(DEQUANTIZE, e4m3, 8, e4m3_eight, false)
 
 #define CHOICE(NAME) (dtype == CK_F32 ? dequantize_##NAME##_f32 : dequantize_##NAME##_f64)
 ck_dequantize _Nullable ck_dequantize_groups(int codes, int dtype) {

@@ -9,7 +9,6 @@ typedef i32 i32x16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef u32 u32x16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef float f32x2 __attribute__((ext_vector_type(2), aligned(4)));
 typedef float f32x4 __attribute__((ext_vector_type(4), aligned(4)));
-typedef float f32x8 __attribute__((ext_vector_type(8), aligned(4)));
 
 INLINE void whole_lanes(f32x16 *out, const u32x16 *codes) {
     *out = __builtin_convertvector((i32x16)*codes, f32x16);
