@@ -1,3 +1,4 @@
+import Foundation
 import MLX
 import MLXNN
 import Testing
@@ -154,7 +155,92 @@ import Testing
     }
 }
 
+extension ModuleUpdateTests {
+    @Test func `every fault of a replacement is named`() {
+        let model = Network()
+        let layers = model.layers
+        let error = #expect(throws: UpdateError.self) {
+            try model.update(
+                modules: .unflattened(
+                    [
+                        ("first", ReLU()), ("rest.0", Identity()), ("rest.5", Identity()),
+                        ("scale", Identity()), ("other", Identity()),
+                    ] as [(String, Module)]), verify: .all)
+        }
+        let message = error?.errorDescription ?? ""
+        #expect(
+            Set(message.components(separatedBy: "; ")) == [
+                "Network.first does not take a ReLU", "the model has no rest.5 (in Network)",
+                "scale (in Network) is an array, got a module",
+                "the model has no other (in Network)",
+            ])
+        #expect(zip(model.layers, layers).allSatisfy { $0 === $1 })
+    }
+
+    @Test func `arrays of one model can change places`() {
+        let model = Network.Twins()
+        let (a, b) = (model.a.asArray(Float.self), model.b.asArray(Float.self))
+        model.update(parameters: .unflattened([("a", model.b), ("b", model.a)]))
+        #expect(model.a.asArray(Float.self) == b && model.b.asArray(Float.self) == a)
+    }
+
+    @Test func `a module below may take its part of an update by itself`() throws {
+        final class Renaming: Module {
+            let weight = numbered([2])
+            override func update(
+                parameters: ModuleParameters, verify: VerifyUpdate, path: [String],
+                modulePath: [String]
+            ) throws -> Self {
+                var renamed = parameters
+                renamed["weight"] = parameters["w"]
+                renamed["w"] = nil
+                return try super.update(
+                    parameters: renamed, verify: verify, path: path, modulePath: modulePath)
+            }
+        }
+        final class Outer: Module {
+            let inner = Renaming()
+            let own = numbered([1])
+        }
+        let model = Outer()
+        let new = [("inner.w", numbered([2], from: 5)), ("own", numbered([1], from: 9))]
+        try model.update(parameters: .unflattened(new), verify: .all)
+        #expect(model.inner.weight.asArray(Float.self) == [5, 6])
+        let bad = [("inner.w", numbered([2], from: 1)), ("own", numbered([2]))]
+        #expect(throws: UpdateError.self) {
+            try model.update(parameters: .unflattened(bad), verify: .all)
+        }
+        #expect(model.inner.weight.asArray(Float.self) == [5, 6])
+    }
+
+    @Test func `lists of lists and optional places are replaced`() throws {
+        final class Deep: Module {
+            @ModuleInfo var grid = [[Linear(1, 1)], [Linear(1, 1), Linear(1, 1)]]
+            @ModuleInfo var sparse: [Linear?] = [nil, Linear(1, 1)]
+            @ModuleInfo var triple = (Linear(1, 1), ReLU(), Linear(1, 1))
+            @ModuleInfo var absent: Linear?
+        }
+        let model = Deep()
+        let kept = model.grid[1][0]
+        let new = (0..<5).map { _ in OtherLinear(1, 1) }
+        let update: [(String, Module)] = [
+            ("grid.1.1", new[0]), ("sparse.0", new[1]), ("triple.2", new[2]),
+            ("absent", new[3]), ("sparse.1", new[4]),
+        ]
+        try model.update(modules: .unflattened(update), verify: .all)
+        #expect(model.grid[1][1] === new[0] && model.grid[1][0] === kept)
+        #expect(model.sparse[0] === new[1] && model.sparse[1] === new[4])
+        #expect(model.triple.2 === new[2] && model.absent === new[3])
+    }
+}
+
 extension Network {
+    /// Two arrays of one shape.
+    final class Twins: Module {
+        let a = numbered([2])
+        let b = numbered([2], from: 7)
+    }
+
     /// A module that is no layer.
     final class Plain: Module {}
 }

@@ -1,16 +1,10 @@
-import Foundation
 import MLX
-import Testing
+import TestSupport
 
-/// The golden values that `scripts/fixtures.py` has written.
-enum Fixtures {
-    static func load<T: Decodable>(_ family: String, as type: T.Type) throws -> T {
-        var folder = URL(filePath: #filePath)
-        for _ in 0..<2 { folder.deleteLastPathComponent() }
-        let file = folder.appending(path: "Fixtures/\(family).json")
-        return try JSONDecoder().decode(type, from: Data(contentsOf: file))
-    }
+typealias Fixtures = TestSupport.Fixtures
+typealias Packed = TestSupport.Packed
 
+extension Fixtures {
     static func cases(_ family: String) throws -> [Fixture] { try load(family, as: [Fixture].self) }
 }
 
@@ -31,28 +25,4 @@ struct Fixture: Decodable {
     let seed: String?
     let low: Double?
     let high: Double?
-}
-
-/// An array: its type, shape and little-endian bytes in hexadecimal.
-struct Packed: Decodable {
-    let dtype: String
-    let shape: [Int]
-    let bits: String
-
-    func array() throws -> MLXArray {
-        let dtype = try #require(DType(named: dtype))
-        let digits = bits.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-        let bytes = stride(from: 0, to: digits.count, by: 2).map {
-            UInt8(digits[$0] << 4 | digits[$0 + 1])
-        }
-        try #require(bytes.count == Spec(shape, dtype).byteCount)
-        return makeArray(shape: shape, dtype: dtype) { $0.copyBytes(from: bytes) }
-    }
-}
-
-extension DType {
-    init?(named name: String) {
-        guard let dtype = Self.allCases.first(where: { "\($0)" == name }) else { return nil }
-        self = dtype
-    }
 }
