@@ -169,30 +169,4 @@ struct GGUFTests {
             #expect(content.isEmpty)
         }
     }
-
-    @Test("that are malformed are refused, never read beyond their end")
-    func mutations() throws {
-        let content = bytes(try Self.golden().file)
-        var values = Values(seed: 12)
-        let header = content.count - 4 * 32
-        var refused = 0
-        for number in 0..<2000 {
-            var changed = content
-            if number % 4 == 0 {
-                changed.removeLast(values.integers(1, in: 1...content.count)[0])
-            } else {
-                for _ in 0...number % 3 {
-                    let place = values.integers(1, in: 0...header - 1)[0]
-                    changed[place] = [0, 1, 0x7F, 0xFF, changed[place] ^ 0x20][number % 5]
-                }
-            }
-            do {
-                let loaded = try withFile(changed) { try loadGGUF(url: $0) }
-                #expect(loaded.arrays.values.reduce(0) { $0 + $1.nbytes } < 64 << 10)
-            } catch is LoadSaveError {
-                refused += 1
-            }
-        }
-        #expect(refused > 900)
-    }
 }
