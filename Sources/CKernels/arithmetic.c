@@ -89,6 +89,7 @@ LOOKUP(ck_unary, ck_reciprocal, ROWS_FLOATS(reciprocal), [CK_C64] = reciprocal_c
 
 BINARY(or, u8, x | y)
 BINARY(and, u8, x & y)
+BINARY(differs, u8, x ^ y)
 
 FOR_UNSIGNED(MAKE_BINARY, add, x + y)
 FOR_FLOATS(MAKE_BINARY, add, x + y)
@@ -99,8 +100,8 @@ LOOKUP(ck_binary, ck_add, [CK_BOOL] = or_u8, ROWS_WRAPPING(add), ROWS_FLOATS(add
 FOR_UNSIGNED(MAKE_BINARY, subtract, x - y)
 FOR_FLOATS(MAKE_BINARY, subtract, x - y)
 BINARY(subtract, c64, complex_of(x.re - y.re, x.im - y.im))
-LOOKUP(ck_binary, ck_subtract, ROWS_WRAPPING(subtract), ROWS_FLOATS(subtract),
-    [CK_C64] = subtract_c64)
+LOOKUP(ck_binary, ck_subtract, [CK_BOOL] = differs_u8, ROWS_WRAPPING(subtract),
+    ROWS_FLOATS(subtract), [CK_C64] = subtract_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, multiply, 1u * x * y)
 FOR_FLOATS(MAKE_BINARY, multiply, x * y)

@@ -47,6 +47,24 @@ INLINE float log10_float(float x) {
     return log_limits(x, e * LOG10_2_HIGH + (f * LOG10_E_HIGH + tail));
 }
 
+// The natural logarithm of a complex number, times a factor.
+INLINE c64 complex_log(c64 x, double factor) {
+    c64 y = from_libm(clogf(LIBM_COMPLEX(x)));
+    return (c64){(float)(y.re * factor), (float)(y.im * factor)};
+}
+
+// The squares are made in double, so that a number next to zero keeps its digits.
+INLINE c64 complex_log1p(c64 x) {
+    double a = x.re, b = x.im;
+    return (c64){(float)(0.5 * log1p((2 + a) * a + b * b)), (float)atan2(b, 1 + a)};
+}
+
+INLINE c64 complex_rsqrt(c64 x) {
+    c64 root = from_libm(csqrtf(LIBM_COMPLEX(x)));
+    double a = root.re, b = root.im, size = a * a + b * b;
+    return (c64){(float)(a / size), (float)(-b / size)};
+}
+
 UNARY(log, f32, log_float(x))
 UNARY_CALL(log, f64, log(x))
 UNARY_CALL(log, c64, from_libm(clogf(LIBM_COMPLEX(x))))
@@ -54,15 +72,18 @@ LOOKUP(ck_unary, ck_log, ROWS_FLOATS(log), [CK_C64] = log_c64)
 
 UNARY(log1p, f32, log1p_float(x))
 UNARY_CALL(log1p, f64, log1p(x))
-LOOKUP(ck_unary, ck_log1p, ROWS_FLOATS(log1p))
+UNARY_CALL(log1p, c64, complex_log1p(x))
+LOOKUP(ck_unary, ck_log1p, ROWS_FLOATS(log1p), [CK_C64] = log1p_c64)
 
 UNARY(log2, f32, log2_float(x))
 UNARY_CALL(log2, f64, log2(x))
-LOOKUP(ck_unary, ck_log2, ROWS_FLOATS(log2))
+UNARY_CALL(log2, c64, complex_log(x, M_LOG2E))
+LOOKUP(ck_unary, ck_log2, ROWS_FLOATS(log2), [CK_C64] = log2_c64)
 
 UNARY(log10, f32, log10_float(x))
 UNARY_CALL(log10, f64, log10(x))
-LOOKUP(ck_unary, ck_log10, ROWS_FLOATS(log10))
+UNARY_CALL(log10, c64, complex_log(x, M_LOG10E))
+LOOKUP(ck_unary, ck_log10, ROWS_FLOATS(log10), [CK_C64] = log10_c64)
 
 // The larger plus a correction; equal infinities have no difference.
 INLINE float logaddexp_float(float x, float y) {
@@ -90,4 +111,5 @@ LOOKUP(ck_unary, ck_sqrt, ROWS_FLOATS(sqrt), [CK_C64] = sqrt_c64)
 
 UNARY(rsqrt, f32, 1 / __builtin_elementwise_sqrt(x))
 UNARY(rsqrt, f64, 1 / __builtin_elementwise_sqrt(x))
-LOOKUP(ck_unary, ck_rsqrt, ROWS_FLOATS(rsqrt))
+UNARY_CALL(rsqrt, c64, complex_rsqrt(x))
+LOOKUP(ck_unary, ck_rsqrt, ROWS_FLOATS(rsqrt), [CK_C64] = rsqrt_c64)

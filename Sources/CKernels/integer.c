@@ -41,13 +41,16 @@ FOR_UNSIGNED(MAKE_UNSIGNED, )
 FOR_SIGNED(MAKE_SIGNED, )
 BINARY(floor_divide, f32, __builtin_elementwise_floor(x / y))
 BINARY(floor_divide, f64, __builtin_elementwise_floor(x / y))
-LOOKUP(ck_binary, ck_floor_divide, ROWS_UNSIGNED(floor_divide), ROWS_SIGNED(floor_divide),
-    ROWS_FLOATS(floor_divide))
+// Of truth values: what a quotient of 0 and 1 is, with zero for a divisor of zero.
+BINARY(floor_divide, b8, x & y)
+BINARY(remainder, b8, 0)
+LOOKUP(ck_binary, ck_floor_divide, [CK_BOOL] = floor_divide_b8, ROWS_UNSIGNED(floor_divide),
+    ROWS_SIGNED(floor_divide), ROWS_FLOATS(floor_divide))
 
 BINARY_CALL(remainder, f32, floor_rest_f32(x, y))
 BINARY_CALL(remainder, f64, floor_rest_f64(x, y))
-LOOKUP(ck_binary, ck_remainder, ROWS_UNSIGNED(remainder), ROWS_SIGNED(remainder),
-    ROWS_FLOATS(remainder))
+LOOKUP(ck_binary, ck_remainder, [CK_BOOL] = remainder_b8, ROWS_UNSIGNED(remainder),
+    ROWS_SIGNED(remainder), ROWS_FLOATS(remainder))
 
 // MARK: power
 

@@ -61,19 +61,23 @@ LOOKUP(ck_unary, ck_cos, ROWS_FLOATS(cos), [CK_C64] = cos_c64)
 
 UNARY_CALL(tan, f32, tanf(x))
 UNARY_CALL(tan, f64, tan(x))
-LOOKUP(ck_unary, ck_tan, ROWS_FLOATS(tan))
+UNARY_CALL(tan, c64, from_libm(ctanf(LIBM_COMPLEX(x))))
+LOOKUP(ck_unary, ck_tan, ROWS_FLOATS(tan), [CK_C64] = tan_c64)
 
 UNARY_CALL(asin, f32, asinf(x))
 UNARY_CALL(asin, f64, asin(x))
-LOOKUP(ck_unary, ck_asin, ROWS_FLOATS(asin))
+UNARY_CALL(asin, c64, from_libm(casinf(LIBM_COMPLEX(x))))
+LOOKUP(ck_unary, ck_asin, ROWS_FLOATS(asin), [CK_C64] = asin_c64)
 
 UNARY_CALL(acos, f32, acosf(x))
 UNARY_CALL(acos, f64, acos(x))
-LOOKUP(ck_unary, ck_acos, ROWS_FLOATS(acos))
+UNARY_CALL(acos, c64, from_libm(cacosf(LIBM_COMPLEX(x))))
+LOOKUP(ck_unary, ck_acos, ROWS_FLOATS(acos), [CK_C64] = acos_c64)
 
 UNARY_CALL(atan, f32, atanf(x))
 UNARY_CALL(atan, f64, atan(x))
-LOOKUP(ck_unary, ck_atan, ROWS_FLOATS(atan))
+UNARY_CALL(atan, c64, from_libm(catanf(LIBM_COMPLEX(x))))
+LOOKUP(ck_unary, ck_atan, ROWS_FLOATS(atan), [CK_C64] = atan_c64)
 
 BINARY_CALL(arctan2, f32, atan2f(x, y))
 BINARY_CALL(arctan2, f64, atan2(x, y))

@@ -81,6 +81,16 @@ public func normal(
     MLX.MLXRandom.normal(shape, dtype: dtype, loc: loc, scale: scale, key: key)
 }
 
+/// See ``MLX/MLXRandom/multivariateNormal(mean:covariance:shape:dtype:key:stream:)``.
+@_disfavoredOverload
+public func multivariateNormal(
+    mean: MLXArray, covariance: MLXArray, shape: [Int] = [], dtype: DType = .float32,
+    key: MLXArray? = nil, stream: StreamOrDevice = .default
+) -> MLXArray {
+    MLX.MLXRandom.multivariateNormal(
+        mean: mean, covariance: covariance, shape: shape, dtype: dtype, key: key)
+}
+
 /// See ``MLX/MLXRandom/randInt(_:_:key:)``.
 @_disfavoredOverload
 public func randInt<T>(

@@ -195,6 +195,18 @@ struct CompileTests {
         #expect(difference(compile(vmap(plain))(x), vmap(plain)(x)) == nil)
     }
 
+    @Test("keeps what it computed once, for every call")
+    func constants() {
+        let base = MLXArray([1, 2, 3] as [Float])
+        let compiled = compile { (a: MLXArray) in
+            let weights = exp(base * 2) + 1
+            return a * (weights / weights.sum())
+        }
+        let weights = exp(base * 2) + 1
+        let expected = base * (weights / weights.sum())
+        for _ in 0..<3 { #expect(bitDifference(compiled(base), expected) == nil) }
+    }
+
     @Test("gives several results")
     func results() {
         let compiled = compile { (a: MLXArray) -> (MLXArray, MLXArray, MLXArray) in
@@ -222,6 +234,26 @@ struct CustomFunctionTests {
         #expect(grad(loss)(x).asArray(Float.self) == [10, 20, 30])
         #expect(
             vmap(grad(loss))(stacked([x, x + 1])).asArray(Float.self) == [10, 20, 30, 20, 30, 40])
+    }
+
+    @Test("may compute and derive on its way back")
+    func inside() {
+        let y = x * 2
+        let custom = CustomFunction {
+            Forward { [$0[0].square()] }
+            VJP { primals, cotangents in
+                // An evaluation, and a derivative that reaches arrays of the graph outside.
+                let scale = (primals[0] + y).sum().item(Float.self)
+                let inner = grad { (a: MLXArray) in (a * primals[0] * y).sum() }(primals[0])
+                return [cotangents[0] * inner * scale]
+            }
+        }
+        func loss(_ a: MLXArray) -> MLXArray { (custom([tanh(a) + a])[0] * a).sum() }
+        let outer = tanh(x) + x
+        let scale = (outer + y).sum()
+        let slope = x * (outer * y) * scale
+        let expected = slope * (1 - tanh(x).square() + 1) + outer.square()
+        #expect(difference(grad(loss)(x), expected, Tolerance.of(.float32).times(4)) == nil)
     }
 
     @Test("that is a checkpoint has the gradient of the function")

@@ -8,8 +8,10 @@ enum Evaluate {
         defer { lock.unlock() }
         let pending = roots.filter { !$0.isDone }
         if pending.isEmpty { return }
+        Walk.pause()
+        defer { Walk.resume() }
         var schedule = Schedule(roots: pending)
-        let keepsGraph = Trace.isActive
+        let keepsGraph = Trace.isActive || Walk.isAtWork
         var start = 0
         for end in schedule.ends {
             let members = schedule.members[start..<end]

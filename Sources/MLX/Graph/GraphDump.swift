@@ -1,10 +1,15 @@
 /// The pending graph under some arrays, to be looked at.
 public struct GraphDump: CustomStringConvertible {
+    private let roots: [Node]
     private let order: [Node]
     private let numbers: [ObjectIdentifier: Int]
 
     /// The graph of what has to be computed for the arrays.
-    public init(_ arrays: MLXArray...) {
+    public init(_ arrays: MLXArray...) { self.init(arrays) }
+
+    /// The graph of what has to be computed for the arrays.
+    package init(_ arrays: [MLXArray]) {
+        roots = arrays.map(\.value.node)
         var order: [Node] = []
         var numbers: [ObjectIdentifier: Int] = [:]
         var stack: [(node: Node, next: Int)] = []
@@ -29,6 +34,24 @@ public struct GraphDump: CustomStringConvertible {
 
     /// The number of nodes, those with values among them.
     public var nodeCount: Int { order.count }
+
+    /// How many steps of an evaluation read elements: one for each node, or for each run of
+    /// elementwise nodes; views and values that are there do not count.
+    package var stepCount: Int {
+        Evaluate.lock.lock()
+        defer { Evaluate.lock.unlock() }
+        Walk.pause()
+        defer { Walk.resume() }
+        let schedule = Schedule(roots: roots.filter { !$0.isDone })
+        return schedule.ends.count { end in
+            schedule.nodes[schedule.members[end - 1]].map { !($0.primitive is any View) } ?? false
+        }
+    }
+
+    /// How many nodes compute something: views and values that are there do not count.
+    package var callCount: Int {
+        order.count { !$0.isDone && !($0.primitive is any View) }
+    }
 
     /// One line a node, inputs before users: `%2 = matmul(%0, %1) [3, 4] float32`.
     public var description: String {

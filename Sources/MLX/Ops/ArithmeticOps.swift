@@ -129,18 +129,26 @@ public func bitwiseXOr(
     elementwise(BitwiseXOr(), a, b)
 }
 
-/// The bits moved up by the second. Shapes broadcast, types promote.
+/// The bits moved up by the second; truth values count as uint8. Shapes broadcast, types promote.
 public func leftShift(
     _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    elementwise(LeftShift(), a, b)
+    shifted(LeftShift(), a, b)
 }
 
-/// The bits moved down by the second. Shapes broadcast, types promote.
+/// The bits moved down by the second; truth values count as uint8. Shapes broadcast, types promote.
 public func rightShift(
     _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    elementwise(RightShift(), a, b)
+    shifted(RightShift(), a, b)
+}
+
+private func shifted(
+    _ primitive: some Binary, _ a: some ScalarOrArray, _ b: some ScalarOrArray
+) -> MLXArray {
+    let (a, b) = toArrays(a, b)
+    let isTruth = a.dtype == .bool && b.dtype == .bool
+    return elementwise(primitive, isTruth ? a.asType(.uint8) : a, b)
 }
 
 /// Every element rounded to a number of decimals, halves to even.

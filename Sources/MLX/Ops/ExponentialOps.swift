@@ -117,5 +117,10 @@ public func erfInverse(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXA
 public func logAddExp(
     _ a: some ScalarOrArray, _ b: some ScalarOrArray, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    elementwiseFloat(LogAddExp(), a, b)
+    let (a, b) = toArrays(a, b)
+    guard a.dtype.isComplex || b.dtype.isComplex else {
+        return elementwiseFloat(LogAddExp(), a, b)
+    }
+    let largest = maximum(a, b)
+    return largest + log1p(exp(minimum(a, b) - largest))
 }

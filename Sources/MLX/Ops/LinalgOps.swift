@@ -106,7 +106,7 @@ public enum MLXLinalg {
         }
         let third = p[0] * q[1] - p[1] * q[0]
         let pairs = [(product(1, 2), product(2, 1)), (product(2, 0), product(0, 2))]
-        let others = pairs.map { sum($0, $1.map { -$0 }) ?? zeros(like: third) }
+        let others = pairs.map { ($0 ?? zeros(like: third)) - ($1 ?? zeros(like: third)) }
         return concatenated(others + [third], axis: position)
     }
 

@@ -94,6 +94,39 @@ extension MLXRandom {
         return placed((sign(drawn) * log1p(-abs(drawn))).asType(dtype), loc, scale)
     }
 
+    /// Vectors of the normal distribution with a mean and a covariance, as float32, by the symmetric
+    /// square root of the covariance.
+    ///
+    /// - Parameters:
+    ///   - mean: the mean, `[..., n]`
+    ///   - covariance: the covariance, `[..., n, n]`, symmetric and without negative eigenvalues
+    ///   - shape: the shape of the draws, broadcast with the leading axes of mean and covariance
+    ///   - dtype: float32
+    /// - Returns: the draws, `[shape..., n]`
+    public static func multivariateNormal(
+        mean: MLXArray, covariance: MLXArray, shape: some Collection<Int> = [], dtype: DType,
+        key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
+    ) -> MLXArray {
+        let count = mean.shape.last ?? 0
+        let batches = [Array(mean.shape.dropLast()), Array(covariance.shape.dropLast(2))]
+        guard mean.ndim > 0, covariance.shape.suffix(2) == [count, count],
+            let draws = broadcastShape([Array(shape)] + batches)
+        else {
+            return refused(
+                shape, dtype,
+                "[multivariateNormal] a mean [..., n] and a covariance [..., n, n] are needed, got"
+                    + " \(mean.shape) and \(covariance.shape) for the shape \(Array(shape))")
+        }
+        guard dtype == .float32 else {
+            return refused(
+                draws + [count], dtype, "[multivariateNormal] gives float32, not \(dtype)")
+        }
+        let unit = normal(draws + [1, count], dtype: dtype, key: key)  // [..., 1, n]
+        let (u, scales, vt) = MLXLinalg.svd(covariance.asType(dtype))
+        let root = matmul(u * expandedDimensions(sqrt(scales), axis: -2), vt)  // [..., n, n]
+        return squeezed(matmul(unit, root), axis: -2) + mean.asType(dtype)
+    }
+
     /// Positions along an axis, as uint32, each drawn with the probability that the softmax of the
     /// logits gives it.
     ///

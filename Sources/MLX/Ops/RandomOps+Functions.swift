@@ -74,6 +74,15 @@ public func normal(
     MLXRandom.normal(shape, dtype: dtype, loc: loc, scale: scale, key: key)
 }
 
+/// See ``MLX/MLXRandom/multivariateNormal(mean:covariance:shape:dtype:key:stream:)``.
+public func multivariateNormal(
+    mean: MLXArray, covariance: MLXArray, shape: some Collection<Int> = [], dtype: DType,
+    key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
+) -> MLXArray {
+    MLXRandom.multivariateNormal(
+        mean: mean, covariance: covariance, shape: shape, dtype: dtype, key: key)
+}
+
 /// See ``MLX/MLXRandom/randInt(_:_:key:)``.
 public func randInt(
     _ range: Range<some HasDType & BinaryInteger>, _ shape: some Collection<Int> = [],

@@ -148,7 +148,7 @@ public enum MLXRandom {
         let drawn = floor(uniform(low: low, high: high, shape, dtype: .float32, key: key))
         if dtype == .bool { return drawn.asType(dtype) }
         let last = high.asType(dtype) - MLXArray(1, dtype: dtype)
-        return clip(drawn.asType(dtype), min: low.asType(dtype), max: last)
+        return maximum(minimum(drawn.asType(dtype), last), low.asType(dtype))
     }
 
     /// True with probability `p`, whose shape is that of the result unless given.

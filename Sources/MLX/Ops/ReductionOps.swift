@@ -183,7 +183,8 @@ public func mean(_ array: MLXArray, keepDims: Bool = false, stream: StreamOrDevi
     mean(array, axes: Array(0..<array.ndim), keepDims: keepDims)
 }
 
-/// The mean squared distance of the elements from their mean, over the count less `ddof`.
+/// The mean squared distance of the elements from their mean, over the count less `ddof`; a real
+/// number, also of complex ones.
 ///
 /// - Parameters:
 ///   - axes: the axes that vanish; negative ones count from the end
@@ -194,10 +195,12 @@ public func variance(
 ) -> MLXArray {
     let result = array.dtype.atLeastFloat
     let wide = array.asType(result.computed)
-    let distance = square(wide - mean(wide, axes: axes, keepDims: true))
+    let offset = wide - mean(wide, axes: axes, keepDims: true)
+    let distance = wide.dtype.isComplex ? (offset * conjugate(offset)).realPart() : square(offset)
     let total = sum(distance, axes: axes, keepDims: keepDims)
     let count = Swift.max(array.count(along: axes) - ddof, 0)
-    return (total / constant(Double(count), like: total)).asType(result)
+    return (total / constant(Double(count), like: total)).asType(
+        distance.dtype == wide.dtype ? result : distance.dtype)
 }
 
 /// See ``variance(_:axes:keepDims:ddof:)``; along one axis.

@@ -6,6 +6,10 @@ public func softmax(
     guard let axes = array.axes(axes, "softmax") else { return array }
     let wide = array.asType(array.dtype.atLeastFloat)
     if axes.isEmpty { return ones(like: wide) }
+    if wide.dtype.isComplex {
+        let weights = exp(wide - stopGradient(max(wide, axes: axes, keepDims: true)))
+        return weights / sum(weights, axes: axes, keepDims: true)
+    }
     return alongLast(wide, axes) { MLXArray.apply(Softmax(), [$0]) }
 }
 
@@ -60,6 +64,7 @@ public func logSumExp(
     guard let axes = array.axes(axes, "logSumExp") else { return array }
     let wide = array.asType(array.dtype.atLeastFloat)
     if axes.isEmpty { return wide }
+    if wide.dtype.isComplex { return complexLogSumExp(wide, axes, keepDims) }
     let kept = array.shape.indices.filter { !axes.contains($0) }
     let rows = transposed(wide, axes: kept + axes)
     let shape = kept.map { array.shape[$0] }
@@ -81,6 +86,12 @@ public func logSumExp(_ array: MLXArray, keepDims: Bool = false, stream: StreamO
     -> MLXArray
 {
     logSumExp(array, axes: Array(0..<array.ndim), keepDims: keepDims)
+}
+
+private func complexLogSumExp(_ array: MLXArray, _ axes: [Int], _ keepDims: Bool) -> MLXArray {
+    let largest = stopGradient(max(array, axes: axes, keepDims: true))
+    let result = log(sum(exp(array - largest), axes: axes, keepDims: true)) + largest
+    return keepDims ? result : squeezed(result, axes: axes)
 }
 
 /// Applies an operation on the last axis to other axes, which are moved there and joined.

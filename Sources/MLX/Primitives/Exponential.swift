@@ -92,7 +92,10 @@ struct Asinh: Unary {
 
 struct Acosh: Unary {
     static let kernels: Kernels.UnaryTable = ck_acosh
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { rsqrt(square(x) - 1) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        // In the complex plane the root of the product has another sign left of the axis.
+        x.dtype.isComplex ? rsqrt(x - 1) * rsqrt(x + 1) : rsqrt(square(x) - 1)
+    }
 }
 
 struct Atanh: Unary {

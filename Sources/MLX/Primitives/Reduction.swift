@@ -58,7 +58,7 @@ extension Reduction {
     package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         let one = broadcast(constant(1, like: call.output), to: call.output.shape)
         guard let tangent = tangents[0], let weights = vjp(call, [one])[0] else { return [nil] }
-        return [(weights * tangent).sum(axes: axes)]
+        return [(conjugate(weights) * tangent).sum(axes: axes)]
     }
 
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -99,7 +99,7 @@ struct Product: Reduction {
         let rest = safe.product(axes: axes, keepDims: true)
         let others = which(isZero, rest, rest / safe)
         let counted = which(isZero, zeros .== 1, zeros .== 0)
-        return dy * which(counted, others, constant(0, like: x))
+        return dy * conjugate(which(counted, others, constant(0, like: x)))
     }
 }
 

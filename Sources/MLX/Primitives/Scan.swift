@@ -66,7 +66,7 @@ struct CumProd: Scan {
     /// `s[k] = dy[k] + x[k + 1] · s[k + 1]`: no division, so that zeros do no harm.
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil] }
-        let (x, y) = (call.inputs[0], call.output)
+        let (x, y) = (conjugate(call.inputs[0]), conjugate(call.output))
         let behind = Recurrence(axis: axis, isReversed: !isReversed)
         let sums = MLXArray.apply(behind, [walk.following(x, fill: 0), cotangent])
         return [walk.preceding(y, fill: 1) * sums]
@@ -142,7 +142,7 @@ struct LogCumsumExp: Scan {
     /// where no exponent is positive.
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil] }
-        let (x, y) = (call.inputs[0], call.output)
+        let (x, y) = (conjugate(call.inputs[0]), conjugate(call.output))
         let decay = exp(y - walk.following(finite(y), fill: .infinity))
         let behind = Recurrence(axis: axis, isReversed: !isReversed)
         return [exp(x - finite(y)) * MLXArray.apply(behind, [decay, cotangent])]
@@ -191,9 +191,9 @@ struct Recurrence: Portable {
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil, nil] }
         let behind = Recurrence(axis: axis, isReversed: !isReversed)
-        let factors = walk.following(call.inputs[0], fill: 0)
+        let factors = walk.following(conjugate(call.inputs[0]), fill: 0)
         let sums = MLXArray.apply(behind, [factors, cotangent])
-        return [walk.preceding(call.output, fill: 0) * sums, sums]
+        return [walk.preceding(conjugate(call.output), fill: 0) * sums, sums]
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {

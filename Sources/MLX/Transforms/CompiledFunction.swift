@@ -42,7 +42,8 @@ final class CompiledFunction: @unchecked Sendable {
     private func record(_ arguments: [MLXArray], _ state: [MLXArray]) -> Recording {
         let stands = (arguments + state).map { MLXArray.standIn($0.spec, for: "compile") }
         let before = outputs.flatMap { $0.innerState() } + state
-        let values = before.map(\.value)
+        // Held as arrays, so that an evaluation on the way keeps them.
+        let values = before.map { MLXArray($0.value) }
         let (tracers, results) = Trace.run(
             { tracers in
                 for (array, tracer) in zip(state, tracers.dropFirst(arguments.count)) {
@@ -54,7 +55,7 @@ final class CompiledFunction: @unchecked Sendable {
         let recording = Recording(
             inputs: tracers, outputs: results + changed.map { MLXArray($0.value) },
             changed: changed, resultCount: results.count)
-        for (array, value) in zip(before, values) { array._updateInternal(MLXArray(value)) }
+        for (array, value) in zip(before, values) { array._updateInternal(value) }
         return recording
     }
 }
@@ -75,8 +76,9 @@ private struct Recording {
     private enum Source {
         case argument(Int)
         case step(Int, output: Int)
-        /// Something that does not depend on the arguments.
-        case constant(Node.Value)
+        /// Something that does not depend on the arguments; held as an array, so that the first call
+        /// keeps its value for the next.
+        case constant(MLXArray)
     }
 
     private var steps: [Step] = []
@@ -103,11 +105,11 @@ private struct Recording {
     }
 
     private static func source(_ value: Node.Value, _ places: [Source?]) -> Source {
-        guard value.node.mark >= 0 else { return .constant(value) }
+        guard value.node.mark >= 0 else { return .constant(MLXArray(value)) }
         switch places[value.node.mark] {
         case .argument(let index): return .argument(index)
         case .step(let index, _): return .step(index, output: value.index)
-        case .constant, nil: return .constant(value)
+        case .constant, nil: return .constant(MLXArray(value))
         }
     }
 
@@ -119,7 +121,7 @@ private struct Recording {
             switch source {
             case .argument(let index): inputs[index].value
             case .step(let index, let output): Node.Value(node: nodes[index], index: output)
-            case .constant(let value): value
+            case .constant(let array): array.value
             }
         }
         for step in steps {

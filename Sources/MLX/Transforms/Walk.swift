@@ -1,9 +1,18 @@
+import Synchronization
+
 /// The nodes on the ways from some inputs to some outputs.
+///
+/// A derivative may run a function of the user's, and that another walk or an evaluation: each puts
+/// the marks of the walk around it away until it has ended.
 enum Walk {
+    /// The nodes of the walks at work by their marks, the innermost walk last.
+    private static let atWork = Mutex<[[Node]]>([])
+
     /// The nodes, inputs first, numbered by their marks until ``release(_:)``.
     ///
     /// A walk ends at the inputs and at nodes that do not depend on a transform's input.
     static func nodes(between inputs: [MLXArray], and outputs: [MLXArray]) -> [Node] {
+        pause()
         let ends = Set(inputs.map { ObjectIdentifier($0.value.node) })
         let (entered, aside) = (-2, -3)
         var order: [Node] = []
@@ -34,11 +43,29 @@ enum Walk {
             }
         }
         for node in others { node.mark = -1 }
+        atWork.withLock { $0.append(order) }
         return order
     }
 
-    /// Takes the numbers off the nodes.
+    /// Takes the numbers off the nodes; walks end in the opposite order of their beginnings.
     static func release(_ nodes: [Node]) {
-        for node in nodes { node.mark = -1 }
+        pause()
+        atWork.withLock { _ = $0.popLast() }
+        resume()
     }
+
+    /// Puts the marks of the innermost walk away.
+    static func pause() {
+        for node in innermost { node.mark = -1 }
+    }
+
+    /// Puts the marks of the innermost walk back.
+    static func resume() {
+        for (position, node) in innermost.enumerated() { node.mark = position }
+    }
+
+    /// Whether a walk goes over the graph, which an evaluation on the way must leave as it is.
+    static var isAtWork: Bool { atWork.withLock { !$0.isEmpty } }
+
+    private static var innermost: [Node] { atWork.withLock { $0.last ?? [] } }
 }

@@ -1,0 +1,76 @@
+import MLX
+import TestSupport
+import Testing
+
+/// Sums of many numbers keep their digits, where adding one to the other would lose them.
+@Suite("Accuracy")
+struct AccuracyTests {
+    @Test("of a sum of 2^25 ones in float32")
+    func manyOnes() {
+        let ones = full([1 << 25], values: MLXArray(Float(1)), dtype: .float32)
+        #expect(ones.sum().item(Float.self) == 33_554_432)
+        #expect(copied(ones).sum().item(Float.self) == 33_554_432)
+        #expect(
+            ones.reshaped([1 << 13, 1 << 12]).sum(axis: 0).sum().item(Float.self) == 33_554_432)
+    }
+
+    @Test(
+        "of a product of 4096 ones, along rows and columns", arguments: [DType.bfloat16, .float16])
+    func matrixProducts(_ dtype: DType) {
+        let expected = MLXArray(Float(4096)).asType(dtype)
+        let (row, column) = (ones([1, 4096], dtype: dtype), ones([4096, 1], dtype: dtype))
+        #expect(bitDifference(matmul(row, column).reshaped([]), expected) == nil)
+        let wide = matmul(ones([3, 4096], dtype: dtype), ones([4096, 2], dtype: dtype))
+        #expect(bitDifference(wide, broadcast(expected, to: [3, 2])) == nil)
+    }
+
+    @Test("of the shares of a thousand equal logits", arguments: [DType.bfloat16, .float16])
+    func shares(_ dtype: DType) {
+        for logits in [
+            zeros([1000], dtype: dtype), full([1000], values: MLXArray(Float(7.5)), dtype: dtype),
+        ] {
+            let total = softmax(logits, precise: false).asType(.float32).sum().item(Float.self)
+            #expect(abs(total - 1) < 0.01)
+        }
+        let columns = softmax(zeros([1000, 2], dtype: dtype), axis: 0)
+        for total in columns.asType(.float32).sum(axis: 0).asArray(Float.self) {
+            #expect(abs(total - 1) < 0.01)
+        }
+    }
+
+    @Test("of the variance of small noise around a million")
+    func variances() {
+        let noise = random([10_000], in: -8...8, .float64, seed: 2)
+        let far = (noise + MLXArray(float64: 1e6)).asType(.float32)
+        // The noise as float32 holds it beside a million.
+        let exact = far.asType(.float64) - MLXArray(float64: 1e6)
+        let wanted = variance(exact).item(Double.self)
+        let found = variance(far).asType(.float64).item(Double.self)
+        #expect(abs(found - wanted) < 1e-3 * wanted)
+        let row = far.reshaped([10, 1000])
+        let normalized = MLXFast.layerNorm(row, eps: 0)
+        let parts = exact.reshaped([10, 1000])
+        let expected =
+            (parts - parts.mean(axis: -1, keepDims: true)) / std(parts, axis: -1, keepDims: true)
+        #expect(
+            difference(normalized, numbers(expected), Tolerance(absolute: 1e-3, relative: 1e-3))
+                == nil)
+    }
+
+    @Test("of the mean of a million tenths")
+    func means() {
+        let tenths = full([1_000_000], values: MLXArray(Float(0.1)), dtype: .float32)
+        #expect(abs(tenths.mean().item(Float.self) - 0.1) < 1e-7)
+        #expect(abs(copied(tenths).mean().item(Float.self) - 0.1) < 1e-7)
+    }
+
+    @Test("of sums of halves", arguments: [DType.bfloat16, .float16])
+    func halves(_ dtype: DType) {
+        #expect(cumsum(ones([1000], dtype: dtype))[999].asType(.float32).item(Float.self) == 1000)
+        #expect(ones([2000], dtype: dtype).sum().asType(.float32).item(Float.self) == 2000)
+        #expect(ones([5000], dtype: dtype).mean().asType(.float32).item(Float.self) == 1)
+        let columns = ones([2000, 3], dtype: dtype).sum(axis: 0)
+        #expect(columns.asType(.float32).asArray(Float.self) == [2000, 2000, 2000])
+        #expect(std(ones([5000], dtype: dtype)).asType(.float32).item(Float.self) == 0)
+    }
+}

@@ -1,0 +1,52 @@
+import MLX
+import TestSupport
+import Testing
+
+/// How many steps the evaluation of a compiled function takes.
+@Suite("A compiled function joins")
+struct FusionTests {
+    private let x = random([8, 16], .float32, seed: 3)
+
+    private func steps(_ function: @escaping ([MLXArray]) -> [MLXArray], _ inputs: MLXArray...)
+        -> Int
+    {
+        GraphDump(compile(function)(inputs)).stepCount
+    }
+
+    @Test("a run of elementwise operations into one step, however long up to its limit")
+    func chains() {
+        #expect(steps({ [tanh($0[0] * 2 + 1) * exp(-$0[0])] }, x) == 1)
+        let long = { (a: [MLXArray]) in [(0..<30).reduce(a[0]) { y, _ in y * 0.5 + 1 }] }
+        #expect(steps(long, x) <= 3)
+        let gelu = { (a: [MLXArray]) in
+            [a[0] * (erf(a[0] / Float(2).squareRoot()) + 1) * 0.5]
+        }
+        #expect(steps(gelu, x) == 1)
+    }
+
+    @Test("a value that is used twice into the step of its users")
+    func diamonds() {
+        #expect(
+            steps(
+                { a in
+                    let y = exp(a[0])
+                    return [y * y + y]
+                }, x) == 1)
+    }
+
+    @Test("what lies between operations of other kinds, each kind a step")
+    func reductions() {
+        #expect(steps({ [(exp($0[0]) * 2 - 1).sum(axis: 1)] }, x) == 2)
+        let product = matmul(x, x.T)
+        product.eval()
+        #expect(steps({ [tanh(matmul($0[0], $0[0]) * 2 + 1)] }, product) == 2)
+    }
+
+    @Test("the gradient of an elementwise function")
+    func gradients() {
+        let slope = { (a: [MLXArray]) in
+            [grad { (x: MLXArray) in (tanh(x * 3) * x).sum() }(a[0])]
+        }
+        #expect(steps(slope, x) == 1)
+    }
+}
