@@ -122,13 +122,11 @@ struct HostileFileTests {
         _ member: [UInt8], isCompressed: Bool, wide: UInt64 = .max
     ) throws -> [UInt8] {
         var bytes: [UInt8] = []
-        try withoutActuallyEscaping({ bytes += Array($0) }) { sink in
-            var writer = ZipWriter(isCompressed: isCompressed, wide: wide, to: sink)
-            for name in ["a.npy", "b/../c.npy"] {
-                try writer.add(name) { sink in try member.withUnsafeBytes(sink) }
-            }
-            try writer.finish()
+        var writer = ZipWriter(isCompressed: isCompressed, wide: wide) { bytes += Array($0) }
+        for name in ["a.npy", "b/../c.npy"] {
+            try writer.add(name) { sink in try member.withUnsafeBytes(sink) }
         }
+        try writer.finish()
         return bytes
     }
 
