@@ -97,11 +97,18 @@ enum GoldenDifferences {
     /// Functions that have no row.
     static let withoutRow: [String: String] = [
         "addmm": "another name of addMM", "gatherMatmul": "another name of gatherMM",
+        "quantizedMatmul": "another name of quantizedMM",
+        "gatherQuantizedMatmul": "another name of gatherQuantizedMM",
+        "softMax": "another name of softmax",
         "repeat": "another name of repeated", "where": "another name of which",
         "asImaginary": "mlx has none; every complex input of the golden calls is made by it",
         "callAsFunction": "of metalKernel, which refuses", "metalKernel": "there is no Metal",
         "l2Normalized": "mlx has none: NumericTests", "maskFill": "mlx has none: NumericTests",
         "view": "every type to every other: GoldenTests",
+        "quantized": "QuantizationFixtureTests", "dequantized": "QuantizationFixtureTests",
+        "quantizedMM": "QuantizationFixtureTests", "gatherQuantizedMM": "QuantizationFixtureTests",
+        "quantizedQuantizedMM": "QuantizationTests", "toFP8": "QuantizationTests",
+        "fromFP8": "QuantizationTests",
         "key": "RandomTests", "seed": "RandomTests", "uniform": "RandomTests",
         "normal": "RandomTests", "randInt": "RandomTests", "bernoulli": "RandomTests",
         "permutation": "RandomDistributionTests", "gumbel": "RandomDistributionTests",
