@@ -169,4 +169,61 @@ struct GGUFTests {
             #expect(content.isEmpty)
         }
     }
+
+    /// A file with two metadata values and a tensor, in which a test damages one field.
+    private func damagedFile(_ from: String, _ to: [UInt8], skip: Int = 0) throws -> [UInt8] {
+        try withFile { url in
+            try saveGGUF(
+                arrays: ["weight": ones([3, 4])],
+                metadata: ["general.alignment": .uint32(32), "x": .bool(true)], url: url)
+            var bytes = Array(try Data(contentsOf: url))
+            let name = Array(from.utf8)
+            let place = try #require(bytes.indices.first { bytes[$0...].starts(with: name) })
+            bytes.replaceSubrange(place + skip..<place + skip + to.count, with: to)
+            return bytes
+        }
+    }
+
+    @Test(
+        "name the field that is wrong",
+        arguments: [
+            ("GGUF", 0, [0x48], "the header does not begin"),
+            ("GGUF", 4, [9], "the header has version 9"),
+            ("GGUF", 8, [0xFF, 0xFF, 0xFF], "the header promises"),
+            ("GGUF", 16, [0xFF, 0xFF, 0xFF], "the header promises"),
+            ("general.alignment", 17 + 4, [33], "metadata \"general.alignment\" is not a power"),
+            ("general.alignment", 0, [0xFF], "metadata key"),
+            (
+                "general.alignment", 17, [77],
+                "metadata \"general.alignment\" has a value of unknown"
+            ),
+            ("weight", 6, [9], "tensor \"weight\" has 9 axes"),
+            ("weight", 6 + 4 + 7, [0xFF], "tensor \"weight\" has an axis beyond"),
+            ("weight", 6 + 4 + 16, [77], "tensor \"weight\" has type 77"),
+            ("weight", 6 + 4 + 16 + 4, [32], "tensor \"weight\" of 48 bytes at 32 leads out"),
+            ("weight", 6 + 4 + 16 + 4, [1], "tensor \"weight\" is not aligned"),
+        ] as [(String, Int, [UInt8], String)])
+    func namedFields(name: String, skip: Int, bytes: [UInt8], reason: String) throws {
+        try withFile(try damagedFile(name, bytes, skip: skip)) { url in
+            let error = #expect(throws: LoadSaveError.self) { try loadGGUF(url: url) }
+            let text = error.map { "\($0)" } ?? ""
+            #expect(text.contains(reason), "\(text)")
+            #expect(text.contains(url.lastPathComponent))
+        }
+    }
+
+    @Test("name the field in which they are cut off, wherever that is")
+    func cutOff() throws {
+        let whole = try damagedFile("GGUF", [])
+        // The last 16 bytes pad the tensor.
+        for count in 0..<whole.count - 16 {
+            try withFile(Array(whole[..<count])) { url in
+                let error = #expect(throws: LoadSaveError.self) { try loadGGUF(url: url) }
+                let text = error.map { "\($0)" } ?? ""
+                #expect(
+                    text.contains("the header") || text.contains("metadata")
+                        || text.contains("tensor"), "\(count): \(text)")
+            }
+        }
+    }
 }

@@ -63,7 +63,7 @@ private struct Vmap {
         }
         guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
         let batched = zip(arguments, axes).map { argument, axis in
-            axis.map { movedAxis(argument, source: $0, destination: 0) } ?? argument
+            axis.map { moved(argument, from: $0, to: 0) } ?? argument
         }
         return try results(of: batched, axes.map { $0 != nil }, size)
     }
@@ -131,6 +131,11 @@ private struct Vmap {
             result.axis == nil
             ? broadcast(expandedDimensions(result.array, axis: 0), to: [size] + result.array.shape)
             : result.inFront
-        return movedAxis(stretched, source: 0, destination: place)
+        return moved(stretched, from: 0, to: place)
+    }
+
+    /// The array with one axis at another place; itself, without a node, where it is there already.
+    private func moved(_ array: MLXArray, from: Int, to: Int) -> MLXArray {
+        from == to ? array : movedAxis(array, source: from, destination: to)
     }
 }
