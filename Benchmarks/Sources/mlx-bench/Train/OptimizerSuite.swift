@@ -48,8 +48,6 @@ enum OptimizerSuite {
         }
     }
 
-    private struct OutOfMemory: Error {}
-
     /// What streaming through memory gives: two arrays read and one written.
     private static func triad(_ name: String, _ arrays: TriadArrays, streaming: Bool) -> Case {
         let bytes = 12 * Double(count)
