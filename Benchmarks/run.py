@@ -2,14 +2,14 @@
 """Times this package and its peers in turns, and writes RESULTS.md.
 
     python3 run.py ops|train [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…]
-        [--retries N] [--add]
+        [--add]
 
 Cases of one family run together: ours, then each peer, in a process each, and the order turns round
 every round, so that all meet the same minutes of the machine. A peer that is not installed is left
 out. What is measured replaces the earlier figures of the same cases on the same kind of machine, or
 with --add stands beside them as further rounds.
-What other programs took of the processor meanwhile is recorded; a measurement that lost more than
-5 % to them is made again as often as --retries says, and the calmest one counts.
+What other programs took of the processor while a case was timed is recorded with it; rounds that
+lost more than 3 % to them do not count where there are others.
 """
 import argparse
 import ctypes.util
@@ -24,7 +24,6 @@ import sys
 from datetime import date
 
 import record
-from calm import Watch
 
 PROGRAM = record.HERE / ".build/release/mlx-bench"
 FAMILIES = {
@@ -61,7 +60,7 @@ def is_there(peer):
     return found
 
 
-def command(peer, suite, options):
+def command(peer, suite):
     if peer == "swift":
         return [str(PROGRAM), suite], {}
     script = record.HERE / "peers" / f"{suite}_{peer.split('+')[0]}.py"
@@ -70,35 +69,21 @@ def command(peer, suite, options):
 
 
 def measure(peer, suite, family, options):
-    """The lines that a peer prints for a family of cases, of the calmest of some tries."""
-    tries = []
-    while not tries or (len(tries) <= options.retries and min(tries, key=by_calm)[0] > record.CALM):
-        tries.append(once(peer, suite, family, options))
-    elsewhere, lines = min(tries, key=by_calm)
-    for line in lines:
-        shown = line["value"] if line["metric"] == "error" else f"{line['value']:.4g} {line['metric']}"
-        line["elsewhere"] = round(elsewhere, 3)
-        print(f"  {line['peer']:13} {line['case']:30} {shown}  ({elsewhere:.0%} elsewhere)", file=sys.stderr, flush=True)
-    return lines
-
-
-def by_calm(measured):
-    return measured[0]
-
-
-def once(peer, suite, family, options):
-    """What others took of the processor, and the lines that a peer prints."""
-    words, extra = command(peer, suite, options)
+    """The lines that a peer prints for a family of cases."""
+    words, extra = command(peer, suite)
     only = family if not options.only else f"(?=.*({family}))(?=.*({options.only}))"
     words += ["--only", only, "--reps", str(options.reps)]
     words += ["--skip", options.skip] if options.skip else []
     words += ["--threads", str(options.threads)] if options.threads else []
-    watch = Watch()
     done = subprocess.run(words, env={**os.environ, **extra}, stdout=subprocess.PIPE, text=True)
-    elsewhere = watch.elsewhere()
     if done.returncode:
         print(f"{peer}: exit status {done.returncode}", file=sys.stderr)
-    return elsewhere, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    for line in lines:
+        shown = line["value"] if line["metric"] == "error" else f"{line['value']:.4g} {line['metric']}"
+        lost = f"  ({line['waited']:.0%} lost)" if line.get("waited", 0) > record.CALM else ""
+        print(f"  {peer:13} {line['case']:30} {shown}{lost}", file=sys.stderr, flush=True)
+    return lines
 
 
 def versions(peers):
@@ -112,7 +97,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--reps", type=int, default=9)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--retries", type=int, default=0)
     parser.add_argument("--add", action="store_true", help="keep the earlier rounds too")
     parser.add_argument("--only")
     parser.add_argument("--skip")

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter as now
 
 ENOUGH = 8.0  # seconds for the samples of a case, once there are three
+WARM = 0.2  # seconds of calls that do not count, at least two
 SHORTEST = 0.004  # seconds of a sample; shorter calls are timed several at once
 
 
@@ -30,21 +31,26 @@ def flags(peer):
 
 
 def samples(function, reps):
-    start = now()
-    for _ in range(2):
+    begin, calls = now(), 0
+    while calls < 2 and now() - begin < ENOUGH / 2 or now() - begin < WARM:
         function()
-        if now() - start > ENOUGH / 2:
-            break
+        calls += 1
     start = now()
     function()
     batch = max(1, int(SHORTEST / max(now() - start, 1e-7)))
-    times = []
+    times, before = [], waited()
     while len(times) < reps and (len(times) < 3 or sum(times) * batch <= ENOUGH):
         start = now()
         for _ in range(batch):
             function()
         times.append((now() - start) / batch)
-    return times
+    return times, (waited() - before) / (sum(times) * batch)
+
+
+def waited():
+    """Seconds that this process's threads were ready to run and had no core, as others had it."""
+    tasks = Path("/proc/self/task").glob("*/schedstat")  # nanoseconds run, nanoseconds waited, turns
+    return sum(int(task.read_text().split()[1]) for task in tasks) / 1e9
 
 
 def memory(field):
@@ -63,10 +69,10 @@ def run(options, cases):
             continue
         line = {"case": name, "peer": options.peer, "median_s": None, "min_s": None}
         try:
-            times = samples(make(), options.reps)
+            times, waited_s = samples(make(), options.reps)
             middle = statistics.median(times)
             line |= {"median_s": middle, "min_s": min(times), "metric": metric, "value": value(middle)}
-            line |= {"n": len(times), **(notes[0]() if notes else {})}
+            line |= {"n": len(times), "waited": round(waited_s / options.threads, 3), **(notes[0]() if notes else {})}
         except Exception as error:
             line |= {"metric": "error", "value": f"{type(error).__name__}: {error}"[:200]}
         print(json.dumps(line), flush=True)

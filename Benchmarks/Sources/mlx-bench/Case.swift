@@ -22,7 +22,7 @@ extension Case {
         _ name: String, _ metric: String, _ amount: Double, per scale: Double,
         _ make: @escaping () -> () -> Void
     ) -> Case {
-        Case(name: name, metric: metric, value: { amount / $0 / scale }) { _ in make() }
+        Case(name: name, metric: metric, value: { amount / $0 / scale }, make: { _ in make() })
     }
 
     static func flops(_ name: String, _ count: Int, _ make: @escaping () -> () -> Void) -> Case {

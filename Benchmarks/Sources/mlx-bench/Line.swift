@@ -4,14 +4,13 @@ import Foundation
 struct Line {
     let text: String
 
-    init(_ item: Case, _ times: [Double]) {
-        let sorted = times.sorted()
-        let median = sorted.median
-        let notes = item.notes().map { ", \"\($0.0)\": \($0.1)" }.joined()
+    init(_ item: Case, _ samples: Samples) {
+        let waited = samples.waited.map { [("waited", ($0 * 1000).rounded() / 1000)] } ?? []
+        let notes = (waited + item.notes()).map { ", \"\($0.0)\": \($0.1)" }.joined()
         text =
-            "{\"case\": \"\(item.name)\", \"peer\": \"swift\", \"median_s\": \(median), "
-            + "\"min_s\": \(sorted[0]), \"metric\": \"\(item.metric)\", "
-            + "\"value\": \(item.value(median)), \"n\": \(times.count)\(notes)}"
+            "{\"case\": \"\(item.name)\", \"peer\": \"swift\", \"median_s\": \(samples.median), "
+            + "\"min_s\": \(samples.best), \"metric\": \"\(item.metric)\", "
+            + "\"value\": \(item.value(samples.median)), \"n\": \(samples.sorted.count)\(notes)}"
     }
 
     init(_ item: Case, failed error: any Error) {
@@ -23,12 +22,4 @@ struct Line {
 
     /// Prints the line at once, also into a pipe.
     func show() { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
-}
-
-extension [Double] {
-    /// The middle of sorted numbers.
-    var median: Double {
-        let middle = count / 2
-        return count % 2 == 1 ? self[middle] : (self[middle - 1] + self[middle]) / 2
-    }
 }

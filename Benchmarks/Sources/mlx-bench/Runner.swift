@@ -7,6 +7,8 @@ struct Runner {
     let setting: Setting
     /// When a case has been timed so long and three times, it is not timed again.
     private static let enough = 8.0
+    /// For so long a case is called before it is timed, and twice at least.
+    private static let warmUp = 0.2
     /// Shorter calls are timed several at once.
     private static let shortest = 0.004
 
@@ -27,7 +29,7 @@ struct Runner {
                 if round >= 0 { times[index].append(seconds) }
             }
         }
-        for (item, times) in zip(wanted, times) { Line(item, times).show() }
+        for (item, times) in zip(wanted, times) { Line(item, Samples(times)).show() }
     }
 
     /// Times one case after the other, each alone in memory.
@@ -43,21 +45,24 @@ struct Runner {
     }
 
     /// The seconds of a call, once for each repetition, as far as there is time.
-    func times(_ item: Case) throws -> [Double] {
+    func times(_ item: Case) throws -> Samples {
         let body = try item.make(setting)
-        let start = ContinuousClock.now
-        for _ in 0..<2 where (ContinuousClock.now - start) / .seconds(1) < Self.enough / 2 {
-            try body()
+        var (warm, calls) = (0.0, 0)
+        while calls < 2 && warm < Self.enough / 2 || warm < Self.warmUp {
+            warm += try Self.seconds(body)
+            calls += 1
         }
         let inner = max(1, Int(Self.shortest / max(try Self.seconds(body), 1e-7)))
         var times: [Double] = []
         var spent = 0.0
+        let before = Contention.waited()
         while times.count < options.reps, times.count < 3 || spent <= Self.enough {
             let seconds = try Self.seconds { for _ in 0..<inner { try body() } }
             times.append(seconds / Double(inner))
             spent += seconds
         }
-        return times
+        let waited = (Contention.waited() - before) / (spent * Double(setting.threads))
+        return Samples(times, waited: waited)
     }
 
     private func wanted(_ cases: [Case]) throws -> [Case] {
@@ -73,6 +78,25 @@ struct Runner {
         let start = ContinuousClock.now
         try body()
         return (ContinuousClock.now - start) / .seconds(1)
+    }
+}
+
+/// The seconds of a call, several times.
+struct Samples {
+    let sorted: [Double]
+    /// The share of the processor that other programs took meanwhile, where it is known.
+    let waited: Double?
+
+    init(_ times: [Double], waited: Double? = nil) {
+        sorted = times.sorted()
+        self.waited = waited
+    }
+
+    var best: Double { sorted[0] }
+
+    var median: Double {
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 }
 

@@ -58,5 +58,5 @@ struct Series {
 
 extension Runner {
     /// The best seconds of a call.
-    func best(_ item: Case) throws -> Double { try times(item).min() ?? .nan }
+    func best(_ item: Case) throws -> Double { try times(item).best }
 }

@@ -22,7 +22,9 @@ enum GraphCases {
     private static func perNode(
         _ name: String, count: Int, _ make: @escaping () -> () -> Void
     ) -> Case {
-        Case(name: name, metric: "us/op", value: { $0 / Double(count) * 1e6 }) { _ in make() }
+        Case(
+            name: name, metric: "us/op", value: { $0 / Double(count) * 1e6 },
+            make: { _ in make() })
     }
 
     private static func add(to start: MLXArray, count: Int) -> MLXArray {
