@@ -31,6 +31,8 @@ float *cb_floats(long n, float value, long shift) {
     return floats;
 }
 
+void cb_free(float *floats, long shift) { free((char *)floats - shift); }
+
 typedef float vector __attribute__((vector_size(64)));
 
 #if defined(__x86_64__)
@@ -51,20 +53,25 @@ WIDE static void triad_streaming(float *a, const float *b, const float *c, long 
     for (long i = 0; i < n / 16; i++) __builtin_nontemporal_store(y[i] + 3 * z[i], x + i);
 }
 
+static void copy(float *a, const float *b, const float *c, long n) {
+    (void)c;
+    memcpy(a, b, (size_t)n * sizeof(float));
+}
+
 // The threads wait for each other at both ends of a pass.
 static struct {
+    void (*pass)(float *, const float *, const float *, long);
     float *a;
     const float *b, *c;
     long n;
-    int threads, streaming;
+    int threads;
     pthread_barrier_t barrier;
 } job;
 
 static void work(int part) {
     long lines = job.n / 16;
     long first = lines * part / job.threads * 16, last = lines * (part + 1) / job.threads * 16;
-    (job.streaming ? triad_streaming : triad)(
-        job.a + first, job.b + first, job.c + first, last - first);
+    job.pass(job.a + first, job.b + first, job.c ? job.c + first : NULL, last - first);
 }
 
 static void *serve(void *part) {
@@ -76,21 +83,39 @@ static void *serve(void *part) {
     return NULL;
 }
 
-void cb_triad(float *a, const float *b, const float *c, long n, int threads, int streaming) {
-    if (job.threads == 0) {
-        job.threads = threads;
-        pthread_barrier_init(&job.barrier, NULL, (unsigned)threads);
-        for (long part = 1; part < threads; part++) {
-            pthread_t thread;
-            pthread_create(&thread, NULL, serve, (void *)part);
-        }
+static void start(int threads) {
+    if (job.threads != 0) return;
+    job.threads = threads;
+    pthread_barrier_init(&job.barrier, NULL, (unsigned)threads);
+    for (long part = 1; part < threads; part++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, serve, (void *)part);
     }
-    job.a = a;
-    job.b = b;
-    job.c = c;
-    job.n = n;
-    job.streaming = streaming;
+}
+
+static void run(int threads) {
+    start(threads);
     pthread_barrier_wait(&job.barrier);
     work(0);
     pthread_barrier_wait(&job.barrier);
 }
+
+void cb_triad(float *a, const float *b, const float *c, long n, int threads, int streaming) {
+    job.pass = streaming ? triad_streaming : triad;
+    job.a = a;
+    job.b = b;
+    job.c = c;
+    job.n = n;
+    run(threads);
+}
+
+void cb_copy(float *a, const float *b, long n, int threads) {
+    job.pass = copy;
+    job.a = a;
+    job.b = b;
+    job.c = NULL;
+    job.n = n;
+    run(threads);
+}
+
+void cb_copy_alone(float *a, const float *b, long n) { copy(a, b, NULL, n); }

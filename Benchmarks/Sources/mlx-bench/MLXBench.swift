@@ -5,7 +5,9 @@ import ArgumentParser
 struct MLXBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mlx-bench", abstract: "Times MLX; prints one JSON line a case.",
-        subcommands: [OptimizerCommand.self])
+        subcommands: [
+            OpsCommand.self, TrainCommand.self, OptimizerCommand.self, GrowthCommand.self,
+        ])
 }
 
 /// The flags that all suites have.
@@ -33,6 +35,24 @@ struct Options: ParsableArguments {
     }
 }
 
+struct OpsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ops", abstract: "Single operations.")
+
+    @OptionGroup var options: Options
+
+    func run() throws { try Runner(options).runOneByOne(OpsSuite.cases()) }
+}
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Whole training steps.")
+
+    @OptionGroup var options: Options
+
+    func run() throws { try Runner(options).runOneByOne(TrainSuite.cases()) }
+}
+
 struct OptimizerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "optimizer",
@@ -43,4 +63,14 @@ struct OptimizerCommand: ParsableCommand {
     func run() throws {
         try Runner(options).runInTurns(OptimizerSuite.cases())
     }
+}
+
+struct GrowthCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "growth",
+        abstract: "The time of a unit of work at growing sizes; prints tables with verdicts.")
+
+    @OptionGroup var options: Options
+
+    func run() throws { try GrowthSuite(Runner(options)).run() }
 }

@@ -1,10 +1,16 @@
 import CBench
-import Foundation
+import MLX
 
 /// Runs the cases that are asked for and prints a line for each.
 struct Runner {
     private let options: Options
-    private let setting: Setting
+    let setting: Setting
+    /// When a case has been timed so long and three times, it is not timed again.
+    private static let enough = 8.0
+    /// For so long a case is called before it is timed, and twice at least.
+    private static let warmUp = 0.2
+    /// Shorter calls are timed several at once.
+    private static let shortest = 0.004
 
     init(_ options: Options) {
         self.options = options
@@ -23,20 +29,40 @@ struct Runner {
                 if round >= 0 { times[index].append(seconds) }
             }
         }
-        for (item, times) in zip(wanted, times) { print(Line(item, times)) }
+        for (item, times) in zip(wanted, times) { Line(item, Samples(times)).show() }
     }
 
-    /// Times one case after the other, each alone in memory; short calls are timed several at once.
+    /// Times one case after the other, each alone in memory.
     func runOneByOne(_ cases: [Case]) throws {
         for item in try wanted(cases) {
-            let body = try item.make(setting)
-            for _ in 0..<2 { try body() }
-            let inner = max(1, Int(0.004 / max(try Self.seconds(body), 1e-7)))
-            let times = try (0..<options.reps).map { _ in
-                try Self.seconds { for _ in 0..<inner { try body() } } / Double(inner)
+            do {
+                Line(item, try times(item)).show()
+            } catch {
+                Line(item, failed: error).show()
             }
-            print(Line(item, times))
+            Memory.clearCache()
         }
+    }
+
+    /// The seconds of a call, once for each repetition, as far as there is time.
+    func times(_ item: Case) throws -> Samples {
+        let body = try item.make(setting)
+        var (warm, calls) = (0.0, 0)
+        while calls < 2 && warm < Self.enough / 2 || warm < Self.warmUp {
+            warm += try Self.seconds(body)
+            calls += 1
+        }
+        let inner = max(1, Int(Self.shortest / max(try Self.seconds(body), 1e-7)))
+        var times: [Double] = []
+        var spent = 0.0
+        let before = Contention.waited()
+        while times.count < options.reps, times.count < 3 || spent <= Self.enough {
+            let seconds = try Self.seconds { for _ in 0..<inner { try body() } }
+            times.append(seconds / Double(inner))
+            spent += seconds
+        }
+        let waited = (Contention.waited() - before) / (spent * Double(setting.threads))
+        return Samples(times, waited: waited)
     }
 
     private func wanted(_ cases: [Case]) throws -> [Case] {
@@ -55,18 +81,24 @@ struct Runner {
     }
 }
 
-/// The figures of one case as JSON.
-private struct Line: CustomStringConvertible {
-    let description: String
+/// The seconds of a call, several times.
+struct Samples {
+    let sorted: [Double]
+    /// The share of the processor that other programs took meanwhile, where it is known.
+    let waited: Double?
 
-    init(_ item: Case, _ times: [Double]) {
-        let sorted = times.sorted()
+    init(_ times: [Double], waited: Double? = nil) {
+        sorted = times.sorted()
+        self.waited = waited
+    }
+
+    var best: Double { sorted[0] }
+
+    var median: Double {
         let middle = sorted.count / 2
-        let median =
-            sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-        description =
-            "{\"case\": \"\(item.name)\", \"peer\": \"swift\", \"median_s\": \(median), "
-            + "\"min_s\": \(sorted[0]), \"metric\": \"\(item.metric)\", "
-            + "\"value\": \(item.value(median)), \"n\": \(times.count)}"
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 }
+
+/// The machine has not the memory for a case.
+struct OutOfMemory: Error {}

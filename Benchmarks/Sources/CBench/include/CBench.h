@@ -13,9 +13,18 @@ int cb_limit_cores(int count);
 /// `streaming` the stores pass the caches by. Arrays are 64-byte aligned.
 void cb_triad(float *a, const float *b, const float *c, long n, int threads, int streaming);
 
+/// a[i] = b[i] over n floats, in the same manner; a program calls both with one number of threads.
+void cb_copy(float *a, const float *b, long n, int threads);
+
+/// The same by the caller alone.
+void cb_copy_alone(float *a, const float *b, long n);
+
 /// 64-byte aligned floats on huge pages where the system gives them, all `value`; `shift` bytes
 /// apart from a page's start.
 float *_Nullable cb_floats(long n, float value, long shift);
+
+/// Gives such floats back.
+void cb_free(float *floats, long shift);
 
 #pragma clang assume_nonnull end
 

@@ -48,12 +48,10 @@ enum OptimizerSuite {
         }
     }
 
-    private struct OutOfMemory: Error {}
-
     /// What streaming through memory gives: two arrays read and one written.
     private static func triad(_ name: String, _ arrays: TriadArrays, streaming: Bool) -> Case {
         let bytes = 12 * Double(count)
-        return Case(name: name, metric: "GB/s", value: { bytes / $0 / 1e9 }) { setting in
+        let make = { (setting: Setting) throws -> () throws -> Void in
             let arrays = try arrays.get()
             return {
                 cb_triad(
@@ -61,6 +59,7 @@ enum OptimizerSuite {
                     streaming ? 1 : 0)
             }
         }
+        return Case(name: name, metric: "GB/s", value: { bytes / $0 / 1e9 }, make: make)
     }
 
     /// One gradient of each element type.
@@ -88,7 +87,7 @@ enum OptimizerSuite {
         _ optimizer: @escaping () -> any Optimizer
     ) -> Case {
         let bytes = Double(arrays * dtype.size * count)
-        return Case(name: name, metric: "GB/s", value: { bytes / $0 / 1e9 }) { _ in
+        let make = { (_: Setting) throws -> () throws -> Void in
             let model = OneParameter(MLXRandom.uniform(0..<1, [count]).asType(dtype))
             eval(model)
             let gradient = ModuleParameters.unflattened([("weight", gradients.get(dtype))])
@@ -104,5 +103,6 @@ enum OptimizerSuite {
                 eval(model, optimizer)
             }
         }
+        return Case(name: name, metric: "GB/s", value: { bytes / $0 / 1e9 }, make: make)
     }
 }

@@ -1,0 +1,62 @@
+import CBench
+import MLX
+
+/// How the time of a unit of work changes with the size: it should not.
+struct GrowthSuite {
+    private let runner: Runner
+
+    init(_ runner: Runner) { self.runner = runner }
+
+    /// Prints one table a kind of work, each with a verdict.
+    func run() throws {
+        for series in [perElement(), perProduct(), perAttention(), perNode()].joined() {
+            try show(series)
+        }
+    }
+
+    private func show(_ series: Series) throws {
+        print("\n\(series.name)\n\n| \(series.size) | \(series.unit) |\n|---|---|")
+        var values: [Double] = []
+        for point in series.points {
+            let value = try point.value(runner)
+            values.append(value)
+            print(
+                "| \(point.name) | \(value.formatted(.number.precision(.significantDigits(3)))) |")
+        }
+        print("\n" + series.verdict(values))
+        Memory.clearCache()
+    }
+}
+
+/// One kind of work at growing sizes.
+struct Series {
+    struct Point {
+        let name: String
+        let value: (Runner) throws -> Double
+    }
+
+    let name: String
+    let size: String
+    let unit: String
+    /// How far from the middle between the extremes a value may be, as a share; or, with `growing`,
+    /// what the largest may be of the first.
+    let band: Double
+    var growing = false
+    let points: [Point]
+
+    func verdict(_ values: [Double]) -> String {
+        let (low, high) = (values.min() ?? .nan, values.max() ?? .nan)
+        let found = growing ? high / values[0] : (high - low) / (high + low)
+        let met = found <= band ? "yes" : "**no**"
+        return growing
+            ? "At most \(percent(band)) of the first: \(met) (\(percent(found)))."
+            : "Flat, ± \(percent(band)): \(met) (± \(percent(found)))."
+    }
+
+    private func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
+}
+
+extension Runner {
+    /// The best seconds of a call.
+    func best(_ item: Case) throws -> Double { try times(item).best }
+}

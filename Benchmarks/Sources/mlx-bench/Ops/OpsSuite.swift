@@ -1,0 +1,9 @@
+/// Single operations.
+enum OpsSuite {
+    /// The peak of memory comes first, before the pool holds anything.
+    static func cases() -> [Case] {
+        [GraphCases.memoryPeak()]
+            + ProductCases.all() + RowCases.all() + ConvolutionCases.all() + AttentionCases.all()
+            + ElementwiseCases.all() + GraphCases.chains()
+    }
+}

@@ -1,0 +1,27 @@
+import MLX
+
+/// Matrix products.
+enum ProductCases {
+    static func all() -> [Case] {
+        [
+            product("matmul_f32_512", 512, 512, 512),
+            product("matmul_f32_1024", 1024, 1024, 1024),
+            product("matmul_f32_2048", 2048, 2048, 2048),
+            product("matmul_f32_1x4096x4096", 1, 4096, 4096),
+            product("matmul_f32_64x4096x1024", 64, 4096, 1024),
+            product("matmul_bf16_1024", 1024, 1024, 1024, .bfloat16),
+        ]
+    }
+
+    /// [m, k] times [k, n]
+    static func product(
+        _ name: String, _ m: Int, _ k: Int, _ n: Int, _ dtype: DType = .float32
+    ) -> Case {
+        .flops(name, 2 * m * k * n) {
+            let a = MLXRandom.normal([m, k], dtype: dtype)
+            let b = MLXRandom.normal([k, n], dtype: dtype)
+            eval(a, b)
+            return { eval(matmul(a, b)) }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import MLX
+
+/// Operations on rows: normalisation, sums, lookups, sorting.
+enum RowCases {
+    static func all() -> [Case] {
+        [
+            .bytes("softmax_4096x1024", 2 * 4 * 4096 * 1024) {
+                let x = normal([4096, 1024])
+                return { eval(softmax(x, axis: -1)) }
+            },
+            .bytes("layernorm_4096x1024", 2 * 4 * 4096 * 1024) {
+                let (x, weight, bias) = (normal([4096, 1024]), normal([1024]), normal([1024]))
+                return { eval(MLXFast.layerNorm(x, weight: weight, bias: bias, eps: 1e-5)) }
+            },
+            sum(axis: 0),
+            sum(axis: 1),
+            .bytes("embed_8192_50kx256", 2 * 4 * 8192 * 256) {
+                let table = normal([50_000, 256])
+                let indices = MLXRandom.randInt(0..<50_000, [8192])
+                indices.eval()
+                return { eval(table[indices]) }
+            },
+            .elements("sort_2^20", 1 << 20) {
+                let x = normal([1 << 20])
+                return { eval(sorted(x)) }
+            },
+        ]
+    }
+
+    private static func sum(axis: Int) -> Case {
+        .bytes("sum_axis\(axis)_4096", 4 * 4096 * 4096) {
+            let x = normal([4096, 4096])
+            return { eval(x.sum(axis: axis)) }
+        }
+    }
+}
+
+/// Numbers of the standard normal distribution, already in memory.
+func normal(_ shape: [Int]) -> MLXArray {
+    let array = MLXRandom.normal(shape)
+    array.eval()
+    return array
+}

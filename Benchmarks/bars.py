@@ -1,0 +1,85 @@
+"""What each case must reach: the bars of the project, and how a figure is held against them."""
+from typing import NamedTuple
+
+SMALLER_IS_BETTER = ("us/op", "peak MiB over start (array is 16 MiB)")
+
+
+class Bar(NamedTuple):
+    """At least `ratio` times the speed of the best of `peers` in any of `cases`; or, with `limit`, at
+    most that figure."""
+
+    ratio: float = 0.0
+    goal: float = 0.0
+    peers: tuple = ()  # all, unless named
+    cases: tuple = ()  # the case itself, unless named
+    limit: float = 0.0
+
+
+def variants(name):
+    return name + "_eager", name + "_compiled"
+
+
+BARS = {
+    **{f"matmul_f32_{n}": Bar(0.95) for n in (512, 1024, 2048)},
+    "matmul_f32_1x4096x4096": Bar(1.0, peers=("torch",)),
+    "matmul_f32_64x4096x1024": Bar(1.0, peers=("torch",)),
+    "matmul_bf16_1024": Bar(0.95, peers=("torch",)),
+    "softmax_4096x1024": Bar(1.5, peers=("torch",)),
+    "layernorm_4096x1024": Bar(1.5, peers=("torch",)),
+    "sum_axis0_4096": Bar(1.0, peers=("torch",)),
+    "sum_axis1_4096": Bar(1.0, peers=("torch",)),
+    "conv_mnist_fwdbwd": Bar(0.95, peers=("torch",)),
+    "conv_64ch_fwd": Bar(0.95, peers=("torch",)),
+    "conv_64ch_fwdbwd": Bar(0.95, peers=("torch",)),
+    "sdpa_causal_fwd": Bar(1.5, peers=("torch",)),
+    "sdpa_causal_fwdbwd": Bar(1.8, peers=("torch",)),
+    "embed_8192_50kx256": Bar(1.0),
+    "sort_2^20": Bar(1.5),
+    **{f"eltwise_2^12_{v}": Bar(1.0, cases=variants("eltwise_2^12")) for v in ("eager", "compiled")},
+    **{f"eltwise_2^20_{v}": Bar(1.0, cases=variants("eltwise_2^20")) for v in ("eager", "compiled")},
+    **{f"eltwise_2^24_{v}": Bar(2.0, cases=variants("eltwise_2^24")) for v in ("eager", "compiled")},
+    "gelu_2^20_fwd": Bar(2.5, peers=("torch",)),
+    "gelu_2^20_bwd": Bar(2.5, peers=("torch",)),
+    "dispatch_add_chain": Bar(limit=1.0),
+    "dispatch_add_chain_compiled": Bar(limit=0.3),
+    "mempeak_chain200": Bar(limit=32),
+    **{case: Bar(1.0, 1.2, cases=variants("mlp")) for case in variants("mlp")},
+    **{case: Bar(1.1, 1.3, cases=variants("cnn")) for case in variants("cnn")},
+}
+# Half the width is held against the best peer in float32.
+for model, goal in ("gpt_nano", 1.4), ("gpt_small", 1.5), ("llama135_full", 1.5), ("llama135_lora", 1.5):
+    for case in variants(model):
+        BARS[case] = Bar(1.2, goal, cases=variants(model))
+    for case in variants(model + "_bf16"):
+        BARS[case] = Bar(1.7, 2.2, cases=variants(model))
+
+
+def best_peer(case, metric, values):
+    """(peer, value) of the best that `case` is held against; values: {(case, peer): value}."""
+    bar = BARS.get(case, Bar())
+    found = [
+        (value, peer)
+        for (name, peer), value in values.items()
+        if name in (bar.cases or (case,)) and peer != "swift" and (not bar.peers or peer in bar.peers)
+    ]
+    if not found:
+        return None
+    value, peer = (min if metric in SMALLER_IS_BETTER else max)(found)
+    return peer, value
+
+
+def verdict(case, ours, ratio):
+    """Words for the bar, and whether it is met: yes, no, goal, or nothing where it is not known."""
+    bar = BARS.get(case)
+    if bar is None:
+        return "", ""
+    if bar.limit:
+        return f"≤ {bar.limit:g}", "yes" if ours <= bar.limit else "**no**"
+    words = f"≥ {bar.ratio:g}×" + (f" ({bar.goal:g}×)" if bar.goal else "")
+    if bar.peers:
+        words += " " + bar.peers[0]
+    if ratio is None:
+        return words, ""
+    if bar.goal and ratio >= bar.goal:
+        return words, "yes, the goal"
+    return words, "yes" if ratio >= bar.ratio else "**no**"

@@ -1,0 +1,89 @@
+"""The single operations: their names, shapes and what is counted. A peer brings the functions."""
+from harness import memory, reset_peak
+
+CHAIN = 10_000
+
+
+def rate(metric, scale, amount):
+    return metric, lambda seconds: amount / seconds / scale
+
+
+def flops(amount):
+    return rate("GFLOP/s", 1e9, amount)
+
+
+def gigabytes(amount):
+    return rate("GB/s", 1e9, amount)
+
+
+def elements(amount):
+    return rate("Melem/s", 1e6, amount)
+
+
+def products(peer):
+    shapes = {"f32_512": (512, 512, 512), "f32_1024": (1024, 1024, 1024), "f32_2048": (2048, 2048, 2048),
+              "f32_1x4096x4096": (1, 4096, 4096), "f32_64x4096x1024": (64, 4096, 1024), "bf16_1024": (1024, 1024, 1024)}
+    for name, (m, k, n) in shapes.items():
+        yield "matmul_" + name, (*flops(2 * m * k * n), lambda m=m, k=k, n=n, t=name[:4]: peer.product(m, k, n, t == "bf16"))
+
+
+def rows(peer):
+    size, square = (4096, 1024), (4096, 4096)
+    yield "softmax_4096x1024", (*gigabytes(2 * 4 * 4096 * 1024), lambda: peer.on(peer.softmax, size))
+    yield "layernorm_4096x1024", (*gigabytes(2 * 4 * 4096 * 1024), lambda: peer.on(peer.layer_norm, size, size[1:], size[1:]))
+    for axis in 0, 1:
+        yield f"sum_axis{axis}_4096", (*gigabytes(4 * 4096**2), lambda axis=axis: peer.on(peer.sum(axis), square))
+    yield "embed_8192_50kx256", (*gigabytes(2 * 4 * 8192 * 256), lambda: peer.lookup(50_000, 256, 8192))
+    yield "sort_2^20", (*elements(2**20), lambda: peer.on(peer.sort, (2**20,)))
+
+
+def convolutions(peer):
+    for name, images, channels in ("mnist", (32, 28, 28, 1), 32), ("64ch", (16, 32, 32, 64), 64):
+        n, height, width, inputs = images
+        count = 2 * n * height * width * inputs * channels * 9
+        for suffix, factor, gradients in ("fwd", 1, False), ("fwdbwd", 3, True):
+            yield f"conv_{name}_{suffix}", (
+                *flops(factor * count),
+                lambda images=images, channels=channels, gradients=gradients: peer.convolution(images, channels, gradients))
+
+
+def attention(peer):
+    batch, heads, length, width = 4, 8, 512, 64
+    count = 2 * batch * heads * length * length * width  # two products, the half below the diagonal
+    for suffix, factor, gradients in ("fwd", 1, False), ("fwdbwd", 3.5, True):
+        yield f"sdpa_causal_{suffix}", (
+            *flops(factor * count),
+            lambda gradients=gradients: peer.attention(batch, heads, length, width, gradients))
+
+
+def elementwise(peer):
+    for power in 12, 20, 24:
+        for variant, function in ("eager", lambda: peer.mixture), ("compiled", lambda: peer.compiled(peer.mixture)):
+            yield f"eltwise_2^{power}_{variant}", (
+                *elements(2**power),
+                lambda power=power, function=function: peer.on(function(), (2**power,), jit=False))
+    yield "gelu_2^20_fwd", (*elements(2**20), lambda: peer.on(peer.gelu, (2**20,)))
+    yield "gelu_2^20_bwd", (*elements(2**20), lambda: peer.on(peer.gelu_gradient, (2**20,), (2**20,)))
+
+
+def memory_peak(peer):
+    start = 0.0
+
+    def make():
+        nonlocal start
+        peer.waves(2**10)
+        reset_peak()
+        start = memory("VmRSS")
+        return lambda: peer.waves(2**22)
+
+    yield "mempeak_chain200", ("peak MiB over start (array is 16 MiB)", lambda _: memory("VmHWM") - start, make)
+
+
+def chain(peer):
+    yield "dispatch_add_chain", ("us/op", lambda seconds: seconds / CHAIN * 1e6, lambda: lambda: peer.additions(CHAIN))
+
+
+def cases(peer):
+    """All cases of a peer; the peak of memory first, before an allocator holds anything."""
+    families = memory_peak, products, rows, convolutions, attention, elementwise, chain
+    return {name: case for family in families for name, case in family(peer)}

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Times this package and its peers in turns, and writes RESULTS.md.
+
+    python3 run.py ops|train [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…]
+        [--add]
+
+Cases of one family run together: ours, then each peer, in a process each, and the order turns round
+every round, so that all meet the same minutes of the machine. A peer that is not installed is left
+out. What is measured replaces the earlier figures of the same cases on the same kind of machine, or
+with --add stands beside them as further rounds.
+What other programs took of the processor while a case was timed is recorded with it; rounds that
+lost more than 3 % to them do not count where there are others.
+"""
+import argparse
+import ctypes.util
+import glob
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import date
+
+import record
+
+PROGRAM = record.HERE / ".build/release/mlx-bench"
+FAMILIES = {
+    "ops": ("^mempeak", "^matmul", "^(softmax|layernorm|sum|embed|sort)", "^conv", "^sdpa", "^(eltwise|gelu)", "^dispatch"),
+    "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),
+}
+MODULES = {"torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core"}
+
+
+def machine():
+    """The processor, how many cores this process may use, and the memory."""
+    name = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
+    memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read())[1])
+    return f"{name[1] if name else os.uname().machine}, {len(os.sched_getaffinity(0))} cores, {memory / 2**20:.0f} GiB"
+
+
+def openblas():
+    """The system's library; the mlx wheel's own is not optimised."""
+    name = ctypes.util.find_library("openblas") or "libopenblas.so.0"
+    found = glob.glob(f"/usr/lib/*/{name}") + glob.glob(f"/usr/lib64/{name}")
+    return found[0] if found else None
+
+
+def is_there(peer):
+    try:
+        found = importlib.util.find_spec(MODULES[peer]) is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        print(f"{peer}: not installed, left out (pip install -r Benchmarks/requirements.txt)", file=sys.stderr)
+    elif peer.endswith("+openblas") and not openblas():
+        print(f"{peer}: this system has no OpenBLAS, left out", file=sys.stderr)
+        return False
+    return found
+
+
+def command(peer, suite):
+    if peer == "swift":
+        return [str(PROGRAM), suite], {}
+    script = record.HERE / "peers" / f"{suite}_{peer.split('+')[0]}.py"
+    extra = {"LD_PRELOAD": openblas()} if peer.endswith("+openblas") else {}
+    return [sys.executable, str(script), "--peer", peer], extra
+
+
+def measure(peer, suite, family, options):
+    """The lines that a peer prints for a family of cases."""
+    words, extra = command(peer, suite)
+    only = family if not options.only else f"(?=.*({family}))(?=.*({options.only}))"
+    words += ["--only", only, "--reps", str(options.reps)]
+    words += ["--skip", options.skip] if options.skip else []
+    words += ["--threads", str(options.threads)] if options.threads else []
+    done = subprocess.run(words, env={**os.environ, **extra}, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        print(f"{peer}: exit status {done.returncode}", file=sys.stderr)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    for line in lines:
+        shown = line["value"] if line["metric"] == "error" else f"{line['value']:.4g} {line['metric']}"
+        lost = f"  ({line['waited']:.0%} lost)" if line.get("waited", 0) > record.CALM else ""
+        print(f"  {peer:13} {line['case']:30} {shown}{lost}", file=sys.stderr, flush=True)
+    return lines
+
+
+def versions(peers):
+    names = dict.fromkeys(MODULES[peer].split(".")[0] for peer in peers)
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suite", choices=FAMILIES)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--reps", type=int, default=9)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--add", action="store_true", help="keep the earlier rounds too")
+    parser.add_argument("--only")
+    parser.add_argument("--skip")
+    parser.add_argument("--peers", default=",".join(record.PEERS))
+    options = parser.parse_args()
+    unknown = [peer for peer in options.peers.split(",") if peer and peer not in MODULES]
+    if unknown:
+        parser.error(f"no such peer: {', '.join(unknown)} (there are {', '.join(MODULES)})")
+    if not PROGRAM.exists():
+        sys.exit("run.py: build first: (cd Benchmarks && swift build -c release)")
+    peers = [peer for peer in options.peers.split(",") if peer and is_there(peer)]
+    facts = f"{date.today()}, {options.threads or len(os.sched_getaffinity(0))} threads, {versions(peers)}"
+    for family in FAMILIES[options.suite]:
+        lines = []
+        for turn in range(options.rounds):
+            order = ["swift", *peers]
+            for peer in order if turn % 2 == 0 else reversed(order):
+                lines += measure(peer, options.suite, family, options)
+        for case in dict.fromkeys(line["case"] for line in lines):
+            found = [line for line in lines if line["case"] == case]
+            record.keep(machine(), options.suite, case, facts, found, options.add)
+
+
+if __name__ == "__main__":
+    main()
