@@ -1,0 +1,40 @@
+import Glibc
+
+/// The user's wish that a job stop: the first signal asks the ranks to save, a second one ends it
+/// at once.
+final class StopRequest {
+    private let pipe: SignalPipe
+    private var isNew = false
+    /// The signal that the ranks were or will be sent; nil before one came.
+    private(set) var signal: Int32?
+    /// The second signal.
+    private(set) var urgent: Int32?
+
+    var isUrgent: Bool { urgent != nil }
+
+    init() throws(LaunchError) {
+        pipe = try SignalPipe([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD])
+    }
+
+    /// What to poll for.
+    var descriptor: pollfd { pollfd(fd: pipe.descriptor, events: Int16(POLLIN), revents: 0) }
+
+    /// Takes note of the signals that have come.
+    func read() {
+        for number in pipe.take() where number != SIGCHLD {
+            if signal == nil {
+                // What ends a terminal is no signal that programs save at.
+                signal = number == SIGHUP ? SIGTERM : number
+                isNew = true
+            } else if urgent == nil {
+                urgent = number
+            }
+        }
+    }
+
+    /// The first signal, once.
+    func takeNew() -> Int32? {
+        defer { isNew = false }
+        return isNew ? signal : nil
+    }
+}
