@@ -108,7 +108,7 @@ final class Agent {
             guard
                 running.allSatisfy({ rank in
                     ContinuousClock.now - rank.started > Agent.signalPatience
-                        || ProcessTree.awaits(number, rank.process)
+                        || ProcessTree.catches(number, rank.process)
                 })
             else { return false }
             for rank in running { rank.send(number) }

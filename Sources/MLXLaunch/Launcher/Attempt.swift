@@ -20,6 +20,8 @@ final class Attempt {
     private var records: [RankRecord]
     private let started = ContinuousClock.now
     private var lastPing = ContinuousClock.now
+    /// The signal that the ranks were sent.
+    private var passedSignal: Int32?
     /// When the ranks that still run are killed.
     private var deadline: ContinuousClock.Instant?
     private var fault: (status: Int32, words: String, details: [String])?
@@ -197,6 +199,8 @@ final class Attempt {
             rank: hello.rank, localRank: max(0, hello.localRank),
             localSize: max(1, hello.localSize))
         channel.send(.start(rankStart(hello.rank, own, isRemote: false)))
+        // It may have come too late for a signal that the others have got.
+        if let signal = passedSignal { channel.send(.signal(signal)) }
     }
 
     private func lose(_ link: Link) {
@@ -223,6 +227,7 @@ final class Attempt {
 
     private func passSignals() {
         guard let signal = stop.takeNew() else { return }
+        passedSignal = signal
         for link in links where !(link.ranks.isEmpty) { link.channel.send(.signal(signal)) }
         deadline = nil
     }

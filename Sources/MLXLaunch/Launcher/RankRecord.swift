@@ -1,20 +1,31 @@
 /// What the launcher knows of one rank in one start.
-struct RankRecord {
-    let rank: Int
+package struct RankRecord {
+    package let rank: Int
     var host: String
     var process: Int32?
-    var end: RankEnd?
+    package var end: RankEnd?
     /// When the end was told; nil while it runs.
     var ended: ContinuousClock.Instant?
     /// Whether the launcher had asked for its end before.
     var wasKilled = false
+
+    package init(
+        rank: Int, host: String, process: Int32? = nil, end: RankEnd? = nil,
+        ended: ContinuousClock.Instant? = nil
+    ) {
+        self.rank = rank
+        self.host = host
+        self.process = process
+        self.end = end
+        self.ended = ended
+    }
 
     /// Whether it has ended by itself and not well.
     var hasFailed: Bool { !wasKilled && (end.map { $0.code != 0 } ?? false) }
 }
 
 /// How a start of all ranks ended.
-enum AttemptEnd {
+package enum AttemptEnd {
     /// All ranks ended with 0, or with 75, or were stopped by the user: nothing to explain.
     case done(status: Int32)
     /// A rank failed.
@@ -22,7 +33,7 @@ enum AttemptEnd {
     /// Something else failed: a host, or the launcher underneath.
     case broken(status: Int32, words: String, details: [String])
 
-    var status: Int32 {
+    package var status: Int32 {
         switch self {
         case .done(let status): status
         case .failed(let record, _): record.end?.code ?? LaunchStatus.unavailable
@@ -31,7 +42,7 @@ enum AttemptEnd {
     }
 
     /// The line that tells of the failure; nil where the rank's own line says it all.
-    var words: String? {
+    package var words: String? {
         switch self {
         case .done: return nil
         case .broken(_, let words, _): return words
@@ -58,7 +69,7 @@ extension [RankRecord] {
     /// Of ranks that ended within a second of each other, in which the loss of one ends the others,
     /// a signal other than SIGTERM counts before a status, and a status before the one that says
     /// that another rank was lost; `hasWords` tells which have an error of their own.
-    func firstFailure(hasWords: (Int) -> Bool) -> RankRecord? {
+    package func firstFailure(hasWords: (Int) -> Bool) -> RankRecord? {
         let failed = filter(\.hasFailed).sorted { ($0.ended ?? .now) < ($1.ended ?? .now) }
         guard let start = failed.first?.ended else { return nil }
         let together = failed.filter { ($0.ended ?? .now) - start < .milliseconds(900) }

@@ -5,8 +5,12 @@ import Glibc
 final class StopRequest {
     private let pipe: SignalPipe
     private var isNew = false
+    private var came = ContinuousClock.now
+    /// The same signal that comes again so soon was sent once, to the process and to its group.
+    private static let echo = Duration.milliseconds(100)
     /// The signal that the ranks were or will be sent; nil before one came.
     private(set) var signal: Int32?
+    private var first: Int32 = 0
     /// The second signal.
     private(set) var urgent: Int32?
 
@@ -25,8 +29,10 @@ final class StopRequest {
             if signal == nil {
                 // What ends a terminal is no signal that programs save at.
                 signal = number == SIGHUP ? SIGTERM : number
-                isNew = true
-            } else if urgent == nil {
+                (isNew, came, first) = (true, .now, number)
+            } else if urgent == nil,
+                number != first || ContinuousClock.now - came > StopRequest.echo
+            {
                 urgent = number
             }
         }

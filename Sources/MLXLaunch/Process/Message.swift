@@ -1,5 +1,5 @@
 /// What the launcher and an agent say to each other.
-enum Message: Equatable, Sendable {
+package enum Message: Equatable, Sendable {
     // From the launcher.
     case start(RankStart)
     case signal(Int32)
@@ -17,7 +17,7 @@ enum Message: Equatable, Sendable {
 }
 
 /// A rank to be started by an agent.
-struct RankStart: Equatable, Sendable {
+package struct RankStart: Equatable, Sendable {
     /// The rank's number; `RankStart.launcher` for mpirun, which is none.
     var rank: Int
     var arguments: [String]
@@ -30,10 +30,20 @@ struct RankStart: Equatable, Sendable {
 
     /// The number in place of a rank's for the launcher of another kind.
     static let launcher = -1
+
+    package init(
+        rank: Int, arguments: [String], variables: [String], removed: [String], folder: String
+    ) {
+        self.rank = rank
+        self.arguments = arguments
+        self.variables = variables
+        self.removed = removed
+        self.folder = folder
+    }
 }
 
 /// What an agent says first.
-struct Hello: Equatable, Sendable {
+package struct Hello: Equatable, Sendable {
     /// The secret of the launch, where the agent came over a socket.
     var token: String
     /// The rank that mpirun gave it; -1 for the agent of a host.
@@ -41,16 +51,30 @@ struct Hello: Equatable, Sendable {
     var localRank: Int
     var localSize: Int
     var host: String
+
+    package init(token: String, rank: Int, localRank: Int, localSize: Int, host: String) {
+        self.token = token
+        self.rank = rank
+        self.localRank = localRank
+        self.localSize = localSize
+        self.host = host
+    }
 }
 
 /// How a rank ended.
-struct RankEnd: Equatable, Sendable {
+package struct RankEnd: Equatable, Sendable {
     /// The exit status, 0 where a signal ended it.
     var status: Int32
     /// The signal that ended it, or 0.
     var signal: Int32
     /// The last step it told of, or -1.
     var step: Int
+
+    package init(status: Int32, signal: Int32, step: Int) {
+        self.status = status
+        self.signal = signal
+        self.step = step
+    }
 
     /// The status as a shell gives it.
     var code: Int32 { signal == 0 ? status : 128 + signal }
@@ -61,7 +85,7 @@ extension Message {
     static let limit = 4 << 20
 
     /// The message in bytes: its length in 4 bytes, its kind, its parts.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var writer = MessageWriter()
         switch self {
         case .start(let start):
@@ -102,7 +126,7 @@ extension Message {
     }
 
     /// Reads a message without its length; nil where the bytes are none.
-    init?(_ bytes: some Sequence<UInt8>) {
+    package init?(_ bytes: some Sequence<UInt8>) {
         var reader = MessageReader(Array(bytes))
         switch reader.byte() {
         case 1:

@@ -32,11 +32,11 @@ package enum ProcessTree {
         return info._sifields._sigchld.si_pid
     }
 
-    /// Whether a process catches a signal, or has blocked it for later.
-    static func awaits(_ signal: Int32, _ process: pid_t) -> Bool {
+    /// Whether a process catches a signal.
+    static func catches(_ signal: Int32, _ process: pid_t) -> Bool {
         let status = smallFile("/proc/\(process)/status") ?? ""
         return status.split(separator: "\n").contains { line in
-            guard line.hasPrefix("SigCgt:") || line.hasPrefix("SigBlk:"),
+            guard line.hasPrefix("SigCgt:"),
                 let digits = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last,
                 let mask = UInt64(digits, radix: 16)
             else { return false }
