@@ -29,8 +29,9 @@ readonly -A levels=(
     [MLXNN]=3
     [MLXOptimizers]=4 [MLXDistributed]=4
     [MLXDistributedMPI]=5
+    [MLXLaunch]=1
     [MLXTrain]=6
-    [mlx-train]=7
+    [mlx-train]=7 [mlx-launch]=7
 )
 
 # Who may import a C module, and which.
@@ -38,6 +39,7 @@ readonly -A c_imports=(
     [MLX]=' CKernels COpenBLAS CSystem CZlib '
     [MLXDistributed]=' CKernels CSystem '
     [MLXDistributedMPI]=' CMPI CSystem '
+    [MLXLaunch]=' CSystem '
     [MLXTrain]=' CSystem CZlib '
 )
 

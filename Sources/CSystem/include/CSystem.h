@@ -38,6 +38,11 @@ static inline int cs_set_parent_death_signal(int signal) {
     return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL);
 }
 
+/// Makes this process the parent of all its descendants that lose theirs.
+static inline int cs_adopt_orphans(void) {
+    return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+}
+
 /// The number of cores in this process's affinity mask.
 static inline int cs_affinity_count(void) {
     cpu_set_t set;

@@ -6,6 +6,7 @@ package final class RunOutput {
     /// Nil on all ranks but 0.
     private let metrics: MetricsFile?
     private let display: ProgressDisplay?
+    private let board = StepBoard()
     private var samplesSinceLine = 0
     private var secondsSinceLine = 0.0
     private let started = ContinuousClock.now
@@ -20,6 +21,7 @@ package final class RunOutput {
         self.display = rank == 0 ? display : nil
         self.lines = lines
         self.everySteps = everySteps
+        board?.show(0)
     }
 
     /// A line for the user and the logs.
@@ -36,11 +38,13 @@ package final class RunOutput {
             try note("refused \(refused.checkpoint): \(refused.file) \(refused.reason)")
         }
         try note("going on from \(checkpoint)")
+        board?.show(step)
         try metrics?.append(lines.restart(step: step, checkpoint: checkpoint, refused: refused))
     }
 
     /// A step was taken.
     package func stepped(_ report: StepReport) throws(FileFailure) {
+        board?.show(report.step)
         samplesSinceLine += report.samples
         secondsSinceLine += report.seconds
         let rate = Double(samplesSinceLine) / max(secondsSinceLine, 1e-9)
