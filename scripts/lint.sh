@@ -27,7 +27,7 @@ readonly -A levels=(
     [MLX]=1
     [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2 [MLXFast]=2
     [MLXNN]=3
-    [MLXOptimizers]=4 [MLXDistributed]=4
+    [MLXOptimizers]=4 [MLXDistributed]=4 [MLXLMCommon]=4
     [MLXDistributedMPI]=5
     [MLXTrain]=6
     [mlx-train]=7
