@@ -28,9 +28,9 @@ readonly -A levels=(
     [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2 [MLXFast]=2
     [MLXNN]=3
     [MLXOptimizers]=4 [MLXDistributed]=4 [MLXLMCommon]=4
-    [MLXDistributedMPI]=5
+    [MLXDistributedMPI]=5 [MLXLLM]=5
     [MLXTrain]=6
-    [mlx-train]=7
+    [mlx-train]=7 [mlx-lm]=7
 )
 
 # Who may import a C module, and which.
