@@ -19,8 +19,6 @@ package final class Trainer {
     private let checkpoints: CheckpointStore
     /// The number of steps taken.
     package private(set) var step = 0
-    /// The step whose state is on disk.
-    private var savedStep: Int?
 
     /// A trainer with fresh weights, which follow from the job's seed.
     package init(
@@ -74,8 +72,11 @@ package final class Trainer {
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
     package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
         try synchronizeReplicas()
-        if step > 0 { savedStep = step }
-        if try group.any(stop() != nil) { try leave(stop()) }
+        let saver = CheckpointSaver(
+            store: checkpoints, keepLast: config.checkpoint.keepLast, from: step > 0 ? step : nil,
+            group: group, output: output)
+        defer { saver.leave() }
+        if try group.any(stop() != nil) { try leave(stop(), saver) }
         let sampler = Sampler(
             count: data.train.count, globalBatchSize: config.training.globalBatchSize,
             microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
@@ -85,19 +86,22 @@ package final class Trainer {
         while step < plan.totalSteps {
             let start = ContinuousClock.now
             let batch = try loader.next()
-            let (report, mustStop) = try withError {
-                try takeStep(batch, start: start, stop: stop() != nil)
+            let votes = StepVotes(stops: stop() != nil, saveFailed: try saver.hasFailed())
+            let (report, decision) = try withError {
+                try takeStep(batch, start: start, votes: votes)
             }
             try output.stepped(report)
             try check(report)
+            if decision.saveFailed { try saver.throwFailure() }
             if isDue(config.distributed.checkReplicasEvery) { try verifyReplicas() }
-            if mustStop || isDue(config.checkpoint.everySteps) { try save(output) }
-            if mustStop { try leave(stop()) }
+            if decision.stops || isDue(config.checkpoint.everySteps) { try save(by: saver) }
+            if decision.stops { try leave(stop(), saver) }
             if isDue(config.evaluation.everySteps), step < plan.totalSteps {
                 try output.evaluated(try evaluate(), step: step)
             }
         }
-        if savedStep != step { try save(output) }
+        if saver.lastStep != step { try save(by: saver) }
+        try saver.settle()
         return try evaluate()
     }
 
@@ -106,8 +110,8 @@ package final class Trainer {
     /// Gradients are of sums of losses, added up over micro-batches and ranks, and divided once by
     /// the number of samples.
     private func takeStep(
-        _ batch: LoadedBatch, start: ContinuousClock.Instant, stop: Bool
-    ) throws -> (StepReport, mustStop: Bool) {
+        _ batch: LoadedBatch, start: ContinuousClock.Instant, votes: StepVotes
+    ) throws -> (StepReport, decision: StepVotes) {
         let (lossSums, localGradients) = task.lossSumsAndGradients(batch, seed: config.seed)
         let sums = try reducer.sum(localGradients.flattenedValues())
         let communicationSeconds = reducer.communicationSeconds
@@ -121,14 +125,14 @@ package final class Trainer {
 
         let lossSum = lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
         let waiting = ContinuousClock.now
-        let totals = try group.allReduce([lossSum, stop ? 1 : 0])
+        let totals = try group.allReduce([lossSum] + votes.numbers)
         let end = ContinuousClock.now
         let report = StepReport(
             step: step, loss: totals[0] / Double(batch.globalCount), learningRate: rate,
             gradientNorm: Double(norm.item(Float.self)), samples: batch.globalCount,
             seconds: (end - start) / .seconds(1),
             communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
-        return (report, totals[1] > 0)
+        return (report, StepVotes(sums: totals.dropFirst()))
     }
 
     /// The gradients scaled down to the job's limit, if it has one, and their norm before.
@@ -177,23 +181,18 @@ package final class Trainer {
         }
     }
 
-    /// Writes a checkpoint on rank 0; all ranks fail if it cannot.
-    private func save(_ output: RunOutput) throws {
-        let start = ContinuousClock.now
-        let files = CheckpointContents.files(
-            state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
-            parameters: Dictionary(uniqueKeysWithValues: parameters),
-            optimizerState: optimizer.stateDictionary())
-        try group.onFirstRank {
-            let bytes = try checkpoints.save(
-                step: step, files: files, keepLast: config.checkpoint.keepLast)
-            let seconds = (ContinuousClock.now - start) / .seconds(1)
-            try output.saved(step: step, bytes: bytes, seconds: seconds)
+    /// Begins to save the present state; a collective.
+    private func save(by saver: CheckpointSaver) throws {
+        try saver.begin(step: step) {
+            CheckpointContents.files(
+                state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
+                parameters: Dictionary(uniqueKeysWithValues: parameters),
+                optimizerState: optimizer.stateDictionary())
         }
-        savedStep = step
     }
 
-    private func leave(_ signal: Int32?) throws {
-        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: savedStep) }
+    private func leave(_ signal: Int32?, _ saver: CheckpointSaver) throws {
+        try saver.settle()
+        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: saver.lastStep) }
     }
 }

@@ -67,13 +67,17 @@ package struct MetricsLines: Sendable {
         line(.eval, step, members(of: evaluation) + [("seconds", .number(evaluation.seconds))])
     }
 
-    /// The line of a checkpoint that was written.
-    package func checkpoint(step: Int, bytes: Int, seconds: Double) -> JSONNode {
+    /// The line of a checkpoint that was written, for which training stood still for
+    /// `stallSeconds`.
+    package func checkpoint(
+        step: Int, bytes: Int, seconds: Double, stallSeconds: Double
+    ) -> JSONNode {
         line(
             .checkpoint, step,
             [
                 ("checkpoint", .string(CheckpointStore.name(of: step))),
                 ("bytes", .integer(bytes)), ("seconds", .number(seconds)),
+                ("stall_seconds", .number(stallSeconds)),
             ])
     }
 

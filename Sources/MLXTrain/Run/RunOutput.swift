@@ -60,8 +60,12 @@ package final class RunOutput {
     }
 
     /// A checkpoint was written.
-    package func saved(step: Int, bytes: Int, seconds: Double) throws(FileFailure) {
-        try metrics?.append(lines.checkpoint(step: step, bytes: bytes, seconds: seconds))
+    package func saved(
+        step: Int, bytes: Int, seconds: Double, stallSeconds: Double
+    ) throws(FileFailure) {
+        try metrics?.append(
+            lines.checkpoint(
+                step: step, bytes: bytes, seconds: seconds, stallSeconds: stallSeconds))
         try metrics?.synchronize()
         try log.write("saved \(CheckpointStore.name(of: step)), \(bytes) bytes")
     }
