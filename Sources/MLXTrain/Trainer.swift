@@ -118,7 +118,7 @@ package final class Trainer {
         let end = ContinuousClock.now
         let report = StepReport(
             step: step, loss: totals[0] / Double(total.item(Float.self)), learningRate: rate,
-            gradientNorm: Double(norm.item(Float.self)), samples: own.samples,
+            gradientNorm: Double(norm.item(Float.self)), samples: own.samples, tokens: own.tokens,
             seconds: (end - start) / .seconds(1),
             communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
         return (report, StepVotes(sums: totals.dropFirst()))

@@ -114,7 +114,7 @@ public struct Job {
         _ evaluation: Evaluation, _ task: any TrainingTask, _ trainer: Trainer,
         _ report: RunOutput
     ) throws {
-        let weights = Dictionary(uniqueKeysWithValues: trainer.parameters)
+        let weights = task.exported(trainer.parameters)
         try group.onFirstRank {
             try report.evaluated(evaluation, step: trainer.step)
             try FolderCommit.write(output.model) { folder in
@@ -123,7 +123,7 @@ public struct Job {
             }
             try report.ended(evaluation, step: trainer.step)
             show(
-                "done: test accuracy \(ProgressDisplay.rounded(evaluation.accuracy)); "
+                "done: test \(evaluation.headline); "
                     + "the run is in \(output.path)\n")
         }
     }

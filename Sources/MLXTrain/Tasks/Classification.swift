@@ -62,6 +62,10 @@ package final class Classification: TrainingTask {
             samples: dataset.count, seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
+    package func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray] {
+        Dictionary(uniqueKeysWithValues: parameters)
+    }
+
     /// The weights are all there is.
     package func writeModelFiles(to folder: String) {}
 

@@ -1,4 +1,5 @@
 import MLX
+import MLXLLM
 import MLXNN
 
 extension TrainConfig {
@@ -8,14 +9,33 @@ extension TrainConfig {
     /// Throws where `processes` of this machine, each with the whole model, need more memory than
     /// it has.
     package func makeTask(processes: Int) throws -> any TrainingTask {
-        let data = try DataSplit.load(data, seed: seed)
-        let task = try withRandomState(MLXRandom.RandomState(seed: seed)) {
-            let layers = try model.makeModel(
-                sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
-            return Classification(data: data, model: layers)
-        }
+        let task = try loadTask()
         try MemoryEstimate(task.model, optimizer: optimizer).check(processes: processes)
         return task
+    }
+
+    private func loadTask() throws -> any TrainingTask {
+        let randomState = MLXRandom.RandomState(seed: seed)
+        guard case .transformer(let shape) = model, case .text(let source) = data.source else {
+            let data = try DataSplit.load(data, seed: seed)
+            let layers = try withRandomState(randomState) {
+                try self.model.makeModel(
+                    sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
+            }
+            return Classification(data: data, model: layers)
+        }
+        let corpus = try TextCorpus.load(
+            source, testFraction: data.testFraction, context: shape.context)
+        let configuration = TransformerFiles.configuration(
+            shape, vocabularySize: corpus.tokenizer.vocabularySize)
+        let transformer = try withRandomState(randomState) {
+            let model = try LLMTypeRegistry.createModel(configuration)
+            TransformerFiles.initialize(model, layers: shape.layers)
+            return model
+        }
+        return LanguageModeling(
+            corpus: corpus, model: transformer, family: shape.family, configuration: configuration,
+            precision: training.precision)
     }
 }
 

@@ -28,8 +28,11 @@ package protocol TrainingTask: AnyObject {
     /// Judges the model by the samples held out, shared out over the ranks; a collective.
     func evaluate(batchSize: Int, group: Group) throws -> Evaluation
 
+    /// The final weights as their file names and lays them out.
+    func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray]
+
     /// Writes into a new folder, beside the final weights, what it takes to use them.
-    func writeModelFiles(to folder: String) throws(FileFailure)
+    func writeModelFiles(to folder: String) throws
 }
 
 /// One rank's share of a step, before the ranks are summed.
