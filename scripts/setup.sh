@@ -4,11 +4,12 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: scripts/setup.sh [-h]
+Usage: scripts/setup.sh [-h] [--tests]
 
 Installs by apt what a build, a test run or the fetching of data needs and this machine lacks, as
 root or through sudo. Prints one line a step, and nothing when nothing is missing. On a system
 without apt it names what is missing. The Swift toolchain itself is not installed, only checked.
+With --tests it also tries to install what single tests use, and goes on without where it cannot.
 EOF
 }
 
@@ -136,6 +137,19 @@ choose_root() {
         "  apt-get update && apt-get install -y ${packages[*]}"
 }
 
+# What single tests use, which are skipped without it: no reason to stop.
+try_test_tools() {
+    if have strace || ! have apt-get; then return; fi
+    as_root=()
+    if ((EUID != 0)); then
+        if ! have sudo || ! sudo -n true 2>/dev/null; then return; fi
+        as_root=(sudo)
+    fi
+    packages=(strace)
+    say 'installing strace'
+    install_once >/dev/null 2>&1 || say 'strace cannot be had; the test that needs it is skipped'
+}
+
 check_swift() {
     local version
     version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p') || true
@@ -147,6 +161,11 @@ check_swift() {
 }
 
 main() {
+    local for_tests=0
+    if [[ ${1:-} == --tests ]]; then
+        for_tests=1
+        shift
+    fi
     if (($# > 0)); then
         usage
         if [[ $1 == -h || $1 == --help ]]; then exit 0; fi
@@ -168,6 +187,7 @@ main() {
         fi
     fi
     check_swift
+    if ((for_tests)); then try_test_tools; fi
 }
 
 main "$@"

@@ -37,7 +37,7 @@ main() {
     log=$(mktemp)
     # shellcheck disable=SC2064
     trap "rm -f '$log'" EXIT
-    scripts/setup.sh
+    scripts/setup.sh --tests
     step 'test: building products and tests (release)' "$log" "${build[@]}"
     if [[ -n ${CI:-} ]]; then refuse_warnings "$log"; fi
     printf 'test: running\n'

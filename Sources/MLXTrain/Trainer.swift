@@ -9,37 +9,26 @@ import MLXOptimizers
 /// alone, so that a run that was stopped and goes on gives the bits of one that was not.
 package final class Trainer {
     private let config: TrainConfig
-    private let data: DataSplit
     private let plan: TrainingPlan
     private let group: Group
-    private let task: Classification
+    private let task: any TrainingTask
     private let optimizer: any StatefulOptimizer
     private let reducer: GradientReducer
     private let learningRate: LearningRate
     private let checkpoints: CheckpointStore
     /// The number of steps taken.
     package private(set) var step = 0
-    /// The step whose state is on disk.
-    private var savedStep: Int?
 
-    /// A trainer with fresh weights, which follow from the job's seed.
+    /// A trainer of a task's model.
     package init(
-        config: TrainConfig, data: DataSplit, group: Group, checkpoints: CheckpointStore
+        config: TrainConfig, task: any TrainingTask, group: Group, checkpoints: CheckpointStore
     ) throws {
         self.config = config
-        self.data = data
+        self.task = task
         self.group = group
         self.checkpoints = checkpoints
-        let shape = data.train.sampleShape
-        let model = try withRandomState(MLXRandom.RandomState(seed: config.seed)) {
-            let model = try config.model.makeModel(
-                sampleShape: shape, classes: data.train.classNames.count)
-            try MemoryEstimate(model, optimizer: config.optimizer).check(processes: group.localSize)
-            eval(model)
-            return model
-        }
-        plan = TrainingPlan(config.training, sampleCount: data.train.count)
-        task = Classification(model: model, sampleShape: shape)
+        withRandomState(MLXRandom.RandomState(seed: config.seed)) { eval(task.model) }
+        plan = TrainingPlan(config.training, sampleCount: task.sampleCount)
         optimizer = config.optimizer.makeOptimizer()
         learningRate = LearningRate(config.optimizer, totalSteps: plan.totalSteps)
         reducer = GradientReducer(
@@ -49,9 +38,6 @@ package final class Trainer {
 
     /// The model's parameters by name.
     package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
-
-    /// The number of the model's parameters.
-    package var parameterCount: Int { parameters.reduce(0) { $0 + $1.1.size } }
 
     /// Throws `RunError.otherModel` unless a checkpoint has the tensors of this model.
     package func checkModel(_ contents: CheckpointContents) throws {
@@ -74,61 +60,68 @@ package final class Trainer {
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
     package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
         try synchronizeReplicas()
-        if step > 0 { savedStep = step }
-        if try group.any(stop() != nil) { try leave(stop()) }
+        let saver = CheckpointSaver(
+            store: checkpoints, keepLast: config.checkpoint.keepLast, from: step > 0 ? step : nil,
+            group: group, output: output)
+        defer { saver.leave() }
+        if try group.any(stop() != nil) { try leave(stop(), saver) }
         let sampler = Sampler(
-            count: data.train.count, globalBatchSize: config.training.globalBatchSize,
+            count: task.sampleCount, globalBatchSize: config.training.globalBatchSize,
             microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
             world: group.size)
-        let loader = Loader(dataset: data.train, sampler: sampler, from: step)
-        defer { loader.stop() }
+        task.start(sampler, from: step)
+        defer { task.stop() }
         while step < plan.totalSteps {
             let start = ContinuousClock.now
-            let batch = try loader.next()
-            let (report, mustStop) = try withError {
-                try takeStep(batch, start: start, stop: stop() != nil)
+            let votes = StepVotes(stops: stop() != nil, saveFailed: try saver.hasFailed())
+            let (report, decision) = try withError {
+                try takeStep(start: start, votes: votes)
             }
             try output.stepped(report)
             try check(report)
+            if decision.saveFailed { try saver.throwFailure() }
             if isDue(config.distributed.checkReplicasEvery) { try verifyReplicas() }
-            if mustStop || isDue(config.checkpoint.everySteps) { try save(output) }
-            if mustStop { try leave(stop()) }
+            if decision.stops || isDue(config.checkpoint.everySteps) { try save(by: saver) }
+            if decision.stops { try leave(stop(), saver) }
             if isDue(config.evaluation.everySteps), step < plan.totalSteps {
                 try output.evaluated(try evaluate(), step: step)
             }
         }
-        if savedStep != step { try save(output) }
+        if saver.lastStep != step { try save(by: saver) }
+        try saver.settle()
         return try evaluate()
     }
 
     /// One optimizer step on the mean loss of a global batch; a collective.
     ///
     /// Gradients are of sums of losses, added up over micro-batches and ranks, and divided once by
-    /// the number of samples.
+    /// the number of losses in the sums.
     private func takeStep(
-        _ batch: LoadedBatch, start: ContinuousClock.Instant, stop: Bool
-    ) throws -> (StepReport, mustStop: Bool) {
-        let (lossSums, localGradients) = task.lossSumsAndGradients(batch, seed: config.seed)
-        let sums = try reducer.sum(localGradients.flattenedValues())
+        start: ContinuousClock.Instant, votes: StepVotes
+    ) throws -> (StepReport, decision: StepVotes) {
+        let own = try task.nextStep(seed: config.seed)
+        // The count travels with the gradients: exact up to 2^24 in float32.
+        let count = MLXArray(Float(own.lossCount))
+        var sums = try reducer.sum([count] + own.gradients.flattenedValues())
         let communicationSeconds = reducer.communicationSeconds
-        let count = Float(batch.globalCount)
-        let (means, norm) = clipped(localGradients.replacingValues(with: sums.map { $0 / count }))
+        let total = sums.removeFirst()
+        let (means, norm) = clipped(own.gradients.replacingValues(with: sums.map { $0 / total }))
         let rate = learningRate(step + 1)
         optimizer.learningRate = Float(rate)
         optimizer.update(model: task.model, gradients: means)
-        eval(task.model, optimizer, lossSums, norm)
+        eval(task.model, optimizer, own.lossSums, norm)
         step += 1
 
-        let lossSum = lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
+        let lossSum = own.lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
         let waiting = ContinuousClock.now
-        let totals = try group.allReduce([lossSum, stop ? 1 : 0])
+        let totals = try group.allReduce([lossSum] + votes.numbers)
         let end = ContinuousClock.now
         let report = StepReport(
-            step: step, loss: totals[0] / Double(batch.globalCount), learningRate: rate,
-            gradientNorm: Double(norm.item(Float.self)), samples: batch.globalCount,
+            step: step, loss: totals[0] / Double(total.item(Float.self)), learningRate: rate,
+            gradientNorm: Double(norm.item(Float.self)), samples: own.samples, tokens: own.tokens,
             seconds: (end - start) / .seconds(1),
             communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
-        return (report, totals[1] > 0)
+        return (report, StepVotes(sums: totals.dropFirst()))
     }
 
     /// The gradients scaled down to the job's limit, if it has one, and their norm before.
@@ -173,27 +166,22 @@ package final class Trainer {
 
     private func evaluate() throws -> Evaluation {
         try withError {
-            try task.evaluate(data.test, batchSize: config.evaluation.batchSize, group: group)
+            try task.evaluate(batchSize: config.evaluation.batchSize, group: group)
         }
     }
 
-    /// Writes a checkpoint on rank 0; all ranks fail if it cannot.
-    private func save(_ output: RunOutput) throws {
-        let start = ContinuousClock.now
-        let files = CheckpointContents.files(
-            state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
-            parameters: Dictionary(uniqueKeysWithValues: parameters),
-            optimizerState: optimizer.stateDictionary())
-        try group.onFirstRank {
-            let bytes = try checkpoints.save(
-                step: step, files: files, keepLast: config.checkpoint.keepLast)
-            let seconds = (ContinuousClock.now - start) / .seconds(1)
-            try output.saved(step: step, bytes: bytes, seconds: seconds)
+    /// Begins to save the present state; a collective.
+    private func save(by saver: CheckpointSaver) throws {
+        try saver.begin(step: step) {
+            CheckpointContents.files(
+                state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
+                parameters: Dictionary(uniqueKeysWithValues: parameters),
+                optimizerState: optimizer.stateDictionary())
         }
-        savedStep = step
     }
 
-    private func leave(_ signal: Int32?) throws {
-        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: savedStep) }
+    private func leave(_ signal: Int32?, _ saver: CheckpointSaver) throws {
+        try saver.settle()
+        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: saver.lastStep) }
     }
 }

@@ -13,10 +13,9 @@ import Testing
 
     @Test func `a full disk while saving leaves the old checkpoint and no trace`() throws {
         try store.save(step: 1, files: sampleFiles(step: 1))
-        let full = CheckpointFile("optimizer.safetensors") { path in
+        let full = CheckpointFile("optimizer.safetensors") { _ in
             // Every write to this device is answered with ENOSPC.
-            try Files.write([1, 2, 3], to: "/dev/full")
-            try Files.write([], to: path)
+            try FileWriter("/dev/full").append([1, 2, 3])
         }
         let error = #expect(throws: FileFailure.self) {
             try store.save(step: 2, files: [sampleFiles(step: 2)[0], full])
@@ -43,7 +42,7 @@ import Testing
         try store.save(
             step: 3,
             files: sampleFiles(step: 3) + [
-                CheckpointFile("old-only") { try Files.write([1], to: $0) }
+                CheckpointFile("old-only") { try $0.append([1]) }
             ])
         try store.save(step: 3, files: sampleFiles(step: 4))
         #expect(try store.verify(step: 3).files.count == 3)

@@ -5,8 +5,8 @@ import Testing
 /// Files of a checkpoint with contents that follow from the step.
 func sampleFiles(step: Int) -> [CheckpointFile] {
     ["model.safetensors", "optimizer.safetensors", "state.json"].map { name in
-        CheckpointFile(name) { path in
-            try Files.write((0..<200).map { UInt8(truncatingIfNeeded: $0 * 7 + step) }, to: path)
+        CheckpointFile(name) { file in
+            try file.append((0..<200).map { UInt8(truncatingIfNeeded: $0 * 7 + step) })
         }
     }
 }
@@ -103,8 +103,8 @@ func sampleFiles(step: Int) -> [CheckpointFile] {
 
     @Test func `two files that were swapped are refused`() throws {
         var files = sampleFiles(step: 100)
-        files[1] = CheckpointFile("optimizer.safetensors") { path in
-            try Files.write([UInt8](repeating: 9, count: 200), to: path)
+        files[1] = CheckpointFile("optimizer.safetensors") { file in
+            try file.append([UInt8](repeating: 9, count: 200))
         }
         try store.save(step: 100, files: files)
         let path = store.path(of: 100)

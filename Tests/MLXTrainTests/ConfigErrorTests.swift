@@ -96,15 +96,15 @@ struct ConfigErrorTests {
         ("training.global_batch_size=1e300", "must be a whole number, got 1e300"),
         ("training.epochs=null", "training.epochs is required: a whole number here or in"),
         ("training.epochs=0", "must be 1 or greater, got 0"),
-        ("training.precision=float16", "must be \"float32\", got \"float16\""),
+        ("training.precision=float16", "must be \"float32\" or \"bfloat16\", got \"float16\""),
         ("model.hidden=[4,0]", "model.hidden[1] must be 1 or greater, got 0"),
         ("model.hidden=4", "model.hidden must be a list of whole numbers, got 4"),
         ("model.dropout=1", "must be at least 0 and less than 1, got 1"),
-        ("model.type=resnet", "must be \"mlp\" or \"lenet\", got \"resnet\""),
+        ("model.type=resnet", "must be \"mlp\", \"lenet\", \"gpt\" or \"llama\", got \"resnet\""),
         ("model.activation=gulu", "did you mean \"gelu\"?"),
         ("data.test_fraction=1", "must be at least 0 and less than 1, got 1"),
         ("data.scale=0", "must be greater than 0, got 0"),
-        ("data.format=parquet", "must be \"csv\" or \"mnist\", got \"parquet\""),
+        ("data.format=parquet", "must be \"csv\", \"mnist\" or \"text\", got \"parquet\""),
         ("data.path=\"\"", "must be the path of a file, got \"\""),
         ("data.images=x", "data.images applies only to the format mnist; remove it"),
         ("data.header=\"yes\"", "must be \"auto\", true or false, got the string \"yes\""),
@@ -129,7 +129,7 @@ struct ConfigErrorTests {
         ("name=a/b", "must be a name for a folder, without /, got \"a/b\""),
         ("name=..", "must be a name for a folder"),
         ("name=7", "name must be a string, got 7"),
-        ("task=regression", "must be \"classification\", got \"regression\""),
+        ("task=regression", "must be \"classification\" or \"language_model\", got \"regression\""),
     ]
 
     @Test(arguments: overrides)

@@ -10,7 +10,7 @@ struct DataLoaderTests {
     }
 
     /// Some batch.
-    private static func batch() throws -> LoadedBatch {
+    private static func batch() throws -> LoadedBatch<MicroBatch> {
         let dataset = try DataFolder().load("1,a\n2,b\n").train
         let sampler = Sampler(count: 2, globalBatchSize: 1, microBatchSize: nil, seed: 0)
         let loader = Loader(dataset: dataset, sampler: sampler)

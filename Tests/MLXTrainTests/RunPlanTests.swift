@@ -53,13 +53,17 @@ import Testing
     @Test func `a report on a pipe is a line and on a terminal a bar`() {
         var shown = ""
         let lines = ProgressDisplay(total: 10, isTerminal: false, width: 80) { shown += $0 }
-        lines.advance(step: 5, loss: 0.5, samplesPerSecond: 100)
-        lines.report(step: 5, loss: 0.5, learningRate: 0.001, samplesPerSecond: 100)
+        lines.advance(step: 5, loss: 0.5, pace: Pace(samples: 100, tokens: nil, seconds: 1))
+        lines.report(
+            step: 5, loss: 0.5, learningRate: 0.001,
+            pace: Pace(samples: 100, tokens: nil, seconds: 1))
         #expect(shown == "step 5/10  loss 0.5  learning rate 0.001  100 samples/s\n")
         shown = ""
         let bar = ProgressDisplay(total: 10, isTerminal: true, width: 80) { shown += $0 }
-        bar.advance(step: 5, loss: 0.5, samplesPerSecond: 100)
-        bar.report(step: 5, loss: 0.5, learningRate: 0.001, samplesPerSecond: 100)
+        bar.advance(step: 5, loss: 0.5, pace: Pace(samples: 100, tokens: nil, seconds: 1))
+        bar.report(
+            step: 5, loss: 0.5, learningRate: 0.001,
+            pace: Pace(samples: 100, tokens: nil, seconds: 1))
         #expect(shown.hasPrefix("\r[###"))
         #expect(shown.contains("5/10  loss 0.5  100 samples/s"))
         bar.finish()

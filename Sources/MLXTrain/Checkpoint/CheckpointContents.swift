@@ -13,16 +13,17 @@ package struct CheckpointContents {
     package let parameters: [String: MLXArray]
     package let optimizerState: [String: MLXArray]
 
-    /// The files of a training state, ready to be written.
+    /// The files of a training state as it is now, ready to be written by any thread.
     package static func files(
         state: TrainState, plan: TrainingPlan, parameters: [String: MLXArray],
         optimizerState: [String: MLXArray]
     ) -> [CheckpointFile] {
-        let text = state.text(plan: plan)
+        let text = Array(state.text(plan: plan).utf8)
+        let (model, optimizer) = (TensorSnapshot(parameters), TensorSnapshot(optimizerState))
         return [
-            CheckpointFile(names[0]) { try Weights.write(parameters, to: $0) },
-            CheckpointFile(names[1]) { try Weights.write(optimizerState, to: $0) },
-            CheckpointFile(names[2]) { try Files.write(text.utf8, to: $0) },
+            CheckpointFile(names[0]) { try model.write(to: $0) },
+            CheckpointFile(names[1]) { try optimizer.write(to: $0) },
+            CheckpointFile(names[2]) { try $0.append(text) },
         ]
     }
 
@@ -49,8 +50,9 @@ package struct CheckpointContents {
 package enum Weights {
     /// Writes arrays to a file and forces them to the device.
     package static func write(_ arrays: [String: MLXArray], to path: String) throws {
-        let data = try saveToData(arrays: arrays, metadata: ["format": "mlx"])
-        try Files.write(data, to: path)
+        let file = try FileWriter(path)
+        try TensorSnapshot(arrays).write(to: file)
+        _ = try file.finish()
     }
 
     /// Reads arrays from the bytes of a file.

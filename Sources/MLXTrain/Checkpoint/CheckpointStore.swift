@@ -14,12 +14,12 @@ public struct RefusedCheckpoint: Error, Equatable, Sendable {
     }
 }
 
-/// A file of a checkpoint to be written: its name, and what writes it at a path.
-package struct CheckpointFile {
+/// A file of a checkpoint to be written: its name, and what gives its bytes.
+package struct CheckpointFile: Sendable {
     package let name: String
-    package let write: (String) throws -> Void
+    package let write: @Sendable (FileWriter) throws -> Void
 
-    package init(_ name: String, write: @escaping (String) throws -> Void) {
+    package init(_ name: String, write: @escaping @Sendable (FileWriter) throws -> Void) {
         self.name = name
         self.write = write
     }
@@ -64,9 +64,9 @@ package struct CheckpointStore: Sendable {
         try FolderCommit.write(path(of: step)) { temporary in
             var entries: [Manifest.File] = []
             for file in files {
-                let path = "\(temporary)/\(file.name)"
-                try file.write(path)
-                let (bytes, sha256) = try Digest.ofFile(path)
+                let writer = try FileWriter("\(temporary)/\(file.name)")
+                try file.write(writer)
+                let (bytes, sha256) = try writer.finish()
                 entries.append(Manifest.File(name: file.name, bytes: bytes, sha256: sha256))
             }
             let manifest = Manifest(step: step, files: entries)

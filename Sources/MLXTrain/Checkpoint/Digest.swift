@@ -18,7 +18,8 @@ package enum Digest {
         return (count, hexadecimal(digest.finalize()))
     }
 
-    private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+    /// A digest in digits.
+    static func hexadecimal(_ digest: SHA256.Digest) -> String {
         let digits = Array("0123456789abcdef".utf8)
         let nibbles = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         return String(decoding: nibbles, as: UTF8.self)

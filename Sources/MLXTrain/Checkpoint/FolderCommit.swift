@@ -5,7 +5,8 @@ import Glibc
 /// The files are written into `NAME.tmp-PID`, each is forced to the device, then the folder, then
 /// it is renamed to `NAME` and the entry in the parent folder is forced to the device.
 package enum FolderCommit {
-    /// Writes a folder with `body`, which gets the temporary path, and puts it at `target`.
+    /// Writes a folder with `body`, which gets the temporary path and forces each file that it
+    /// writes to the device, and puts it at `target`.
     ///
     /// On an error the temporary folder is removed and what was at `target` stays as it was.
     package static func write(_ target: String, _ body: (String) throws -> Void) throws {
@@ -14,9 +15,6 @@ package enum FolderCommit {
             try Files.remove(temporary)
             try Files.makeFolder(temporary)
             try body(temporary)
-            for name in try Files.names(in: temporary) {
-                try Files.synchronize("\(temporary)/\(name)")
-            }
             try Files.synchronize(temporary)
             try place(temporary, at: target)
         } catch {

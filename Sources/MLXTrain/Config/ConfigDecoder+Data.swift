@@ -14,6 +14,9 @@ extension ConfigDecoder {
             source = .mnist(files)
             if files.test != nil { fraction = 0 }
             scale = 255
+        case .text:
+            source = .text(try textSource(reader))
+            fraction = 0.1
         }
         return DataConfig(
             source: source,
@@ -25,6 +28,7 @@ extension ConfigDecoder {
     private func csvSource(_ reader: SectionReader<DataKey>) throws(ConfigError) -> CSVSource {
         try reader.refuse(
             [.images, .labels, .testImages, .testLabels], "applies only to the format mnist")
+        try reader.refuse([.tokenizer], "applies only to the format text")
         let source = CSVSource(
             path: try path(.path, reader), labelColumn: try labelColumn(reader),
             header: try header(reader), image: try image(reader.optional(.image)))
@@ -40,6 +44,7 @@ extension ConfigDecoder {
     private func idxSource(_ reader: SectionReader<DataKey>) throws(ConfigError) -> IDXSource {
         try reader.refuse(
             [.path, .labelColumn, .header, .image], "applies only to the format csv")
+        try reader.refuse([.tokenizer], "applies only to the format text")
         var source = IDXSource(
             images: try path(.images, reader), labels: try path(.labels, reader), test: nil)
         if reader.optional(.testImages) != nil || reader.optional(.testLabels) != nil {
@@ -47,6 +52,15 @@ extension ConfigDecoder {
                 images: try path(.testImages, reader), labels: try path(.testLabels, reader))
         }
         return source
+    }
+
+    private func textSource(_ reader: SectionReader<DataKey>) throws(ConfigError) -> TextSource {
+        try reader.refuse(
+            [.labelColumn, .header, .image, .images, .labels, .testImages, .testLabels, .classes]
+                + [.scale], "has no meaning for the format text")
+        return TextSource(
+            path: try path(.path, reader),
+            tokenizer: try reader.word(.tokenizer, default: .character))
     }
 
     private func path(_ key: DataKey, _ reader: SectionReader<DataKey>) throws(ConfigError)

@@ -8,11 +8,12 @@ struct ConfigDecoder {
     func job(_ tree: JSONNode) throws(ConfigError) -> TrainConfig {
         let reader = try SectionReader<JobKey>(tree, or: ConfigPlace(source: file))
         let place = reader.place
+        let model = try model(try reader.required(.model, "the model to train"))
         let config = TrainConfig(
             name: try name(reader),
             seed: try seed(reader),
-            task: try reader.word(.task, default: .classification),
-            model: try model(try reader.required(.model, "the model to train")),
+            task: try reader.word(.task, default: model.task),
+            model: model,
             data: try data(try reader.required(.data, "the samples to train on")),
             optimizer: try optimizer(try reader.required(.optimizer, "how weights are updated")),
             training: try training(
@@ -22,6 +23,7 @@ struct ConfigDecoder {
             evaluation: try evaluation(reader.node(.evaluation), or: place),
             metrics: try metrics(reader.node(.metrics), or: place))
         try requireImage(config, in: tree)
+        try requireAgreement(config, in: tree)
         return config
     }
 
@@ -61,9 +63,35 @@ struct ConfigDecoder {
             expected: "the model lenet needs the height, width and channels of a sample")
     }
 
+    /// Task, model and data must be of one kind.
+    private func requireAgreement(_ config: TrainConfig, in tree: JSONNode) throws(ConfigError) {
+        let (type, format) = (config.model.type.rawValue, config.data.format.rawValue)
+        if config.task != config.model.task, let node = tree[JobKey.task.rawValue] {
+            throw node.outOfRange(
+                JobKey.task.path, "\(config.model.task.rawValue) with the model \(type)")
+        }
+        let readsText = config.data.format == .text
+        if readsText != (config.task == .languageModel), let data = tree[JobKey.data.rawValue] {
+            let node = data[DataKey.format.rawValue] ?? data
+            throw node.outOfRange(
+                DataKey.format.path,
+                readsText
+                    ? "a table or images with the model \(type)" : "text with it; got \(format)")
+        }
+        if config.task == .classification, config.training.precision != .float32,
+            let node = tree[JobKey.training.rawValue]?[TrainingKey.precision.rawValue]
+        {
+            throw node.outOfRange(TrainingKey.precision.path, "float32 with the model \(type)")
+        }
+    }
+
     private func model(_ node: JSONNode) throws(ConfigError) -> ModelConfig {
         let reader = try SectionReader<ModelKey>(node, or: node.place)
         let type: ModelType = try reader.word(.type)
+        if type == .gpt || type == .llama { return .transformer(try transformer(type, reader)) }
+        try reader.refuse(
+            [.layers, .heads, .keyValueHeads, .width, .feedForward, .context, .ropeBase]
+                + [.tieEmbeddings], "applies only to the models gpt and llama")
         let dropout = try reader.number(.dropout, default: 0, .fraction)
         switch type {
         case .mlp:
@@ -71,7 +99,7 @@ struct ConfigDecoder {
                 MLPConfig(
                     hidden: try widths(try reader.required(.hidden, "widths, as in [128, 64]")),
                     activation: try reader.word(.activation, default: .relu), dropout: dropout))
-        case .lenet:
+        default:
             try reader.refuse([.hidden, .activation], "applies only to the model mlp")
             return .lenet(LeNetConfig(dropout: dropout))
         }

@@ -18,11 +18,18 @@ enum JobKey: String, ConfigKey {
 enum ModelKey: String, ConfigKey {
     static let section = "model"
     case type, hidden, activation, dropout
+    case layers, heads
+    case keyValueHeads = "key_value_heads"
+    case width
+    case feedForward = "feed_forward"
+    case context
+    case ropeBase = "rope_base"
+    case tieEmbeddings = "tie_embeddings"
 }
 
 enum DataKey: String, ConfigKey {
     static let section = "data"
-    case format, path
+    case format, path, tokenizer
     case labelColumn = "label_column"
     case header, image, images, labels
     case testImages = "test_images"

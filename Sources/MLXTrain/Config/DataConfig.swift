@@ -15,6 +15,7 @@ public struct DataConfig: Equatable, Sendable {
         switch source {
         case .csv: .csv
         case .mnist: .mnist
+        case .text: .text
         }
     }
 }
@@ -23,12 +24,14 @@ public struct DataConfig: Equatable, Sendable {
 public enum DataFormat: String, CaseIterable, Sendable {
     case csv
     case mnist
+    case text
 }
 
 /// Where samples come from; all paths are absolute.
 public enum DataSource: Equatable, Sendable {
     case csv(CSVSource)
     case mnist(IDXSource)
+    case text(TextSource)
 }
 
 /// A table of numbers with one column of labels, plain or compressed by gzip.
@@ -90,4 +93,18 @@ public struct IDXTestFiles: Equatable, Sendable {
     public var images: String
     /// The file of the images' labels.
     public var labels: String
+}
+
+/// A text in UTF-8, plain or compressed by gzip.
+public struct TextSource: Equatable, Sendable {
+    /// The file.
+    public var path: String
+    /// How it is cut into tokens.
+    public var tokenizer: TokenizerChoice
+}
+
+/// How a text is cut into tokens (`data.tokenizer`).
+public enum TokenizerChoice: String, CaseIterable, Sendable {
+    /// A token for each Unicode scalar of the text.
+    case character
 }

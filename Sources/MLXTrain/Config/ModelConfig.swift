@@ -2,12 +2,22 @@
 public enum ModelConfig: Equatable, Sendable {
     case mlp(MLPConfig)
     case lenet(LeNetConfig)
+    case transformer(TransformerConfig)
 
     /// The word of `model.type`.
     public var type: ModelType {
         switch self {
         case .mlp: .mlp
         case .lenet: .lenet
+        case .transformer(let config): config.family == .gpt ? .gpt : .llama
+        }
+    }
+
+    /// What a model of this type learns.
+    public var task: TrainTask {
+        switch self {
+        case .mlp, .lenet: .classification
+        case .transformer: .languageModel
         }
     }
 }
@@ -16,6 +26,8 @@ public enum ModelConfig: Equatable, Sendable {
 public enum ModelType: String, CaseIterable, Sendable {
     case mlp
     case lenet
+    case gpt
+    case llama
 }
 
 /// A multi-layer perceptron: linear layers with an activation between them.
@@ -40,4 +52,34 @@ public enum ActivationChoice: String, CaseIterable, Sendable {
 public struct LeNetConfig: Equatable, Sendable {
     /// The fraction of hidden values set to zero in training, in [0, 1).
     public var dropout: Double
+}
+
+/// A decoder-only transformer.
+public struct TransformerConfig: Equatable, Sendable {
+    /// Whose layers it has.
+    public var family: TransformerFamily
+    /// The number of blocks.
+    public var layers: Int
+    /// The heads of queries of a block.
+    public var heads: Int
+    /// The heads of keys and values, each shared by equally many heads of queries.
+    public var keyValueHeads: Int
+    /// The elements of a token's vector.
+    public var width: Int
+    /// The elements inside the feed-forward part of a block.
+    public var feedForward: Int
+    /// The tokens of a sample.
+    public var context: Int
+    /// The base of the rotary positions; only `llama`.
+    public var ropeBase: Double
+    /// Whether the embedding is the output's matrix too.
+    public var tieEmbeddings: Bool
+}
+
+/// The families of transformers that can be trained from scratch.
+public enum TransformerFamily: Sendable {
+    /// GPT-2: learned positions, layer norms, GELU.
+    case gpt
+    /// Llama: rotary positions, root-mean-square norms, gated SiLU.
+    case llama
 }

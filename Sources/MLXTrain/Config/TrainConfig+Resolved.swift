@@ -45,7 +45,26 @@ extension ModelConfig {
             section([
                 (ModelKey.type, .string(type.rawValue)), (.dropout, .number(config.dropout)),
             ])
+        case .transformer(let config):
+            section(config.members(type))
         }
+    }
+}
+
+extension TransformerConfig {
+    fileprivate func members(_ type: ModelType) -> [(ModelKey, JSONNode)] {
+        var members: [(ModelKey, JSONNode)] = [
+            (.type, .string(type.rawValue)), (.layers, .integer(layers)),
+            (.heads, .integer(heads)), (.width, .integer(width)),
+            (.feedForward, .integer(feedForward)), (.context, .integer(context)),
+            (.tieEmbeddings, .bool(tieEmbeddings)),
+        ]
+        if family == .llama {
+            members += [
+                (.keyValueHeads, .integer(keyValueHeads)), (.ropeBase, .number(ropeBase)),
+            ]
+        }
+        return members
     }
 }
 
@@ -65,6 +84,12 @@ extension DataConfig {
                     (.testImages, .string(test.images)), (.testLabels, .string(test.labels)),
                 ]
             }
+        case .text(let source):
+            members += [
+                (.path, .string(source.path)), (.tokenizer, .string(source.tokenizer.rawValue)),
+                (.testFraction, .number(testFraction)),
+            ]
+            return section(members)
         }
         members += [
             (.testFraction, .number(testFraction)),

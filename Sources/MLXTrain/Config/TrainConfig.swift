@@ -31,6 +31,7 @@ public struct TrainConfig: Equatable, Sendable {
 /// What a model learns to do (`task`).
 public enum TrainTask: String, CaseIterable, Sendable {
     case classification
+    case languageModel = "language_model"
 }
 
 /// How long and with which batches a job trains (`training`).
@@ -51,6 +52,8 @@ public struct TrainingConfig: Equatable, Sendable {
 /// The element type of weights and computation (`training.precision`).
 public enum TrainPrecision: String, CaseIterable, Sendable {
     case float32
+    /// Weights and their updates in float32, forward and backward passes in bfloat16.
+    case bfloat16
 }
 
 /// How the ranks exchange gradients (`distributed`).

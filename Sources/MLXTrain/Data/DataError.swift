@@ -36,6 +36,12 @@ public enum DataError: Error, Equatable, Sendable {
     case labelRange(String, record: Int, label: Int, classes: Int)
     /// Test images of another size than the training images.
     case testShape(String, expected: [Int], found: [Int])
+    /// A text where a table or images are wanted.
+    case notATable(String)
+    /// A text with bytes that are not UTF-8; lines count from 1.
+    case notUTF8(String, line: Int)
+    /// A text too short for one sample.
+    case textTooShort(String, tokens: Int, context: Int)
     /// A split that leaves nothing to train on.
     case nothingToTrain(String, samples: Int, testFraction: Double)
 
@@ -52,7 +58,8 @@ extension DataError: CustomStringConvertible {
     /// The error in one line: the place, what is wrong, and what to do.
     public var description: String {
         switch self {
-        case .missingFile, .unreadableFile, .truncatedGzip, .corruptGzip, .noSamples:
+        case .missingFile, .unreadableFile, .truncatedGzip, .corruptGzip, .noSamples, .notUTF8,
+            .textTooShort, .notATable:
             fileDescription
         case .notIDX, .wrongIDXSize, .unpaired, .labelRange, .testShape:
             idxDescription
@@ -74,6 +81,12 @@ extension DataError: CustomStringConvertible {
             "\(path): the compressed file is corrupt (\(reason)); fetch it again"
         case .noSamples(let path):
             "\(path): the file holds no samples"
+        case .notUTF8(let path, let line):
+            "\(path):\(line): the text is not UTF-8; convert it"
+        case .notATable(let path):
+            "\(path): a classification needs a table or images; set data.format to csv or mnist"
+        case .textTooShort(let path, let tokens, let context):
+            "\(path): \(tokens) tokens are too few for one sample of model.context \(context) + 1"
         default: ""
         }
     }

@@ -25,16 +25,22 @@ public struct DataSplit: Equatable, Sendable {
                 source, classes: config.classes, scale: config.scale)
             if let test { return DataSplit(train: all, test: test, heldOut: true) }
             return try split(all, config: config, seed: seed, path: source.images)
+        case .text(let source):
+            throw .notATable(source.path)
         }
     }
 
     /// The rows of test samples among `count` samples, in ascending order.
     public static func testRows(count: Int, testFraction: Double, seed: UInt64) -> [Int] {
+        let order = Permutation.of(count, seed: seed, stream: Permutation.split)
+        return order.prefix(testCount(count, testFraction: testFraction)).sorted()
+    }
+
+    /// The number of test samples among `count` samples.
+    static func testCount(_ count: Int, testFraction: Double) -> Int {
         // 100 × 0.07 is a little more than 7 in floating point and must not become 8.
         let exact = Double(count) * testFraction
-        let size = Int((exact - exact.ulp * 4).rounded(.up))
-        let order = Permutation.of(count, seed: seed, stream: Permutation.split)
-        return order.prefix(max(size, 0)).sorted()
+        return max(Int((exact - exact.ulp * 4).rounded(.up)), 0)
     }
 
     private static func split(
@@ -68,6 +74,7 @@ extension DataConfig {
     private var paths: [String] {
         switch source {
         case .csv(let source): [source.path]
+        case .text(let source): [source.path]
         case .mnist(let source):
             [source.images, source.labels]
                 + (source.test.map { [$0.images, $0.labels] } ?? [])

@@ -1,7 +1,7 @@
 import Foundation
 
 /// One rank's samples of one step.
-public struct LoadedBatch: Equatable, Sendable {
+public struct LoadedBatch<Batch: Sendable>: Sendable {
     /// The step, counted from 0.
     public let step: Int
     /// The epoch, counted from 0.
@@ -11,33 +11,33 @@ public struct LoadedBatch: Equatable, Sendable {
     /// The position of the first micro-batch among those of the step over all ranks.
     public let firstMicroBatch: Int
     /// This rank's micro-batches; empty if the rank gets none.
-    public let microBatches: [MicroBatch]
+    public let microBatches: [Batch]
 }
 
 /// Makes the batches of the next steps on a thread of its own, ahead of the trainer.
 ///
 /// The thread ends with `stop()` or with the loader.
-public final class Loader: Sendable {
-    private let queue: BatchQueue
+public final class Loader<Batch: Sendable>: Sendable {
+    private let queue: BatchQueue<Batch>
 
-    /// Batches of a dataset from `step` on, without end.
+    /// Batches of samples from `step` on, without end.
     ///
     /// - Parameters:
-    ///   - dataset: where samples come from; it has `sampler.count` of them.
     ///   - sampler: which samples each step takes.
     ///   - step: the first step, counted from 0.
     ///   - depth: how many batches are made ahead.
+    ///   - gather: the samples of some indices as one micro-batch; called on the loader's thread.
     public convenience init(
-        dataset: ClassificationDataset, sampler: Sampler, from step: Int = 0, depth: Int = 2
+        sampler: Sampler, from step: Int = 0, depth: Int = 2,
+        gather: @escaping @Sendable ([Int]) throws -> Batch
     ) {
-        precondition(dataset.count == sampler.count, "[Loader] the sampler is for other data")
         var sampler = sampler
         self.init(from: step, depth: depth) { step in
             let batch = sampler.batch(step: step)
             return LoadedBatch(
                 step: batch.step, epoch: batch.epoch, globalCount: batch.globalCount,
                 firstMicroBatch: batch.firstMicroBatch,
-                microBatches: batch.microBatches.map(dataset.gather))
+                microBatches: try batch.microBatches.map(gather))
         }
     }
 
@@ -45,9 +45,10 @@ public final class Loader: Sendable {
     ///
     /// An error that it throws ends the thread and comes out of `next()`, in its turn.
     package init(
-        from step: Int = 0, depth: Int = 2, load: sending @escaping (Int) throws -> LoadedBatch
+        from step: Int = 0, depth: Int = 2,
+        load: sending @escaping (Int) throws -> LoadedBatch<Batch>
     ) {
-        let queue = BatchQueue(depth: max(depth, 1))
+        let queue = BatchQueue<Batch>(depth: max(depth, 1))
         self.queue = queue
         let work = LoaderWork(load: load)
         let thread = Thread {
@@ -71,7 +72,7 @@ public final class Loader: Sendable {
     /// The batch of the next step; waits for it if it is not ready.
     ///
     /// - Throws: what loading it threw; `CancellationError` after `stop()`.
-    public func next() throws -> LoadedBatch {
+    public func next() throws -> LoadedBatch<Batch> {
         try queue.take()
     }
 
@@ -83,16 +84,16 @@ public final class Loader: Sendable {
 }
 
 /// Hands the closure over to the loader's thread; unchecked because only that thread calls it.
-private struct LoaderWork: @unchecked Sendable {
-    let load: (Int) throws -> LoadedBatch
+private struct LoaderWork<Batch: Sendable>: @unchecked Sendable {
+    let load: (Int) throws -> LoadedBatch<Batch>
 }
 
 /// Batches on their way from the loader's thread to the trainer; unchecked because every access
 /// holds the lock of `condition`.
-private final class BatchQueue: @unchecked Sendable {
+private final class BatchQueue<Batch: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private let depth: Int
-    private var ready: [Result<LoadedBatch, any Error>] = []
+    private var ready: [Result<LoadedBatch<Batch>, any Error>] = []
     private var stopped = false
     private var finished = false
 
@@ -108,7 +109,7 @@ private final class BatchQueue: @unchecked Sendable {
         }
     }
 
-    func append(_ result: Result<LoadedBatch, any Error>) {
+    func append(_ result: Result<LoadedBatch<Batch>, any Error>) {
         condition.withLock {
             ready.append(result)
             condition.broadcast()
@@ -116,8 +117,8 @@ private final class BatchQueue: @unchecked Sendable {
     }
 
     /// The oldest batch; an error stays, so that it is thrown again.
-    func take() throws -> LoadedBatch {
-        let result: Result<LoadedBatch, any Error> = condition.withLock {
+    func take() throws -> LoadedBatch<Batch> {
+        let result: Result<LoadedBatch<Batch>, any Error> = condition.withLock {
             while ready.isEmpty, !stopped { condition.wait() }
             guard !stopped, let first = ready.first else { return .failure(CancellationError()) }
             if case .success = first { ready.removeFirst() }
@@ -146,5 +147,15 @@ private final class BatchQueue: @unchecked Sendable {
         condition.withLock {
             while !finished { condition.wait() }
         }
+    }
+}
+
+extension Loader where Batch == MicroBatch {
+    /// Batches of a dataset, which has `sampler.count` samples, from `step` on, without end.
+    public convenience init(
+        dataset: ClassificationDataset, sampler: Sampler, from step: Int = 0, depth: Int = 2
+    ) {
+        precondition(dataset.count == sampler.count, "[Loader] the sampler is for other data")
+        self.init(sampler: sampler, from: step, depth: depth) { dataset.gather($0) }
     }
 }

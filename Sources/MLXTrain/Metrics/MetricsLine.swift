@@ -16,6 +16,8 @@ package struct StepReport: Equatable, Sendable {
     package var gradientNorm: Double
     /// The samples of the step over all ranks.
     package var samples: Int
+    /// The tokens of the step over all ranks, where samples are made of tokens.
+    package var tokens: Int?
     /// The seconds from the end of the step before.
     package var seconds: Double
     /// The seconds of it in which this rank waited for others.
@@ -26,11 +28,42 @@ package struct StepReport: Equatable, Sendable {
 package struct Evaluation: Equatable, Sendable {
     /// The mean loss of the samples.
     package var loss: Double
-    /// The fraction of the samples whose class was found.
-    package var accuracy: Double
+    /// The fraction of the samples whose class was found, where they have one.
+    package var accuracy: Double?
+    /// The exponential of the mean loss of a token, where samples are made of tokens.
+    package var perplexity: Double?
     /// The number of samples.
     package var samples: Int
     package var seconds: Double
+}
+
+extension Evaluation {
+    /// How well the model does, as in "accuracy 0.98".
+    var headline: String {
+        if let accuracy { return "accuracy \(ProgressDisplay.rounded(accuracy))" }
+        if let perplexity { return "perplexity \(ProgressDisplay.rounded(perplexity))" }
+        return "loss \(ProgressDisplay.rounded(loss))"
+    }
+}
+
+/// How fast steps are taken.
+package struct Pace: Equatable, Sendable {
+    package var samplesPerSecond: Double
+    /// Where samples are made of tokens.
+    package var tokensPerSecond: Double?
+
+    /// The pace of some samples in a time.
+    package init(samples: Int, tokens: Int?, seconds: Double) {
+        let time = max(seconds, 1e-9)
+        samplesPerSecond = Double(samples) / time
+        tokensPerSecond = tokens.map { Double($0) / time }
+    }
+
+    /// As in "812 samples/s".
+    var words: String {
+        if let tokensPerSecond { return "\(Int(tokensPerSecond)) tokens/s" }
+        return "\(Int(samplesPerSecond)) samples/s"
+    }
 }
 
 /// The lines of `metrics.jsonl`.
@@ -46,15 +79,17 @@ package struct MetricsLines: Sendable {
         self.path = path
     }
 
-    /// The line of a step; `samplesPerSecond` is the mean since the line before.
-    package func train(_ report: StepReport, samplesPerSecond: Double) -> JSONNode {
-        line(
+    /// The line of a step; `pace` is the mean since the line before.
+    package func train(_ report: StepReport, pace: Pace) -> JSONNode {
+        let tokens = pace.tokensPerSecond.map { [("tokens_per_second", JSONNode.number($0))] } ?? []
+        return line(
             .train, report.step,
             [
                 ("loss", .number(report.loss)),
                 ("learning_rate", .number(report.learningRate)),
                 ("gradient_norm", .number(report.gradientNorm)),
-                ("samples_per_second", .number(samplesPerSecond)),
+                ("samples_per_second", .number(pace.samplesPerSecond)),
+            ] + tokens + [
                 ("step_seconds", .number(report.seconds)),
                 ("communication_seconds", .number(report.communicationSeconds)),
                 ("peak_memory_bytes", .integer(MetricsLines.peakMemory)),
@@ -67,13 +102,17 @@ package struct MetricsLines: Sendable {
         line(.eval, step, members(of: evaluation) + [("seconds", .number(evaluation.seconds))])
     }
 
-    /// The line of a checkpoint that was written.
-    package func checkpoint(step: Int, bytes: Int, seconds: Double) -> JSONNode {
+    /// The line of a checkpoint that was written, for which training stood still for
+    /// `stallSeconds`.
+    package func checkpoint(
+        step: Int, bytes: Int, seconds: Double, stallSeconds: Double
+    ) -> JSONNode {
         line(
             .checkpoint, step,
             [
                 ("checkpoint", .string(CheckpointStore.name(of: step))),
                 ("bytes", .integer(bytes)), ("seconds", .number(seconds)),
+                ("stall_seconds", .number(stallSeconds)),
             ])
     }
 
@@ -97,10 +136,10 @@ package struct MetricsLines: Sendable {
     }
 
     private func members(of evaluation: Evaluation) -> [(String, JSONNode)] {
-        [
-            ("loss", .number(evaluation.loss)), ("accuracy", .number(evaluation.accuracy)),
-            ("samples", .integer(evaluation.samples)),
-        ]
+        [("loss", .number(evaluation.loss))]
+            + (evaluation.accuracy.map { [("accuracy", .number($0))] } ?? [])
+            + (evaluation.perplexity.map { [("perplexity", .number($0))] } ?? [])
+            + [("samples", .integer(evaluation.samples))]
     }
 
     private func line(

@@ -21,7 +21,7 @@ package final class ProgressDisplay {
     }
 
     /// Draws the bar after a step, at most ten times a second.
-    package func advance(step: Int, loss: Double, samplesPerSecond: Double) {
+    package func advance(step: Int, loss: Double, pace: Pace) {
         let first = firstStep ?? step - 1
         firstStep = first
         guard isTerminal else { return }
@@ -31,7 +31,7 @@ package final class ProgressDisplay {
         let perStep = (now - started) / .seconds(1) / Double(step - first)
         let text =
             "\(step)/\(total)  loss \(ProgressDisplay.rounded(loss))  "
-            + "\(Int(samplesPerSecond)) samples/s  "
+            + "\(pace.words)  "
             + "\(ProgressDisplay.clock(perStep * Double(total - step))) left"
         // Wide enough texts to come take no more room than is left here.
         let room = max(0, min(30, width - 60))
@@ -46,13 +46,13 @@ package final class ProgressDisplay {
 
     /// Writes a line a report where there is no bar.
     package func report(
-        step: Int, loss: Double, learningRate: Double, samplesPerSecond: Double
+        step: Int, loss: Double, learningRate: Double, pace: Pace
     ) {
         guard !isTerminal else { return }
         show(
             "step \(step)/\(total)  loss \(ProgressDisplay.rounded(loss))  "
                 + "learning rate \(ProgressDisplay.rounded(learningRate))  "
-                + "\(Int(samplesPerSecond)) samples/s\n")
+                + "\(pace.words)\n")
     }
 
     /// Writes a line that stays, above the bar where there is one.

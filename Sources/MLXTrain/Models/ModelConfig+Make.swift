@@ -5,6 +5,8 @@ import MLXNN
 public enum ModelError: StatusError, Equatable {
     /// The model needs images, and the samples are plain lists of numbers.
     case needsImages(ModelType)
+    /// The model reads text, and the samples are tables or images.
+    case needsText(ModelType)
     /// The images are smaller than the model can take.
     case imageTooSmall(ModelType, shape: [Int], smallest: Int)
     /// The processes of a machine need more bytes than it has.
@@ -18,6 +20,8 @@ public enum ModelError: StatusError, Equatable {
         switch self {
         case .needsImages(let type):
             "model.type \(type.rawValue) needs images: set data.image to [height, width, channels]"
+        case .needsText(let type):
+            "model.type \(type.rawValue) needs a text: set data.format to text"
         case .imageTooSmall(let type, let shape, let smallest):
             "model.type \(type.rawValue) needs images of at least \(smallest) x \(smallest), "
                 + "got \(shape); use model.type mlp"
@@ -48,6 +52,8 @@ extension ModelConfig {
                 throw .imageTooSmall(type, shape: sampleShape, smallest: LeNet.smallestImage)
             }
             return LeNet(image: image, classes: classes, config: config)
+        case .transformer:
+            throw .needsText(type)
         }
     }
 }

@@ -118,11 +118,23 @@ package enum Files {
     package static func append(
         _ bytes: [UInt8], to descriptor: Int32, path: String
     ) throws(FileFailure) {
+        var failure: FileFailure?
+        bytes.withUnsafeBytes { raw in
+            do throws(FileFailure) {
+                try append(raw, to: descriptor, path: path)
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Writes all bytes to an open descriptor; `path` is for the words of an error.
+    package static func append(
+        _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String
+    ) throws(FileFailure) {
         var start = 0
         while start < bytes.count {
-            let count = bytes.withUnsafeBytes { raw in
-                Glibc.write(descriptor, raw.baseAddress?.advanced(by: start), raw.count - start)
-            }
+            let count = Glibc.write(
+                descriptor, bytes.baseAddress?.advanced(by: start), bytes.count - start)
             if count > 0 {
                 start += count
             } else if count == 0 || errno != EINTR {

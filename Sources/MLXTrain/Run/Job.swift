@@ -28,10 +28,10 @@ public struct Job {
     ///
     /// `stop` gives the signal that asks for a stop; it is read between two steps.
     public func train(stop: () -> Int32?) throws {
-        let data = try group.agree { try DataSplit.load(config.data, seed: config.seed) }
-        let plan = TrainingPlan(config.training, sampleCount: data.train.count)
+        let task = try group.agree { try config.makeTask(processes: group.localSize) }
+        let plan = TrainingPlan(config.training, sampleCount: task.sampleCount)
         let trainer = try group.agree {
-            try Trainer(config: config, data: data, group: group, checkpoints: output.checkpoints)
+            try Trainer(config: config, task: task, group: group, checkpoints: output.checkpoints)
         }
         // A checkpoint that was asked for is read before this run writes anything; the newest of
         // its own folder only under the lock.
@@ -47,7 +47,7 @@ public struct Job {
         }
         let report = try group.agree { try openOutput(plan) }
         try group.onFirstRank {
-            for line in banner(data, plan, trainer) { try report.note(line) }
+            for line in banner(task, plan) { try report.note(line) }
         }
         if let choice {
             try report.restarted(
@@ -56,7 +56,7 @@ public struct Job {
         }
         defer { report.interrupted() }
         let evaluation = try trainer.run(report, stop: stop)
-        try finish(evaluation, trainer, report)
+        try finish(evaluation, task, trainer, report)
     }
 
     private func openOutput(_ plan: TrainingPlan) throws(FileFailure) -> RunOutput {
@@ -98,30 +98,32 @@ public struct Job {
         try trainer.restore(contents, withOptimizer: !otherOptimizer)
     }
 
-    private func banner(_ data: DataSplit, _ plan: TrainingPlan, _ trainer: Trainer) -> [String] {
+    private func banner(_ task: any TrainingTask, _ plan: TrainingPlan) -> [String] {
         let ranks = group.size == 1 ? "1 process" : "\(group.size) processes"
         let head =
             "\(config.name): \(ranks) (\(group.transportName)), \(Workers.count) threads each, "
             + "OpenBLAS \(BLAS.coreName)"
         return [head]
-            + JobSummary.lines(config, data, plan, parameters: trainer.parameterCount)
+            + JobSummary.lines(config, task, plan)
             + ["output: \(output.path)"]
     }
 
     /// Writes the final weights and the end of the metrics, in this order: a run has finished when
     /// its end is recorded.
     private func finish(
-        _ evaluation: Evaluation, _ trainer: Trainer, _ report: RunOutput
+        _ evaluation: Evaluation, _ task: any TrainingTask, _ trainer: Trainer,
+        _ report: RunOutput
     ) throws {
-        let weights = Dictionary(uniqueKeysWithValues: trainer.parameters)
+        let weights = task.exported(trainer.parameters)
         try group.onFirstRank {
             try report.evaluated(evaluation, step: trainer.step)
             try FolderCommit.write(output.model) { folder in
                 try Weights.write(weights, to: "\(folder)/model.safetensors")
+                try task.writeModelFiles(to: folder)
             }
             try report.ended(evaluation, step: trainer.step)
             show(
-                "done: test accuracy \(ProgressDisplay.rounded(evaluation.accuracy)); "
+                "done: test \(evaluation.headline); "
                     + "the run is in \(output.path)\n")
         }
     }

@@ -8,6 +8,7 @@ package final class RunOutput {
     private let display: ProgressDisplay?
     private let board = StepBoard()
     private var samplesSinceLine = 0
+    private var tokensSinceLine: Int?
     private var secondsSinceLine = 0.0
     private let started = ContinuousClock.now
 
@@ -46,15 +47,17 @@ package final class RunOutput {
     package func stepped(_ report: StepReport) throws(FileFailure) {
         board?.show(report.step)
         samplesSinceLine += report.samples
+        tokensSinceLine = report.tokens.map { $0 + (tokensSinceLine ?? 0) }
         secondsSinceLine += report.seconds
-        let rate = Double(samplesSinceLine) / max(secondsSinceLine, 1e-9)
-        display?.advance(step: report.step, loss: report.loss, samplesPerSecond: rate)
+        let pace = Pace(
+            samples: samplesSinceLine, tokens: tokensSinceLine, seconds: secondsSinceLine)
+        display?.advance(step: report.step, loss: report.loss, pace: pace)
         guard report.step.isMultiple(of: everySteps) else { return }
         display?.report(
             step: report.step, loss: report.loss, learningRate: report.learningRate,
-            samplesPerSecond: rate)
-        try metrics?.append(lines.train(report, samplesPerSecond: rate))
-        (samplesSinceLine, secondsSinceLine) = (0, 0)
+            pace: pace)
+        try metrics?.append(lines.train(report, pace: pace))
+        (samplesSinceLine, tokensSinceLine, secondsSinceLine) = (0, nil, 0)
     }
 
     /// An evaluation was made.
@@ -64,8 +67,12 @@ package final class RunOutput {
     }
 
     /// A checkpoint was written.
-    package func saved(step: Int, bytes: Int, seconds: Double) throws(FileFailure) {
-        try metrics?.append(lines.checkpoint(step: step, bytes: bytes, seconds: seconds))
+    package func saved(
+        step: Int, bytes: Int, seconds: Double, stallSeconds: Double
+    ) throws(FileFailure) {
+        try metrics?.append(
+            lines.checkpoint(
+                step: step, bytes: bytes, seconds: seconds, stallSeconds: stallSeconds))
         try metrics?.synchronize()
         try log.write("saved \(CheckpointStore.name(of: step)), \(bytes) bytes")
     }
@@ -83,7 +90,7 @@ package final class RunOutput {
     package func interrupted() { display?.finish() }
 
     private static func words(_ evaluation: Evaluation) -> String {
-        "test accuracy \(ProgressDisplay.rounded(evaluation.accuracy)), "
+        "test \(evaluation.headline), "
             + "test loss \(ProgressDisplay.rounded(evaluation.loss)), "
             + "\(evaluation.samples) samples"
     }

@@ -2,68 +2,56 @@ import MLX
 import MLXDistributed
 import MLXNN
 
-/// The task of telling the classes of samples apart: what is minimised, and how it is judged.
-package struct Classification {
-    /// The model: samples [N, ...] to logits [N, classes].
-    package let model: any UnaryLayer
-    private let sampleShape: [Int]
-    private let gradient: (Module, [MLXArray]) -> ([MLXArray], ModuleParameters)
+/// The task of telling the classes of samples apart.
+package final class Classification: TrainingTask {
+    private let data: DataSplit
+    private let layers: any UnaryLayer
+    private let loop: GradientLoop<MicroBatch>
 
-    package init(model: any UnaryLayer, sampleShape: [Int]) {
-        self.model = model
-        self.sampleShape = sampleShape
-        let module: Module = model
-        gradient = valueAndGrad(model: module) { _, arrays in
+    /// The task of a job's data, with a model: samples [N, ...] to logits [N, classes].
+    package init(data: DataSplit, model: any UnaryLayer) {
+        (self.data, layers) = (data, model)
+        let shape = data.train.sampleShape
+        let gradient = valueAndGrad(model: model as Module) { _, arrays in
             [crossEntropy(logits: model(arrays[0]), targets: arrays[1], reduction: .sum)]
         }
-    }
-
-    /// The sum of losses of each of a rank's micro-batches, shape [], and the sum of their
-    /// gradients, which is zero on a rank that has none.
-    ///
-    /// All randomness of the model, such as dropout, follows from the job's seed, the step and the
-    /// micro-batch's place among those of all ranks.
-    package func lossSumsAndGradients(
-        _ batch: LoadedBatch, seed: UInt64
-    ) -> (lossSums: [MLXArray], gradients: ModuleParameters) {
-        var lossSums: [MLXArray] = []
-        var total: ModuleParameters?
-        for (offset, microBatch) in batch.microBatches.enumerated() {
-            // One micro-batch's graph at a time is all that memory has to hold.
-            if let total { eval(lossSums + total.flattenedValues()) }
-            let randomSeed = SplitMix64.seed(
-                seed, step: batch.step, microBatch: batch.firstMicroBatch + offset)
-            let (values, gradients) = withRandomState(MLXRandom.RandomState(seed: randomSeed)) {
-                gradient(model, arrays(of: microBatch))
-            }
-            lossSums += values
-            total = total.map { Classification.sum($0, gradients) } ?? gradients
+        loop = GradientLoop(model) { batch in
+            let (losses, gradients) = gradient(model, Classification.arrays(of: batch, shape))
+            return (losses[0], gradients)
         }
-        let nothing = { model.trainableParameters().mapValues { zeros(like: $0) } }
-        return (lossSums, total ?? nothing())
     }
 
-    private static func sum(
-        _ first: ModuleParameters, _ second: ModuleParameters
-    ) -> ModuleParameters {
-        let pairs = zip(first.flattenedValues(), second.flattenedValues())
-        return first.replacingValues(with: pairs.map { $0 + $1 })
+    package var model: Module { layers }
+
+    package var sampleCount: Int { data.train.count }
+
+    package var dataSummary: String {
+        let test = data.heldOut ? "\(data.test.count) test samples" : "no test samples held out"
+        return "\(data.train.count) training samples, \(test), "
+            + "\(data.train.classNames.count) classes"
     }
 
-    /// The mean loss and the accuracy over a dataset, shared out over the ranks; a collective.
+    package func start(_ sampler: Sampler, from step: Int) {
+        let dataset = data.train
+        loop.start(sampler, from: step) { dataset.gather($0) }
+    }
+
+    package func nextStep(seed: UInt64) throws -> StepGradients {
+        try loop.next(seed: seed, lossCount: \.count)
+    }
+
+    package func stop() { loop.stop() }
+
+    /// The mean loss and the accuracy over the test samples.
     ///
     /// The batches are the same for every world size, and so is the accuracy to the bit.
-    package func evaluate(
-        _ dataset: ClassificationDataset, batchSize: Int, group: Group
-    ) throws -> Evaluation {
+    package func evaluate(batchSize: Int, group: Group) throws -> Evaluation {
         let start = ContinuousClock.now
+        let dataset = data.test
         model.train(false)
         defer { model.train(true) }
-        let batches = (dataset.count + batchSize - 1) / batchSize
-        let share = batches * group.rank / group.size..<batches * (group.rank + 1) / group.size
         var (lossSum, correct) = (0.0, 0)
-        for batch in share {
-            let rows = batch * batchSize..<min((batch + 1) * batchSize, dataset.count)
+        for rows in group.share(ofBatches: batchSize, of: dataset.count) {
             let (loss, hits) = judge(dataset.gather(Array(rows)))
             lossSum += loss
             correct += hits
@@ -74,10 +62,17 @@ package struct Classification {
             samples: dataset.count, seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
+    package func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray] {
+        Dictionary(uniqueKeysWithValues: parameters)
+    }
+
+    /// The weights are all there is.
+    package func writeModelFiles(to folder: String) {}
+
     /// The sum of a batch's losses and the number of samples whose class was found.
     private func judge(_ batch: MicroBatch) -> (Double, Int) {
-        let arrays = arrays(of: batch)
-        let logits = model(arrays[0])
+        let arrays = Classification.arrays(of: batch, data.test.sampleShape)
+        let logits = layers(arrays[0])
         let loss = crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
         let hits = (argMax(logits, axis: -1).asType(.int32) .== arrays[1]).asType(.int32).sum()
         eval(loss, hits)
@@ -85,7 +80,7 @@ package struct Classification {
     }
 
     /// Features [N, ...] and labels [N].
-    private func arrays(of batch: MicroBatch) -> [MLXArray] {
+    private static func arrays(of batch: MicroBatch, _ sampleShape: [Int]) -> [MLXArray] {
         [
             MLXArray(batch.features, [batch.count] + sampleShape),
             MLXArray(batch.labels, [batch.count]),
@@ -93,12 +88,11 @@ package struct Classification {
     }
 }
 
-extension SplitMix64 {
-    /// The seed of all randomness in one micro-batch, the same for every number of ranks.
-    fileprivate static func seed(_ seed: UInt64, step: Int, microBatch: Int) -> UInt64 {
-        // The top bit keeps these streams apart from those that order the samples.
-        var ofStep = SplitMix64(seed: seed, stream: 1 << 63 | UInt64(step))
-        var ofMicroBatch = SplitMix64(seed: ofStep.next(), stream: UInt64(microBatch))
-        return ofMicroBatch.next()
+extension Group {
+    /// This rank's batches of `count` samples in their order, the same cut for every world size.
+    func share(ofBatches batchSize: Int, of count: Int) -> [Range<Int>] {
+        let batches = (count + batchSize - 1) / batchSize
+        let share = batches * rank / size..<batches * (rank + 1) / size
+        return share.map { $0 * batchSize..<min(($0 + 1) * batchSize, count) }
     }
 }

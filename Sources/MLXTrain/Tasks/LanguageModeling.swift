@@ -1,0 +1,92 @@
+import Glibc
+import MLX
+import MLXDistributed
+import MLXLMCommon
+import MLXNN
+
+/// The task of foretelling each next token of a text.
+package final class LanguageModeling: TrainingTask {
+    private let corpus: TextCorpus
+    private let languageModel: any LanguageModel
+    private let family: TransformerFamily
+    private let configuration: ConfigurationObject
+    private let loop: GradientLoop<TokenBatch>
+
+    /// The task of a text, with a model that `configuration` describes as transformers would.
+    package init(
+        corpus: TextCorpus, model: any LanguageModel, family: TransformerFamily,
+        configuration: ConfigurationObject, precision: TrainPrecision
+    ) {
+        (self.corpus, languageModel) = (corpus, model)
+        (self.family, self.configuration) = (family, configuration)
+        let context = corpus.train.context
+        let gradient = MixedPrecision(model, precision).valueAndGrad { arrays in
+            let logits = model(arrays[0], cache: nil).asType(.float32)  // [B, T, vocabulary]
+            return crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
+        }
+        loop = GradientLoop(model) { gradient(LanguageModeling.arrays(of: $0, context)) }
+    }
+
+    package var model: Module { languageModel }
+
+    package var sampleCount: Int { corpus.train.count }
+
+    package var dataSummary: String {
+        let (train, test) = (corpus.train, corpus.test)
+        let held =
+            corpus.heldOut
+            ? "\(test.tokens.count - 1) test tokens" : "no test tokens held out"
+        return "\(train.tokens.count - 1) training tokens, \(held), "
+            + "\(corpus.tokenizer.vocabularySize) in the vocabulary, "
+            + "\(train.context) a sample"
+    }
+
+    package func start(_ sampler: Sampler, from step: Int) {
+        let dataset = corpus.train
+        loop.start(sampler, from: step) { dataset.gather($0) }
+    }
+
+    package func nextStep(seed: UInt64) throws -> StepGradients {
+        let context = corpus.train.context
+        return try loop.next(seed: seed, tokensASample: context) { $0.count * context }
+    }
+
+    package func stop() { loop.stop() }
+
+    /// The mean loss of the test tokens, and their perplexity.
+    package func evaluate(batchSize: Int, group: Group) throws -> Evaluation {
+        let start = ContinuousClock.now
+        let dataset = corpus.test
+        model.train(false)
+        defer { model.train(true) }
+        var lossSum = 0.0
+        for rows in group.share(ofBatches: batchSize, of: dataset.count) {
+            let arrays = LanguageModeling.arrays(of: dataset.gather(Array(rows)), dataset.context)
+            let logits = languageModel(arrays[0], cache: nil)
+            let loss = crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
+            lossSum += Double(loss.item(Float.self))
+        }
+        let total = try group.allReduce([lossSum])[0]
+        let loss = total / Double(dataset.count * dataset.context)
+        return Evaluation(
+            loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count,
+            seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
+
+    package func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray] {
+        TransformerFiles.weights(parameters, family: family)
+    }
+
+    package func writeModelFiles(to folder: String) throws {
+        try Files.replace("\(folder)/config.json", with: configuration.encoded())
+        try corpus.tokenizer.write(to: folder)
+    }
+
+    /// Inputs and targets, [B, T] each.
+    private static func arrays(of batch: TokenBatch, _ context: Int) -> [MLXArray] {
+        [
+            MLXArray(batch.inputs, [batch.count, context]),
+            MLXArray(batch.targets, [batch.count, context]),
+        ]
+    }
+}

@@ -1,0 +1,47 @@
+import MLX
+import MLXLLM
+import MLXNN
+
+extension TrainConfig {
+    /// The job's data, loaded, and its model, whose weights follow from the job's seed and need not
+    /// be evaluated yet.
+    ///
+    /// Throws where `processes` of this machine, each with the whole model, need more memory than
+    /// it has.
+    package func makeTask(processes: Int) throws -> any TrainingTask {
+        let task = try loadTask()
+        try MemoryEstimate(task.model, optimizer: optimizer).check(processes: processes)
+        return task
+    }
+
+    private func loadTask() throws -> any TrainingTask {
+        let randomState = MLXRandom.RandomState(seed: seed)
+        guard case .transformer(let shape) = model, case .text(let source) = data.source else {
+            let data = try DataSplit.load(data, seed: seed)
+            let layers = try withRandomState(randomState) {
+                try self.model.makeModel(
+                    sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
+            }
+            return Classification(data: data, model: layers)
+        }
+        let corpus = try TextCorpus.load(
+            source, testFraction: data.testFraction, context: shape.context)
+        let configuration = TransformerFiles.configuration(
+            shape, vocabularySize: corpus.tokenizer.vocabularySize)
+        let transformer = try withRandomState(randomState) {
+            let model = try LLMTypeRegistry.createModel(configuration)
+            TransformerFiles.initialize(model, layers: shape.layers)
+            return model
+        }
+        return LanguageModeling(
+            corpus: corpus, model: transformer, family: shape.family, configuration: configuration,
+            precision: training.precision)
+    }
+}
+
+extension TrainingTask {
+    /// The number of the model's parameters.
+    var parameterCount: Int {
+        model.parameters().flattenedValues().reduce(0) { $0 + $1.size }
+    }
+}

@@ -1,0 +1,119 @@
+import MLX
+import MLXDistributed
+import MLXNN
+
+/// What a job teaches: a model, its samples, what is minimised, and how the model is judged.
+package protocol TrainingTask: AnyObject {
+    /// The model that learns.
+    var model: Module { get }
+
+    /// The number of samples to train on.
+    var sampleCount: Int { get }
+
+    /// The samples in words, for the banner.
+    var dataSummary: String { get }
+
+    /// Makes the batches of the steps from `step` on, ahead of the trainer.
+    func start(_ sampler: Sampler, from step: Int)
+
+    /// This rank's share of the next step.
+    ///
+    /// All randomness of the model, such as dropout, follows from the job's seed, the step and the
+    /// micro-batch's place among those of all ranks.
+    func nextStep(seed: UInt64) throws -> StepGradients
+
+    /// Ends the making of batches; returns when it has ended.
+    func stop()
+
+    /// Judges the model by the samples held out, shared out over the ranks; a collective.
+    func evaluate(batchSize: Int, group: Group) throws -> Evaluation
+
+    /// The final weights as their file names and lays them out.
+    func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray]
+
+    /// Writes into a new folder, beside the final weights, what it takes to use them.
+    func writeModelFiles(to folder: String) throws
+}
+
+/// One rank's share of a step, before the ranks are summed.
+package struct StepGradients {
+    /// The samples of the step over all ranks.
+    let samples: Int
+    /// The tokens of the step over all ranks, where samples are made of tokens.
+    let tokens: Int?
+    /// The sum of losses of each of this rank's micro-batches, shape [].
+    let lossSums: [MLXArray]
+    /// The sum of their gradients; zero on a rank that has none.
+    let gradients: ModuleParameters
+    /// The number of losses in the sums: what the sums over all ranks are divided by.
+    let lossCount: Int
+}
+
+/// Takes the gradients of micro-batches that a loader makes, one after the other.
+final class GradientLoop<Batch: Sendable> {
+    private let model: Module
+    private let gradient: (Batch) -> (loss: MLXArray, gradients: ModuleParameters)
+    private var loader: Loader<Batch>?
+
+    /// A loop for a model; `gradient` gives the sum of a micro-batch's losses and its gradient.
+    init(
+        _ model: Module,
+        gradient: @escaping (Batch) -> (loss: MLXArray, gradients: ModuleParameters)
+    ) {
+        self.model = model
+        self.gradient = gradient
+    }
+
+    func start(
+        _ sampler: Sampler, from step: Int, gather: @escaping @Sendable ([Int]) throws -> Batch
+    ) {
+        loader = Loader(sampler: sampler, from: step, gather: gather)
+    }
+
+    func stop() {
+        loader?.stop()
+        loader = nil
+    }
+
+    /// This rank's share of the next step; `lossCount` and `tokens` say what a batch counts for.
+    func next(
+        seed: UInt64, tokensASample: Int? = nil, lossCount: (Batch) -> Int
+    ) throws -> StepGradients {
+        guard let batch = try loader?.next() else { throw CancellationError() }
+        var lossSums: [MLXArray] = []
+        var total: ModuleParameters?
+        for (offset, microBatch) in batch.microBatches.enumerated() {
+            // One micro-batch's graph at a time is all that memory has to hold.
+            if let total { eval(lossSums + total.flattenedValues()) }
+            let randomSeed = SplitMix64.seed(
+                seed, step: batch.step, microBatch: batch.firstMicroBatch + offset)
+            let (loss, gradients) = withRandomState(MLXRandom.RandomState(seed: randomSeed)) {
+                gradient(microBatch)
+            }
+            lossSums.append(loss)
+            total = total.map { GradientLoop.sum($0, gradients) } ?? gradients
+        }
+        let nothing = { self.model.trainableParameters().mapValues { zeros(like: $0) } }
+        return StepGradients(
+            samples: batch.globalCount, tokens: tokensASample.map { $0 * batch.globalCount },
+            lossSums: lossSums, gradients: total ?? nothing(),
+            lossCount: batch.microBatches.reduce(0) { $0 + lossCount($1) })
+    }
+
+    private static func sum(
+        _ first: ModuleParameters, _ second: ModuleParameters
+    ) -> ModuleParameters {
+        let pairs = zip(first.flattenedValues(), second.flattenedValues())
+        return first.replacingValues(with: pairs.map { $0 + $1 })
+    }
+}
+
+extension SplitMix64 {
+    /// The seed of all randomness in one micro-batch, the same for every number of ranks.
+    fileprivate static func seed(_ seed: UInt64, step: Int, microBatch: Int) -> UInt64 {
+        // The top bit keeps these streams apart from those that order the samples.
+        var ofStep = SplitMix64(seed: seed, stream: 1 << 63 | UInt64(step))
+        var ofMicroBatch = SplitMix64(seed: ofStep.next(), stream: UInt64(microBatch))
+        return ofMicroBatch.next()
+    }
+}
