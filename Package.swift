@@ -19,8 +19,11 @@ let package = Package(
         .library(name: "MLXFast", targets: ["MLXFast"]),
         .library(name: "MLXNN", targets: ["MLXNN"]),
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
+        .library(name: "MLXLMCommon", targets: ["MLXLMCommon"]),
+        .library(name: "MLXLLM", targets: ["MLXLLM"]),
         .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
         .executable(name: "mlx-train", targets: ["mlx-train"]),
+        .executable(name: "mlx-launch", targets: ["mlx-launch"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -50,6 +53,12 @@ let package = Package(
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
         .target(
+            name: "MLXLMCommon", dependencies: ["MLX", "MLXFast", "MLXNN"],
+            swiftSettings: settings),
+        .target(
+            name: "MLXLLM", dependencies: ["MLX", "MLXFast", "MLXLMCommon", "MLXNN"],
+            swiftSettings: safeSettings),
+        .target(
             name: "MLXDistributed", dependencies: ["CKernels", "CSystem", "MLX"],
             swiftSettings: settings),
         .target(
@@ -58,15 +67,22 @@ let package = Package(
         .target(
             name: "MLXTrain",
             dependencies: [
-                "CSystem", "CZlib", "MLX", "MLXDistributed", "MLXNN", "MLXOptimizers",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "CSystem", "CZlib", "MLX", "MLXDistributed", "MLXLaunch", "MLXLLM", "MLXLMCommon",
+                "MLXNN", "MLXOptimizers", .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "mlx-train",
             dependencies: [
-                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXTrain",
+                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXLaunch", "MLXTrain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        .target(name: "MLXLaunch", dependencies: ["CSystem"], swiftSettings: settings),
+        .executableTarget(
+            name: "mlx-launch",
+            dependencies: [
+                "MLXLaunch", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .target(
@@ -96,9 +112,18 @@ let package = Package(
             name: "MLXDistributedTests", dependencies: ["MLX", "MLXDistributed"],
             swiftSettings: settings),
         .testTarget(
-            name: "MLXTrainTests",
-            dependencies: ["MLX", "MLXDistributed", "MLXNN", "MLXOptimizers", "MLXTrain"],
+            name: "MLXLMTests",
+            dependencies: ["MLX", "MLXFast", "MLXLLM", "MLXLMCommon", "MLXNN", "TestSupport"],
             swiftSettings: settings),
-        .testTarget(name: "LaunchTests", dependencies: ["mlx-train"], swiftSettings: settings),
+        .testTarget(name: "MLXLaunchTests", dependencies: ["MLXLaunch"], swiftSettings: settings),
+        .testTarget(
+            name: "MLXTrainTests",
+            dependencies: [
+                "MLX", "MLXDistributed", "MLXLaunch", "MLXNN", "MLXOptimizers", "MLXTrain",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "LaunchTests", dependencies: ["MLXLaunch", "mlx-launch", "mlx-train"],
+            swiftSettings: settings),
     ]
 )
