@@ -4,11 +4,12 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: scripts/setup.sh [-h]
+Usage: scripts/setup.sh [-h] [--guard]
 
 Installs by apt what a build, a test run or the fetching of data needs and this machine lacks, as
 root or through sudo. Prints one line a step, and nothing when nothing is missing. On a system
 without apt it names what is missing. The Swift toolchain itself is not installed, only checked.
+With --guard also what scripts/guard.sh needs.
 EOF
 }
 
@@ -16,6 +17,7 @@ readonly minimum_major=6 minimum_minor=2
 
 packages=()
 reasons=()
+guard=
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -88,6 +90,7 @@ find_missing() {
     need_toolchain_libraries
     need_build_tools
     need_libraries
+    if [[ -n $guard ]]; then have valgrind || need valgrind 'scripts/guard.sh counts with it'; fi
 }
 
 print_missing() {
@@ -147,11 +150,12 @@ check_swift() {
 }
 
 main() {
-    if (($# > 0)); then
-        usage
-        if [[ $1 == -h || $1 == --help ]]; then exit 0; fi
-        exit 64
-    fi
+    case ${1:-} in
+        '') ;;
+        --guard) guard=1 ;;
+        -h | --help) usage; exit 0 ;;
+        *) usage; exit 64 ;;
+    esac
     have swift || fail "no 'swift' on the PATH; Swift $minimum_major.$minimum_minor or later is needed (swift.org/install)"
     find_missing
     if ((${#packages[@]} > 0)); then
