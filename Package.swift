@@ -85,6 +85,9 @@ let package = Package(
                 "MLXLaunch", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        .executableTarget(
+            name: "mlx-guard", dependencies: ["MLX", "MLXNN", "MLXOptimizers"],
+            path: "Benchmarks/Guard", swiftSettings: safeSettings),
         .target(
             name: "TestSupport", dependencies: ["MLX"], path: "Tests/TestSupport",
             swiftSettings: settings),

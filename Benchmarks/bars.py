@@ -54,13 +54,14 @@ for model, goal in ("gpt_nano", 1.4), ("gpt_small", 1.5), ("llama135_full", 1.5)
         BARS[case] = Bar(1.7, 2.2, cases=variants(model))
 
 
-def best_peer(case, metric, values):
-    """(peer, value) of the best that `case` is held against; values: {(case, peer): value}."""
-    bar = BARS.get(case, Bar())
+def best(case, metric, values, peers=()):
+    """(peer, value) of the best of some or all peers that `case` is held against, in any variant of
+    it; values: {(case, peer): value}."""
+    cases = BARS.get(case, Bar()).cases or (case,)
     found = [
         (value, peer)
         for (name, peer), value in values.items()
-        if name in (bar.cases or (case,)) and peer != "swift" and (not bar.peers or peer in bar.peers)
+        if name in cases and peer != "swift" and (not peers or peer in peers)
     ]
     if not found:
         return None
@@ -68,18 +69,26 @@ def best_peer(case, metric, values):
     return peer, value
 
 
-def verdict(case, ours, ratio):
-    """Words for the bar, and whether it is met: yes, no, goal, or nothing where it is not known."""
+def ratio(metric, ours, found):
+    """How many times better ours is than the peer that `best` found."""
+    if not ours or not found:
+        return None
+    return found[1] / ours if metric in SMALLER_IS_BETTER else ours / found[1]
+
+
+def verdict(case, metric, ours, values):
+    """The bar in words, and whether it is met: nothing where that is not known."""
     bar = BARS.get(case)
     if bar is None:
         return "", ""
     if bar.limit:
         return f"≤ {bar.limit:g}", "yes" if ours <= bar.limit else "**no**"
     words = f"≥ {bar.ratio:g}×" + (f" ({bar.goal:g}×)" if bar.goal else "")
+    reached = ratio(metric, ours, best(case, metric, values, bar.peers))
     if bar.peers:
-        words += " " + bar.peers[0]
-    if ratio is None:
+        words += " " + bar.peers[0] + (f": {reached:.2f}" if reached else "")
+    if reached is None:
         return words, ""
-    if bar.goal and ratio >= bar.goal:
+    if bar.goal and reached >= bar.goal:
         return words, "yes, the goal"
-    return words, "yes" if ratio >= bar.ratio else "**no**"
+    return words, "yes" if reached >= bar.ratio else "**no**"

@@ -4,13 +4,12 @@ import re
 import statistics
 from pathlib import Path
 
-from bars import SMALLER_IS_BETTER, best_peer, verdict
+from bars import best, ratio, verdict
 
 HERE = Path(__file__).parent
 FIGURES, TABLES = HERE / "results.json", HERE / "RESULTS.md"
 PEERS = "torch", "jax", "mlx+openblas", "mlx"
 CALM = 0.03  # the share of the processor that others may take from a round that counts
-BEGIN, END = "<!-- run.py begin -->", "<!-- run.py end -->"
 
 
 def keep(machine, suite, case, versions, lines, add):
@@ -21,9 +20,14 @@ def keep(machine, suite, case, versions, lines, add):
     earlier = cases[case]["lines"] if add and case in cases else []
     cases[case] = {"versions": versions, "lines": earlier + lines}
     FIGURES.write_text(json.dumps(figures, indent=0, ensure_ascii=False) + "\n")
-    text = TABLES.read_text()
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
-    TABLES.write_text(pattern.sub(lambda _: BEGIN + "\n" + tables(figures) + END, text))
+    place("peers", tables(figures))
+
+
+def place(name, text):
+    """Puts a text between its marks in RESULTS.md."""
+    begin, end = f"<!-- {name} begin -->", f"<!-- {name} end -->"
+    pattern = re.compile(re.escape(begin) + ".*" + re.escape(end), re.S)
+    TABLES.write_text(pattern.sub(lambda _: f"{begin}\n{text}{end}", TABLES.read_text()))
 
 
 def load():
@@ -74,17 +78,15 @@ def table(cases):
 
 def row(case, metric, values, middle, shown, loud):
     ours = middle.get((case, "swift"))
-    best = best_peer(case, metric, middle)
-    ratio = None
-    if ours and best:
-        ratio = best[1] / ours if metric in SMALLER_IS_BETTER else ours / best[1]
-    words, met = verdict(case, ours, ratio) if ours is not None else ("", "")
+    leader = best(case, metric, middle)
+    times = ratio(metric, ours, leader)
+    words, met = verdict(case, metric, ours, middle) if ours is not None else ("", "")
     unit = metric.split(" over")[0]
     rounds = str(max(len(values[key]) for key in values if key[0] == case))
     if loud.get(case, 0) > CALM:
         rounds += f", {loud[case]:.0%} lost"
     cells = [cell(values.get((case, peer))) for peer in ("swift", *shown)]
-    against = f"{ratio:.2f} ({best[0]})" if ratio else ""
+    against = f"{times:.2f} ({leader[0]})" if times else ""
     return [f"`{case}`", unit, *cells, against, words, met, rounds]
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Times this package and its peers in turns, and writes RESULTS.md.
 
-    python3 run.py ops|train [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…]
-        [--add]
+    python3 run.py ops|train [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…] [--add]
+    python3 run.py threads [--rounds N]
+    python3 run.py growth
 
 Cases of one family run together: ours, then each peer, in a process each, and the order turns round
 every round, so that all meet the same minutes of the machine. A peer that is not installed is left
@@ -10,6 +11,8 @@ out. What is measured replaces the earlier figures of the same cases on the same
 with --add stands beside them as further rounds.
 What other programs took of the processor while a case was timed is recorded with it; rounds that
 lost more than 3 % to them do not count where there are others.
+
+threads times ours with one thread and with all, in turns; growth times it at growing sizes.
 """
 import argparse
 import ctypes.util
@@ -24,20 +27,15 @@ import sys
 from datetime import date
 
 import record
+import threads
+from host import cores, machine
 
-PROGRAM = record.HERE / ".build/release/mlx-bench"
+PROGRAM = threads.PROGRAM
 FAMILIES = {
     "ops": ("^mempeak", "^matmul", "^(softmax|layernorm|sum|embed|sort)", "^conv", "^sdpa", "^(eltwise|gelu)", "^dispatch"),
     "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),
 }
 MODULES = {"torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core"}
-
-
-def machine():
-    """The processor, how many cores this process may use, and the memory."""
-    name = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
-    memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read())[1])
-    return f"{name[1] if name else os.uname().machine}, {len(os.sched_getaffinity(0))} cores, {memory / 2**20:.0f} GiB"
 
 
 def openblas():
@@ -91,24 +89,13 @@ def versions(peers):
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suite", choices=FAMILIES)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--reps", type=int, default=9)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--add", action="store_true", help="keep the earlier rounds too")
-    parser.add_argument("--only")
-    parser.add_argument("--skip")
-    parser.add_argument("--peers", default=",".join(record.PEERS))
-    options = parser.parse_args()
+def beside_peers(options):
+    """Times the cases of a suite family by family, and keeps what comes out."""
     unknown = [peer for peer in options.peers.split(",") if peer and peer not in MODULES]
     if unknown:
-        parser.error(f"no such peer: {', '.join(unknown)} (there are {', '.join(MODULES)})")
-    if not PROGRAM.exists():
-        sys.exit("run.py: build first: (cd Benchmarks && swift build -c release)")
+        sys.exit(f"run.py: no such peer: {', '.join(unknown)} (there are {', '.join(MODULES)})")
     peers = [peer for peer in options.peers.split(",") if peer and is_there(peer)]
-    facts = f"{date.today()}, {options.threads or len(os.sched_getaffinity(0))} threads, {versions(peers)}"
+    facts = f"{date.today()}, {options.threads or cores()} threads, {versions(peers)}"
     for family in FAMILIES[options.suite]:
         lines = []
         for turn in range(options.rounds):
@@ -118,6 +105,27 @@ def main():
         for case in dict.fromkeys(line["case"] for line in lines):
             found = [line for line in lines if line["case"] == case]
             record.keep(machine(), options.suite, case, facts, found, options.add)
+
+
+def growth(options):
+    done = subprocess.run([str(PROGRAM), "growth"], stdout=subprocess.PIPE, text=True, check=True)
+    record.place("growth", f"\n{machine()}, {date.today()}.\n{done.stdout}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suite", choices=[*FAMILIES, "threads", "growth"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--reps", type=int, default=9)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--add", action="store_true", help="keep the earlier rounds too")
+    parser.add_argument("--only")
+    parser.add_argument("--skip")
+    parser.add_argument("--peers", default=",".join(record.PEERS))
+    options = parser.parse_args()
+    if not PROGRAM.exists():
+        sys.exit("run.py: build first: (cd Benchmarks && swift build -c release)")
+    {"threads": threads.run, "growth": growth}.get(options.suite, beside_peers)(options)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ files() {
 check_format() {
     local -a paths=(Package.swift)
     local path
-    for path in Sources Tests; do
+    for path in Sources Tests Benchmarks; do
         if [[ -d $path ]]; then paths+=("$path"); fi
     done
     faults_from_input < <(

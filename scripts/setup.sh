@@ -4,12 +4,13 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: scripts/setup.sh [-h] [--tests]
+Usage: scripts/setup.sh [-h] [--tests] [--guard]
 
 Installs by apt what a build, a test run or the fetching of data needs and this machine lacks, as
 root or through sudo. Prints one line a step, and nothing when nothing is missing. On a system
 without apt it names what is missing. The Swift toolchain itself is not installed, only checked.
 With --tests it also tries to install what single tests use, and goes on without where it cannot.
+With --guard it also installs what scripts/guard.sh needs.
 EOF
 }
 
@@ -17,6 +18,7 @@ readonly minimum_major=6 minimum_minor=2
 
 packages=()
 reasons=()
+guard=
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -89,6 +91,7 @@ find_missing() {
     need_toolchain_libraries
     need_build_tools
     need_libraries
+    if [[ -n $guard ]]; then have valgrind || need valgrind 'scripts/guard.sh counts with it'; fi
 }
 
 print_missing() {
@@ -162,15 +165,15 @@ check_swift() {
 
 main() {
     local for_tests=0
-    if [[ ${1:-} == --tests ]]; then
-        for_tests=1
+    while (($# > 0)); do
+        case $1 in
+            --tests) for_tests=1 ;;
+            --guard) guard=1 ;;
+            -h | --help) usage; exit 0 ;;
+            *) usage; exit 64 ;;
+        esac
         shift
-    fi
-    if (($# > 0)); then
-        usage
-        if [[ $1 == -h || $1 == --help ]]; then exit 0; fi
-        exit 64
-    fi
+    done
     have swift || fail "no 'swift' on the PATH; Swift $minimum_major.$minimum_minor or later is needed (swift.org/install)"
     find_missing
     if ((${#packages[@]} > 0)); then

@@ -20,6 +20,8 @@ struct Line {
             + "\"min_s\": null, \"metric\": \"error\", \"value\": \"\(words)\"}"
     }
 
-    /// Prints the line at once, also into a pipe.
-    func show() { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+    func show() { mlx_bench.show(text) }
 }
+
+/// Prints a line at once, also into a pipe.
+func show(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }

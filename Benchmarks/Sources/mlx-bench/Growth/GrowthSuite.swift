@@ -10,20 +10,20 @@ struct GrowthSuite {
     /// Prints one table a kind of work, each with a verdict.
     func run() throws {
         for series in [perElement(), perProduct(), perAttention(), perNode()].joined() {
-            try show(series)
+            try measure(series)
         }
     }
 
-    private func show(_ series: Series) throws {
-        print("\n\(series.name)\n\n| \(series.size) | \(series.unit) |\n|---|---|")
+    private func measure(_ series: Series) throws {
+        show("\n\(series.name)\n\n| \(series.size) | \(series.unit) |\n|---|---|")
         var values: [Double] = []
         for point in series.points {
             let value = try point.value(runner)
             values.append(value)
-            print(
+            show(
                 "| \(point.name) | \(value.formatted(.number.precision(.significantDigits(3)))) |")
         }
-        print("\n" + series.verdict(values))
+        show("\n" + series.verdict(values))
         Memory.clearCache()
     }
 }
