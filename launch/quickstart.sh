@@ -7,10 +7,10 @@ usage() {
     cat <<'EOF'
 Usage: launch/quickstart.sh [-h]
 
-Installs the system packages that are missing (as root or through sudo), builds mlx-train, trains
-configs/digits-mlp.json on 2 processes under mpirun, and prints the accuracy on the held-out digits
-and where the run folder is. Run again, it only shows what is there; delete the run folder to train
-anew.
+Installs the system packages that are missing (as root or through sudo), builds mlx-train and
+mlx-launch, trains configs/digits-mlp.json on 2 processes, and prints the accuracy on the held-out
+digits and where the run folder is. Run again, it only shows what is there; delete the run folder to
+train anew.
 EOF
 }
 
@@ -40,6 +40,8 @@ main() {
     "$root/scripts/setup.sh"
     step 'quickstart: building mlx-train (release; the first time takes minutes)' "$log" \
         swift build --package-path "$root" -c release --product mlx-train
+    step 'quickstart: building mlx-launch' "$log" \
+        swift build --package-path "$root" -c release --product mlx-launch
     printf 'quickstart: training configs/digits-mlp.json on 2 processes\n'
     "$root/launch/local.sh" 2 "$root/configs/digits-mlp.json" --output "$run_folder"
     accuracy=$(test_accuracy) || true

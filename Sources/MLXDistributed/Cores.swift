@@ -16,7 +16,7 @@ package enum Cores {
     }
 
     /// The cores of the node that processes of this container or batch job may run on, ascending.
-    static func ofNode() -> [Int] {
+    package static func ofNode() -> [Int] {
         guard let granted = controlGroupCores() else { return online() }
         return online().filter(Set(granted).contains)
     }

@@ -26,6 +26,12 @@ struct Launch {
         exit(ExitStatus.usage.rawValue)
     }
 
+    /// Ends the process of a subcommand.
+    static func end(_ status: Int32, _ words: String? = nil) -> Never {
+        if let words { Console.complain("mlx-train: \(words)") }
+        exit(status)
+    }
+
     /// Does what the command line asks for, and ends the process.
     func run() -> Never {
         if command.printConfig || command.onlyChecks { inspect() }

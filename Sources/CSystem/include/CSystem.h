@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,12 @@ static inline int cs_set_parent_death_signal(int signal) {
 /// Makes this process the parent of all its descendants that lose theirs.
 static inline int cs_adopt_orphans(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+}
+
+/// Copies bytes out of another process's memory; the number copied, or -1.
+static inline long cs_read_process(int process, uintptr_t address, void *bytes, size_t count) {
+    struct iovec local = {bytes, count}, remote = {(void *)address, count};
+    return process_vm_readv(process, &local, 1, &remote, 1, 0);
 }
 
 /// The number of cores in this process's affinity mask.

@@ -67,7 +67,9 @@ extension Host {
     package static func list(_ text: String) throws(LaunchError) -> [Host] {
         var list = HostList()
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
-            list.add(try Host(item: item.filter { $0 != " " }))
+            // Blanks around a host are no part of it; those within are a fault.
+            let words = item.split(separator: " ")
+            list.add(try Host(item: words.joined(separator: " ")))
         }
         return list.hosts
     }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Sockets between the launcher and the agents that mpirun starts.
-enum MessageSocket {
+package enum MessageSocket {
     /// Connects to the first of some addresses, `HOST PORT` as `ADDRESS/PORT`, that answers.
     static func connect(_ addresses: [String]) throws(LaunchError) -> Int32 {
         var failure = LaunchError.usage("no address of the launcher")
@@ -35,6 +35,15 @@ enum MessageSocket {
     static func reserve(on address: String) throws(LaunchError) -> (socket: Int32, port: Int) {
         let socket = try open(address, port: "0", then: bind)
         return (socket, port(of: socket))
+    }
+
+    /// Whether a connection to a port of an address can be made.
+    package static func works(on address: String) -> Bool {
+        guard let (socket, port) = try? listen(on: address) else { return false }
+        defer { close(socket) }
+        guard let other = try? connect(["\(address)/\(port)"]) else { return false }
+        close(other)
+        return true
     }
 
     /// The next connection; nil where nobody waits.
