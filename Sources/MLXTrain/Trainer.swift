@@ -16,6 +16,8 @@ package final class Trainer {
     private let optimizer: any StatefulOptimizer
     private let reducer: GradientReducer
     private let learningRate: LearningRate
+    /// What takes the place of `reducer` and `optimizer` where the job asks for it.
+    private var sharded: ShardedUpdate?
     private let checkpoints: CheckpointStore
     /// The number of steps taken.
     package private(set) var step = 0
@@ -44,11 +46,18 @@ package final class Trainer {
         learningRate = LearningRate(config.optimizer, totalSteps: plan.totalSteps)
         reducer = GradientReducer(
             group: group, bucketBytes: Trainer.bytes(config.distributed.bucketMegabytes),
-            firstBucketBytes: Trainer.bytes(config.distributed.firstBucketMegabytes))
+            firstBucketBytes: Trainer.bytes(config.distributed.firstBucketMegabytes),
+            compression: config.distributed.compression)
     }
 
     /// The model's parameters by name.
     package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
+
+    /// The parameters as a checkpoint keeps them: arrays that no step changes.
+    private var savedParameters: [String: MLXArray] {
+        let all = Dictionary(uniqueKeysWithValues: parameters)
+        return sharded.map { all.merging($0.parameters()) { $1 } } ?? all
+    }
 
     /// The number of the model's parameters.
     package var parameterCount: Int { parameters.reduce(0) { $0 + $1.1.size } }
@@ -74,12 +83,17 @@ package final class Trainer {
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
     package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
         try synchronizeReplicas()
+        if config.distributed.shardedOptimizer, group.size > 1 {
+            sharded = try group.agree {
+                try ShardedUpdate(task.model, optimizer, config.optimizer, group: group)
+            }
+        }
         if step > 0 { savedStep = step }
         if try group.any(stop() != nil) { try leave(stop()) }
         let sampler = Sampler(
             count: data.train.count, globalBatchSize: config.training.globalBatchSize,
             microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
-            world: group.size)
+            world: group.size, halves: addsInTree)
         let loader = Loader(dataset: data.train, sampler: sampler, from: step)
         defer { loader.stop() }
         while step < plan.totalSteps {
@@ -108,28 +122,51 @@ package final class Trainer {
     private func takeStep(
         _ batch: LoadedBatch, start: ContinuousClock.Instant, stop: Bool
     ) throws -> (StepReport, mustStop: Bool) {
-        let (lossSums, localGradients) = task.lossSumsAndGradients(batch, seed: config.seed)
-        let sums = try reducer.sum(localGradients.flattenedValues())
-        let communicationSeconds = reducer.communicationSeconds
-        let count = Float(batch.globalCount)
-        let (means, norm) = clipped(localGradients.replacingValues(with: sums.map { $0 / count }))
+        group.note(step: step + 1)
+        let (lossSums, localGradients) = task.lossSumsAndGradients(
+            batch, seed: config.seed, halves: addsInTree)
         let rate = learningRate(step + 1)
-        optimizer.learningRate = Float(rate)
-        optimizer.update(model: task.model, gradients: means)
-        eval(task.model, optimizer, lossSums, norm)
+        let norm = try update(localGradients, batch.globalCount, rate, evaluating: lossSums)
+        let communicationSeconds = sharded?.seconds ?? reducer.communicationSeconds
         step += 1
+        group.limit.seconds = config.distributed.timeoutSeconds
 
-        let lossSum = lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
+        let losses = lossSums.map { Double($0.item(Float.self)) }
+        let lossSum = addsInTree ? RankTree.sum(losses) : losses.reduce(0, +)
         let waiting = ContinuousClock.now
         let totals = try group.allReduce([lossSum, stop ? 1 : 0])
         let end = ContinuousClock.now
         let report = StepReport(
             step: step, loss: totals[0] / Double(batch.globalCount), learningRate: rate,
-            gradientNorm: Double(norm.item(Float.self)), samples: batch.globalCount,
+            gradientNorm: norm, samples: batch.globalCount,
             seconds: (end - start) / .seconds(1),
             communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
         return (report, totals[1] > 0)
     }
+
+    /// Changes the model by this rank's sums of gradients and those of the others, and evaluates;
+    /// gives the norm of the mean gradient before it is scaled down.
+    private func update(
+        _ gradients: ModuleParameters, _ count: Int, _ rate: Double,
+        evaluating lossSums: [MLXArray]
+    ) throws -> Double {
+        if sharded != nil {
+            let norm = try sharded?.step(
+                gradients, count: count, rate: Float(rate), evaluating: lossSums)
+            return norm ?? 0
+        }
+        optimizer.learningRate = Float(rate)
+        return try reducer.withSums(of: gradients.flattenedValues()) { sums in
+            let (means, norm) = clipped(
+                gradients.replacingValues(with: sums.map { $0 / Float(count) }))
+            optimizer.update(model: task.model, gradients: means)
+            eval(task.model, optimizer, lossSums, norm)
+            return Double(norm.item(Float.self))
+        }
+    }
+
+    /// Whether everything is added up in an order that the number of ranks does not change.
+    private var addsInTree: Bool { config.distributed.reduction == .tree }
 
     /// The gradients scaled down to the job's limit, if it has one, and their norm before.
     private func clipped(_ gradients: ModuleParameters) -> (ModuleParameters, MLXArray) {
@@ -182,8 +219,8 @@ package final class Trainer {
         let start = ContinuousClock.now
         let files = CheckpointContents.files(
             state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
-            parameters: Dictionary(uniqueKeysWithValues: parameters),
-            optimizerState: optimizer.stateDictionary())
+            parameters: savedParameters,
+            optimizerState: sharded?.stateDictionary() ?? optimizer.stateDictionary())
         try group.onFirstRank {
             let bytes = try checkpoints.save(
                 step: step, files: files, keepLast: config.checkpoint.keepLast)

@@ -22,6 +22,7 @@ struct ConfigDecoder {
             evaluation: try evaluation(reader.node(.evaluation), or: place),
             metrics: try metrics(reader.node(.metrics), or: place))
         try requireImage(config, in: tree)
+        try requireMicroBatches(config, in: tree)
         return config
     }
 
@@ -59,6 +60,17 @@ struct ConfigDecoder {
         throw .missingKey(
             tree["data"]?.place ?? tree.place, path: DataKey.image.path,
             expected: "the model lenet needs the height, width and channels of a sample")
+    }
+
+    private func requireMicroBatches(_ config: TrainConfig, in tree: JSONNode)
+        throws(ConfigError)
+    {
+        guard config.distributed.reduction == .tree, config.training.microBatchSize == nil else {
+            return
+        }
+        throw .missingKey(
+            tree["training"]?.place ?? tree.place, path: TrainingKey.microBatchSize.path,
+            expected: "distributed.reduction tree adds up micro-batches of a fixed size")
     }
 
     private func model(_ node: JSONNode) throws(ConfigError) -> ModelConfig {

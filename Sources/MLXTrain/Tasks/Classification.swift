@@ -22,25 +22,36 @@ package struct Classification {
     /// gradients, which is zero on a rank that has none.
     ///
     /// All randomness of the model, such as dropout, follows from the job's seed, the step and the
-    /// micro-batch's place among those of all ranks.
+    /// micro-batch's place among those of all ranks. The gradients are added up in the order of the
+    /// micro-batches, or, where `halves`, in that of `RankTree`.
     package func lossSumsAndGradients(
-        _ batch: LoadedBatch, seed: UInt64
+        _ batch: LoadedBatch, seed: UInt64, halves: Bool = false
     ) -> (lossSums: [MLXArray], gradients: ModuleParameters) {
         var lossSums: [MLXArray] = []
-        var total: ModuleParameters?
-        for (offset, microBatch) in batch.microBatches.enumerated() {
+        func join(_ block: Range<Int>) -> ModuleParameters? {
+            guard halves, block.count > 1 else {
+                return block.reduce(nil) { total, index in add(index, to: total) }
+            }
+            let middle = RankTree.middle(ofPieces: block)
+            guard let left = join(block.lowerBound..<middle) else { return nil }
+            eval(left.flattenedValues())
+            return join(middle..<block.upperBound).map { Classification.sum(left, $0) }
+        }
+        func add(_ index: Int, to total: ModuleParameters?) -> ModuleParameters {
             // One micro-batch's graph at a time is all that memory has to hold.
-            if let total { eval(lossSums + total.flattenedValues()) }
+            eval(lossSums + (total?.flattenedValues() ?? []))
             let randomSeed = SplitMix64.seed(
-                seed, step: batch.step, microBatch: batch.firstMicroBatch + offset)
+                seed, step: batch.step, microBatch: batch.firstMicroBatch + index)
             let (values, gradients) = withRandomState(MLXRandom.RandomState(seed: randomSeed)) {
-                gradient(model, arrays(of: microBatch))
+                gradient(model, arrays(of: batch.microBatches[index]))
             }
             lossSums += values
-            total = total.map { Classification.sum($0, gradients) } ?? gradients
+            return total.map { Classification.sum($0, gradients) } ?? gradients
         }
-        let nothing = { model.trainableParameters().mapValues { zeros(like: $0) } }
-        return (lossSums, total ?? nothing())
+        // Minus zero leaves every number that it is added to as it is, zeros with their signs too.
+        let nothing = { model.trainableParameters().mapValues { -zeros(like: $0) } }
+        let gradients = join(batch.microBatches.indices) ?? nothing()
+        return (lossSums, gradients)
     }
 
     private static func sum(
