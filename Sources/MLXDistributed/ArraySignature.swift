@@ -13,12 +13,17 @@ struct ArraySignature: Equatable, Sendable {
 
     var byteCount: Int { shape.reduce(dtype.size, *) }
 
+    /// A number that stands for a list.
+    static func fingerprint(_ signatures: [ArraySignature]) -> UInt64 {
+        let text = signatures.map { "\($0.dtype)\($0.shape)" }.joined(separator: ";")
+        return hash64(Array(text.utf8))
+    }
+
     /// Throws `differentArrays` unless all ranks bring the same list; a collective.
     static func checkAgreement(_ signatures: [ArraySignature], over transport: any Transport)
         throws(DistributedError)
     {
-        let text = signatures.map { "\($0.dtype)\($0.shape)" }.joined(separator: ";")
-        let fingerprints = try transport.allGather(hash64(Array(text.utf8)))
+        let fingerprints = try transport.allGather(fingerprint(signatures))
         let ranks = ranksOutsideMajority(fingerprints)
         if !ranks.isEmpty { throw .differentArrays(ranks: ranks) }
     }

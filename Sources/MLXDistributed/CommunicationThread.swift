@@ -52,6 +52,9 @@ package final class CommunicationThread: Sendable {
         return handle
     }
 
+    /// True on the thread itself.
+    package var isCurrent: Bool { thread.isCurrent }
+
     /// Runs `work` after all earlier work and waits for it.
     package func perform(
         _ work: @escaping @Sendable () throws(DistributedError) -> Void

@@ -37,7 +37,7 @@ package enum Cores {
 
     /// A number that processes have in common when they run on the same booted system under the
     /// same host name.
-    static func nodeIdentity() -> UInt64 {
+    package static func nodeIdentity() -> UInt64 {
         let system = ["hostname", "random/boot_id"].map { read("/proc/sys/kernel/\($0)") }
         return hash64(Array(system.joined().utf8))
     }

@@ -4,6 +4,13 @@ public enum DistributedError: Error, Equatable, Sendable {
     case peerFailed(rank: Int, reason: String)
     /// Another rank ended while this one waited for it in a collective.
     case peerLeft(rank: Int)
+    /// The process of another rank has died; `step` is the training step that it was in, 0 before.
+    case peerDied(rank: Int, step: Int)
+    /// Ranks did not come to a collective in time; `lastReached` is the last one that the first of
+    /// them came to, where it is known.
+    case timedOut(ranks: [Int], seconds: Int, step: Int, lastReached: String?)
+    /// A call in which all ranks took part did not end in time: one of them stopped in the midst.
+    case stalled(call: String, seconds: Int)
     /// A rank ended the whole job with an exit status.
     case aborted(rank: Int, status: Int32)
     /// Two ranks called different collectives, or the same one with other sizes.
@@ -20,6 +27,8 @@ public enum DistributedError: Error, Equatable, Sendable {
     case threadUnavailable(code: Int32)
     /// No transport has this operation for this element type.
     case unsupported(operation: String, dtype: String)
+    /// The optimizer's work can only be shared out where the ranks share memory.
+    case noSharedMemory(path: String)
     /// A buffer does not hold the number of bytes that the collective needs.
     case wrongSize(call: String, expected: Int, got: Int)
     /// A variable of the launcher does not make sense.
@@ -35,10 +44,12 @@ extension DistributedError {
     /// the program, the aborting rank's own status, and 69 for a lost peer or transport.
     public var exitStatus: Int32 {
         switch self {
-        case .invalidEnvironment, .notStartedByMPI, .worldSizeMismatch: 64
+        case .invalidEnvironment, .noSharedMemory, .notStartedByMPI, .worldSizeMismatch: 64
         case .replicasDiffer, .unsupported, .wrongSize: 70
         case .aborted(_, let status): status
-        case .peerFailed, .peerLeft, .collectiveMismatch, .differentArrays, .transport, .closed,
+        case .peerFailed, .peerLeft, .peerDied, .timedOut, .stalled, .collectiveMismatch,
+            .differentArrays,
+            .transport, .closed,
             .threadUnavailable:
             69
         }
@@ -53,6 +64,15 @@ extension DistributedError: CustomStringConvertible {
             "rank \(rank) failed: \(reason)"
         case .peerLeft(let rank):
             "rank \(rank) ended while the others waited for it in a collective"
+        case .peerDied(let rank, let step):
+            "rank \(rank) died\(Self.place(step)); run the same command again to go on"
+        case .timedOut(let ranks, let seconds, let step, let lastReached):
+            "\(Self.list(ranks)) did not come to a collective within \(seconds) s"
+                + Self.place(step) + (lastReached.map { "; it last reached \($0)" } ?? "")
+                + "; look at its host, or raise distributed.timeout_seconds"
+        case .stalled(let call, let seconds):
+            "\(call) has not ended within \(seconds) s although all ranks had come to it; "
+                + "look at their hosts, or raise distributed.timeout_seconds"
         case .aborted(let rank, let status):
             "rank \(rank) ended the job with status \(status)"
         case .collectiveMismatch(let rank, let called, let expected):
@@ -71,7 +91,10 @@ extension DistributedError: CustomStringConvertible {
             "the system refused a communication thread (errno \(code)); "
                 + "raise the process limit (ulimit -u)"
         case .unsupported(let operation, let dtype):
-            "all-reduce has no \(operation) for \(dtype)"
+            "\(operation) is not possible with \(dtype)"
+        case .noSharedMemory(let path):
+            "the processes communicate by \(path) and not through shared memory, which "
+                + "distributed.sharded_optimizer needs; run on one node, or set it to false"
         case .wrongSize(let call, let expected, let got):
             "[\(call)] the buffer holds \(got) bytes; expected \(expected)"
         case .invalidEnvironment(let variable, let value, let reason):
@@ -82,6 +105,8 @@ extension DistributedError: CustomStringConvertible {
             Self.mismatch(launcher, launched, connected)
         }
     }
+
+    private static func place(_ step: Int) -> String { step == 0 ? "" : " in step \(step)" }
 
     private static func list(_ ranks: [Int]) -> String {
         let numbers = ranks.map(String.init).joined(separator: ", ")

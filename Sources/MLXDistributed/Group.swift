@@ -3,11 +3,29 @@ public final class Group: Sendable {
     package let transport: any Transport
     package let placement: Placement
 
+    /// How long this rank waits for the others in a collective.
+    package let limit: WaitLimit
+
     /// Joins a connected transport; a collective, in which the ranks tell each other their nodes
     /// and cores.
-    package init(transport: any Transport) throws(DistributedError) {
-        self.transport = transport
-        placement = try Placement.exchange(over: transport)
+    ///
+    /// With `sharesMemory` the ranks of one node communicate through memory that they share, where
+    /// the system lets them, and one rank of each node with the other nodes; `keepsTree` does so
+    /// only where sums keep the order of `RankTree`. `limit` is how long one rank waits for the
+    /// others, `identity` stands for the node.
+    package init(
+        transport: any Transport, sharesMemory: Bool = true, keepsTree: Bool = false,
+        limit: WaitLimit = WaitLimit(seconds: 300), identity: UInt64 = Cores.nodeIdentity()
+    ) throws(DistributedError) {
+        transport.wait(within: limit)
+        let placement = try Placement.exchange(over: transport, identity: identity)
+        self.placement = placement
+        self.limit = limit
+        let shares = sharesMemory && placement.canShareMemory(inTreeOrder: keepsTree)
+        self.transport =
+            shares
+            ? try SharedMemoryTransport.join(placement, over: transport, limit: limit)
+            : transport
     }
 
     /// The group of a job of one process.
@@ -24,6 +42,9 @@ public final class Group: Sendable {
     /// How the processes are connected: `single`, `loopback` or `mpi`.
     public var transportName: String { transport.name }
 
+    /// What carries the bytes between the processes: `shared_memory`, or the transport's name.
+    public var path: String { transport.path }
+
     /// This process's number among those of the group on this node, from 0.
     public var localRank: Int { placement.localRank }
 
@@ -37,6 +58,28 @@ public final class Group: Sendable {
     /// What is wrong with the processes' binding to cores on this node, with its fix; nil where
     /// all cores are used.
     public var bindingWarning: String? { placement.bindingWarning }
+
+    /// Notes the training step that this process is in; what is told of a failure names it.
+    public func note(step: Int) { transport.note(step: step) }
+
+    /// Names the file that this process's last collectives are written to when the job fails.
+    package func recordFailures(at path: String) { transport.flightRecorder?.setPath(path) }
+
+    /// Writes the last collectives of this process to the file that was named.
+    package func dumpRecord() { transport.flightRecorder?.dump() }
+
+    /// Whether this process is the one to tell the user of a failure that several of them see.
+    package func claimReport(isOwn: Bool) -> Bool { transport.claimReport(isOwn: isOwn) }
+
+    /// The group of those processes that give the same `color`, in their order; a collective.
+    public func split(color: Int) throws(DistributedError) -> Group {
+        guard size > 1 else { return self }
+        guard let part = try transport.split(color: color) else {
+            throw .unsupported(operation: "split", dtype: "the \(transport.name) transport")
+        }
+        return try Group(
+            transport: part, sharesMemory: path != transportName, limit: limit)
+    }
 
     /// Returns when every process of the group has called it.
     public func barrier() throws(DistributedError) {

@@ -6,8 +6,13 @@ public enum Loopback {
     /// When a rank throws, the others are released from the collectives they wait in, and the
     /// first error is thrown here. A rank that returns while others still wait for it is an error
     /// too. A group of one has the `single` transport.
+    ///
+    /// With `sharesMemory` the ranks communicate as the processes of one node do, or of several if
+    /// `nodes` gives a number of the node for each rank. `timeout` is how many seconds they wait
+    /// for each other there.
     public static func run<Value: Sendable>(
-        size: Int, _ body: @escaping @Sendable (Group) throws -> Value
+        size: Int, sharesMemory: Bool = false, nodes: [Int]? = nil, timeout: Double = 300,
+        _ body: @escaping @Sendable (Group) throws -> Value
     ) throws -> [Value] {
         precondition(size >= 1, "[Loopback.run] a group has at least one rank: got \(size)")
         let hub = LoopbackHub(size: size)
@@ -16,7 +21,14 @@ public enum Loopback {
         for rank in 0..<size {
             do throws(DistributedError) {
                 let thread = try PlatformThread {
-                    runRank(rank, hub, results, body)
+                    let limit = WaitLimit(seconds: timeout)
+                    runRank(rank, hub, results) { transport throws(DistributedError) in
+                        try Group(
+                            transport: transport, sharesMemory: sharesMemory, limit: limit,
+                            identity: nodes.map { UInt64($0[rank]) } ?? Cores.nodeIdentity())
+                    } _: {
+                        try body($0)
+                    }
                 }
                 threads.append(thread)
             } catch {
@@ -31,18 +43,23 @@ public enum Loopback {
 
     private static func runRank<Value: Sendable>(
         _ rank: Int, _ hub: LoopbackHub, _ results: Monitor<[Value?]>,
-        _ body: @Sendable (Group) throws -> Value
+        _ join: (any Transport) throws(DistributedError) -> Group,
+        _ body: (Group) throws -> Value
     ) {
         do {
             let transport: any Transport =
                 hub.size == 1 ? SingleTransport() : try LoopbackTransport(rank: rank, hub: hub)
+            var group: Group?
             // Whatever happens, submitted work ends before the thread does.
-            defer { try? transport.finalize() }
+            defer { try? (group?.transport ?? transport).finalize() }
             do {
-                let value = try body(try Group(transport: transport))
+                let joined = try join(transport)
+                group = joined
+                let value = try body(joined)
                 results.withLock { $0[rank] = value }
             } catch {
                 hub.fail(rank: rank, error)
+                (group?.transport as? SharedMemoryTransport)?.fail()
             }
         } catch {
             hub.fail(rank: rank, error)

@@ -20,6 +20,10 @@ final class LoopbackHub: Sendable {
         var round = 0
         var left: Int?
         var failure: Failure?
+        /// Parts of the group, by the round they were made in and their color.
+        var parts: [[Int]: LoopbackHub] = [:]
+        /// What ranks have sent and nobody has received yet, by sender and receiver.
+        var mail: [[Int]: [[UInt8]]] = [:]
     }
 
     private struct Failure {
@@ -42,6 +46,33 @@ final class LoopbackHub: Sendable {
     func fail(rank: Int, _ error: any Error) {
         meeting.withLock { meeting in
             if meeting.failure == nil { meeting.failure = Failure(rank: rank, error: error) }
+        }
+    }
+
+    /// The meeting place of the ranks that gave a color in a round; all of them get the same.
+    func part(round: Int, color: Int, size: Int) -> LoopbackHub {
+        meeting.withLock { meeting in
+            if let part = meeting.parts[[round, color]] { return part }
+            let part = LoopbackHub(size: size)
+            meeting.parts[[round, color]] = part
+            return part
+        }
+    }
+
+    /// Leaves bytes for a rank.
+    func send(_ bytes: [UInt8], from source: Int, to target: Int) {
+        meeting.withLock { $0.mail[[source, target], default: []].append(bytes) }
+    }
+
+    /// Waits for bytes of a rank.
+    func receive(from source: Int, to target: Int) throws(DistributedError) -> [UInt8] {
+        try meeting.wait { (meeting) throws(DistributedError) -> [UInt8]? in
+            if let first = meeting.mail[[source, target]]?.first {
+                meeting.mail[[source, target]]?.removeFirst()
+                return first
+            }
+            try Self.checkPeers(meeting)
+            return nil
         }
     }
 

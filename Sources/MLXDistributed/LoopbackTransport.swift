@@ -8,6 +8,8 @@ final class LoopbackTransport: Transport {
 
     private let hub: LoopbackHub
     private let thread: CommunicationThread
+    /// How often the group was divided.
+    private let divisions = Monitor(0)
 
     init(rank: Int, hub: LoopbackHub) throws(DistributedError) {
         self.rank = rank
@@ -25,7 +27,14 @@ final class LoopbackTransport: Transport {
         // Each rank joins one part of the elements and writes it to all buffers.
         let part = (rank * count / size)..<((rank + 1) * count / size)
         try collective("allReduce", "\(operation) of \(dtype), ", SharedBytes(buffer)) { buffers in
-            LoopbackFold(buffers: buffers, elements: part).run(reduction)
+            let offset = part.lowerBound * reduction.element.size
+            let starts = buffers.compactMap { $0.baseAddress?.advanced(by: offset) }
+            guard let first = starts.first, !part.isEmpty else { return }
+            TreeFold(reduction).run(
+                starts.map { UnsafeRawPointer($0) }, into: first, count: part.count)
+            for other in starts.dropFirst() {
+                other.copyMemory(from: first, byteCount: part.count * reduction.element.size)
+            }
         }
         reduction.restore(buffer)
     }
@@ -57,6 +66,31 @@ final class LoopbackTransport: Transport {
     func barrier() throws(DistributedError) {
         let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         try collective("barrier", "", SharedBytes(nothing)) { _ in }
+    }
+
+    func split(color: Int) throws(DistributedError) -> (any Transport)? {
+        let colors = try allGather(UInt64(color))
+        let round = divisions.withLock { divisions in
+            divisions += 1
+            return divisions
+        }
+        let members = colors.indices.filter { colors[$0] == UInt64(color) }
+        let part = hub.part(round: round, color: color, size: members.count)
+        return try LoopbackTransport(rank: members.firstIndex(of: rank) ?? 0, hub: part)
+    }
+
+    func send(_ buffer: UnsafeRawBufferPointer, to target: Int) throws(DistributedError) {
+        hub.send(Array(buffer), from: rank, to: target)
+    }
+
+    func receive(_ buffer: UnsafeMutableRawBufferPointer, from source: Int)
+        throws(DistributedError)
+    {
+        let bytes = try hub.receive(from: source, to: rank)
+        guard bytes.count == buffer.count else {
+            throw .wrongSize(call: "recv", expected: bytes.count, got: buffer.count)
+        }
+        buffer.copyBytes(from: bytes)
     }
 
     func submit(

@@ -1,7 +1,9 @@
 /// Which ranks share this node, and which cores each of them may run on.
 package struct Placement: Sendable {
-    /// The ranks on this node, ascending.
-    package let ranks: [Int]
+    /// The ranks of every node, ascending, the nodes in the order of their first ranks.
+    package let nodes: [[Int]]
+    /// The place of this node among `nodes`.
+    package let node: Int
     /// This process's index in `ranks`.
     package let localRank: Int
     /// The cores of each rank on this node.
@@ -9,7 +11,20 @@ package struct Placement: Sendable {
     /// The cores of this node.
     package let nodeCores: [Int]
 
+    /// The ranks on this node, ascending.
+    package var ranks: [Int] { nodes[node] }
+
     package var localSize: Int { ranks.count }
+
+    /// Whether sharing memory within the nodes saves messages, and, where asked, keeps the order in
+    /// which a sum is joined.
+    func canShareMemory(inTreeOrder keepsTree: Bool) -> Bool {
+        guard nodes.contains(where: { $0.count > 1 }) else { return false }
+        if !keepsTree || nodes.count == 1 { return true }
+        let ranges = nodes.compactMap { ranks in ranks.last.map { ranks[0]..<($0 + 1) } }
+        let areWhole = zip(nodes, ranges).allSatisfy { $0.count == $1.count }
+        return areWhole && RankTree.agrees(nodes: ranges)
+    }
 
     package var threadBudget: Int { ThreadBudget.threads(masks: masks, localRank: localRank) }
 
@@ -17,17 +32,23 @@ package struct Placement: Sendable {
         ThreadBudget.warning(unused: ThreadBudget.unusedCores(masks: masks, node: nodeCores))
     }
 
-    /// Tells all ranks this one's node and cores; a collective.
-    package static func exchange(over transport: any Transport) throws(DistributedError)
-        -> Placement
-    {
+    /// Tells all ranks this one's node and cores; a collective. `identity` stands for the node.
+    package static func exchange(
+        over transport: any Transport, identity: UInt64 = Cores.nodeIdentity()
+    ) throws(DistributedError) -> Placement {
         let mine =
-            withUnsafeBytes(of: Cores.nodeIdentity()) { Array($0) }
+            withUnsafeBytes(of: identity) { Array($0) }
             + Cores.mask(of: Cores.allowed())
         let all = try transport.allGather(mine)
-        let ranks = all.indices.filter { all[$0].prefix(8) == mine.prefix(8) }
+        var nodes: [[Int]] = []
+        for rank in all.indices {
+            let place = nodes.firstIndex { all[$0[0]].prefix(8) == all[rank].prefix(8) }
+            if let place { nodes[place].append(rank) } else { nodes.append([rank]) }
+        }
+        let node = nodes.firstIndex { $0.contains(transport.rank) } ?? 0
+        let ranks = nodes[node]
         return Placement(
-            ranks: ranks, localRank: ranks.firstIndex(of: transport.rank) ?? 0,
+            nodes: nodes, node: node, localRank: ranks.firstIndex(of: transport.rank) ?? 0,
             masks: ranks.map { Cores.cores(in: all[$0].dropFirst(8)) },
             nodeCores: Cores.ofNode())
     }

@@ -66,6 +66,25 @@ package struct RankReduction: Sendable, Equatable {
         }
     }
 
+    /// Joins `count` elements of all ranks, in the order of `RankTree`, into `target`, which may be
+    /// the memory of one of them.
+    package func join(
+        _ parts: [UnsafeRawPointer], into target: UnsafeMutableRawPointer, count: Int
+    ) {
+        TreeFold(self).run(parts, into: target, count: count)
+    }
+
+    /// Cuts the bytes of a buffer into a slice for each rank, at multiples of 64 bytes.
+    package static func slices(of byteCount: Int, ranks: Int, itemSize: Int) -> [Range<Int>] {
+        let unit = max(64, itemSize)
+        let units = (byteCount + unit - 1) / unit
+        return (0..<ranks).map { rank in
+            min(
+                byteCount, units * rank / ranks * unit)..<min(
+                    byteCount, units * (rank + 1) / ranks * unit)
+        }
+    }
+
     private static func element(of dtype: DType) -> Element {
         switch dtype {
         case .bool, .uint8: .uint8

@@ -45,6 +45,86 @@ package protocol Transport: AnyObject, Sendable {
 
     /// Leaves the group after all submitted work; a second call does nothing.
     func finalize() throws(DistributedError)
+
+    /// What carries the bytes of the ranks of one node: the transport, or `shared_memory`.
+    var path: String { get }
+
+    /// Whether each collective notices by itself that ranks called different ones.
+    var checksCalls: Bool { get }
+
+    /// Notes the training step that this rank is in, for what is told of a failure.
+    func note(step: Int)
+
+    /// Waits for other ranks no longer than `limit` in each collective from now on.
+    func wait(within limit: WaitLimit)
+
+    /// The transport among those ranks that give the same `color`, in their order; nil where the
+    /// transport can't be divided. A collective.
+    func split(color: Int) throws(DistributedError) -> (any Transport)?
+
+    /// Sends bytes to a rank, which must ask for as many.
+    func send(_ buffer: UnsafeRawBufferPointer, to target: Int) throws(DistributedError)
+
+    /// Receives bytes that a rank sends to this one.
+    func receive(_ buffer: UnsafeMutableRawBufferPointer, from source: Int)
+        throws(DistributedError)
+
+    /// Cuts the bytes into a part for each rank and writes those that are for this one, in rank
+    /// order, into `receive`; the sizes are equal, and multiples of the number of ranks.
+    func allToAll(_ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer)
+        throws(DistributedError)
+
+    /// What this rank called last; nil where nothing is noted.
+    var flightRecorder: FlightRecorder? { get }
+
+    /// Whether this rank is to tell the user of a failure that several ranks see; `isOwn` says that
+    /// only this one does. May give the ranks before this one time to tell and to end the job.
+    func claimReport(isOwn: Bool) -> Bool
+}
+
+extension Transport {
+    package var path: String { name }
+    package var checksCalls: Bool { false }
+    package func note(step: Int) {}
+    package func wait(within limit: WaitLimit) {}
+    package func split(color: Int) throws(DistributedError) -> (any Transport)? { nil }
+    package var flightRecorder: FlightRecorder? { nil }
+    package func claimReport(isOwn: Bool) -> Bool { true }
+
+    package func send(_ buffer: UnsafeRawBufferPointer, to target: Int) throws(DistributedError) {
+        throw .unsupported(operation: "send", dtype: "the \(name) transport")
+    }
+
+    package func allToAll(
+        _ send: UnsafeRawBufferPointer, into receive: UnsafeMutableRawBufferPointer
+    ) throws(DistributedError) {
+        guard send.count == receive.count, send.count % size == 0 else {
+            throw .wrongSize(call: "allToAll", expected: send.count, got: receive.count)
+        }
+        let part = send.count / size
+        let all = Scratch(byteCount: send.count * size)
+        try allGather(send, into: all.buffer)
+        guard let target = receive.baseAddress, let source = all.buffer.baseAddress else { return }
+        for other in 0..<size {
+            (target + other * part).copyMemory(
+                from: source + other * send.count + rank * part, byteCount: part)
+        }
+    }
+
+    package func receive(_ buffer: UnsafeMutableRawBufferPointer, from source: Int)
+        throws(DistributedError)
+    {
+        throw .unsupported(operation: "recv", dtype: "the \(name) transport")
+    }
+}
+
+extension Transport {
+    /// The sum of a number over the ranks; a collective.
+    func sum(_ value: Double) throws(DistributedError) -> Double {
+        let scratch = Scratch(copying: withUnsafeBytes(of: value) { Array($0) })
+        try allReduce(scratch.buffer, dtype: .float64, operation: .sum)
+        return scratch.buffer.load(as: Double.self)
+    }
 }
 
 /// Bytes handed to another thread.

@@ -15,6 +15,8 @@ package final class Trainer {
     private let optimizer: any StatefulOptimizer
     private let reducer: GradientReducer
     private let learningRate: LearningRate
+    /// What takes the place of `reducer` and `optimizer` where the job asks for it.
+    private var sharded: ShardedUpdate?
     private let checkpoints: CheckpointStore
     /// The number of steps taken.
     package private(set) var step = 0
@@ -33,11 +35,18 @@ package final class Trainer {
         learningRate = LearningRate(config.optimizer, totalSteps: plan.totalSteps)
         reducer = GradientReducer(
             group: group, bucketBytes: Trainer.bytes(config.distributed.bucketMegabytes),
-            firstBucketBytes: Trainer.bytes(config.distributed.firstBucketMegabytes))
+            firstBucketBytes: Trainer.bytes(config.distributed.firstBucketMegabytes),
+            compression: config.distributed.compression)
     }
 
     /// The model's parameters by name.
     package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
+
+    /// The parameters as a checkpoint keeps them: arrays that no step changes.
+    private var savedParameters: [String: MLXArray] {
+        let all = Dictionary(uniqueKeysWithValues: parameters)
+        return sharded.map { all.merging($0.parameters()) { $1 } } ?? all
+    }
 
     /// Throws `RunError.otherModel` unless a checkpoint has the tensors of this model.
     package func checkModel(_ contents: CheckpointContents) throws {
@@ -60,6 +69,11 @@ package final class Trainer {
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
     package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
         try synchronizeReplicas()
+        if config.distributed.shardedOptimizer, group.size > 1 {
+            sharded = try group.agree {
+                try ShardedUpdate(task.model, optimizer, config.optimizer, group: group)
+            }
+        }
         let saver = CheckpointSaver(
             store: checkpoints, keepLast: config.checkpoint.keepLast, from: step > 0 ? step : nil,
             group: group, output: output)
@@ -68,7 +82,7 @@ package final class Trainer {
         let sampler = Sampler(
             count: task.sampleCount, globalBatchSize: config.training.globalBatchSize,
             microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
-            world: group.size)
+            world: group.size, halves: addsInTree)
         task.start(sampler, from: step)
         defer { task.stop() }
         while step < plan.totalSteps {
@@ -99,30 +113,50 @@ package final class Trainer {
     private func takeStep(
         start: ContinuousClock.Instant, votes: StepVotes
     ) throws -> (StepReport, decision: StepVotes) {
-        let own = try task.nextStep(seed: config.seed)
-        // The count travels with the gradients: exact up to 2^24 in float32.
-        let count = MLXArray(Float(own.lossCount))
-        var sums = try reducer.sum([count] + own.gradients.flattenedValues())
-        let communicationSeconds = reducer.communicationSeconds
-        let total = sums.removeFirst()
-        let (means, norm) = clipped(own.gradients.replacingValues(with: sums.map { $0 / total }))
+        group.note(step: step + 1)
+        let own = try task.nextStep(seed: config.seed, halves: addsInTree)
         let rate = learningRate(step + 1)
-        optimizer.learningRate = Float(rate)
-        optimizer.update(model: task.model, gradients: means)
-        eval(task.model, optimizer, own.lossSums, norm)
+        let norm = try update(own.gradients, own.lossCount, rate, evaluating: own.lossSums)
+        let communicationSeconds = sharded?.seconds ?? reducer.communicationSeconds
         step += 1
+        group.limit.seconds = config.distributed.timeoutSeconds
 
-        let lossSum = own.lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
+        let losses = own.lossSums.map { Double($0.item(Float.self)) }
+        let lossSum = addsInTree ? RankTree.sum(losses) : losses.reduce(0, +)
         let waiting = ContinuousClock.now
         let totals = try group.allReduce([lossSum] + votes.numbers)
         let end = ContinuousClock.now
         let report = StepReport(
-            step: step, loss: totals[0] / Double(total.item(Float.self)), learningRate: rate,
-            gradientNorm: Double(norm.item(Float.self)), samples: own.samples, tokens: own.tokens,
+            step: step, loss: totals[0] / Double(own.lossCount), learningRate: rate,
+            gradientNorm: norm, samples: own.samples, tokens: own.tokens,
             seconds: (end - start) / .seconds(1),
             communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
         return (report, StepVotes(sums: totals.dropFirst()))
     }
+
+    /// Changes the model by this rank's sums of gradients and those of the others, and evaluates;
+    /// gives the norm of the mean gradient before it is scaled down.
+    private func update(
+        _ gradients: ModuleParameters, _ count: Int, _ rate: Double,
+        evaluating lossSums: [MLXArray]
+    ) throws -> Double {
+        if sharded != nil {
+            let norm = try sharded?.step(
+                gradients, count: count, rate: Float(rate), evaluating: lossSums)
+            return norm ?? 0
+        }
+        optimizer.learningRate = Float(rate)
+        return try reducer.withSums(of: gradients.flattenedValues()) { sums in
+            let (means, norm) = clipped(
+                gradients.replacingValues(with: sums.map { $0 / Float(count) }))
+            optimizer.update(model: task.model, gradients: means)
+            eval(task.model, optimizer, lossSums, norm)
+            return Double(norm.item(Float.self))
+        }
+    }
+
+    /// Whether everything is added up in an order that the number of ranks does not change.
+    private var addsInTree: Bool { config.distributed.reduction == .tree }
 
     /// The gradients scaled down to the job's limit, if it has one, and their norm before.
     private func clipped(_ gradients: ModuleParameters) -> (ModuleParameters, MLXArray) {
@@ -175,8 +209,8 @@ package final class Trainer {
         try saver.begin(step: step) {
             CheckpointContents.files(
                 state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
-                parameters: Dictionary(uniqueKeysWithValues: parameters),
-                optimizerState: optimizer.stateDictionary())
+                parameters: savedParameters,
+                optimizerState: sharded?.stateDictionary() ?? optimizer.stateDictionary())
         }
     }
 

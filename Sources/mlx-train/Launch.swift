@@ -21,8 +21,12 @@ struct Launch {
         guard TrainCommand.exitCode(for: error) != .success else {
             TrainCommand.exit(withError: error)
         }
-        let message = TrainCommand.message(for: error).prefix { $0 != "\n" }
-        Console.complain("mlx-train: \(message); see mlx-train --help")
+        refuse(TrainCommand.message(for: error), help: "mlx-train --help")
+    }
+
+    /// Ends a wrong command line with the first line of what the parser says.
+    static func refuse(_ message: String, help: String) -> Never {
+        Console.complain("mlx-train: \(message.prefix { $0 != "\n" }); see \(help)")
         exit(ExitStatus.usage.rawValue)
     }
 
@@ -45,7 +49,7 @@ struct Launch {
         let config = Result { () throws(ConfigError) in try command.loadConfig() }
         let group: Group
         do {
-            group = try connect(config: try? config.get())
+            group = try Connection(choice: command.transport, config: try? config.get()).join()
         } catch {
             let verdict = Verdict(error)
             // A wrong start is the same on every rank: rank 0 tells.
@@ -57,7 +61,7 @@ struct Launch {
             try train(config, group)
             try group.finalize()
         } catch {
-            end(error, of: group)
+            Connection.end(error, of: group)
         }
         exit(0)
     }
@@ -80,25 +84,6 @@ struct Launch {
         exit(0)
     }
 
-    /// Joins the other processes: the command line decides before the launcher's environment, and
-    /// that before the configuration.
-    private func connect(config: TrainConfig?) throws -> Group {
-        let environment = try LaunchEnvironment.current()
-        switch command.transport ?? .auto {
-        case .mpi: return try Group(transport: MPITransport.start())
-        case .single:
-            let size = environment?.size ?? 1
-            guard size == 1 else { throw RunError.notSingle(processes: size) }
-            return try Group.single()
-        case .auto: break
-        }
-        if environment?.startsMPI == true || config?.distributed.transport == .mpi {
-            return try Group(transport: MPITransport.start())
-        }
-        try environment?.checkWorldSize(1)
-        return try Group.single()
-    }
-
     private func train(_ config: TrainConfig, _ group: Group) throws {
         Workers.count = group.threadBudget
         if group.rank == 0 {
@@ -112,22 +97,6 @@ struct Launch {
             resume: command.resume, allowsConfigChange: command.allowConfigChange, group: group,
             show: Console.write
         ).train { StopSignals.pending }
-    }
-
-    /// Ends a job that failed.
-    ///
-    /// Where all ranks know of it, they wait until it was told and end together; else this rank
-    /// tells and ends the others.
-    private func end(_ error: any Error, of group: Group) -> Never {
-        let verdict = Verdict(error)
-        if let line = verdict.line { Console.complain("mlx-train: \(line)") }
-        if error is AgreedFailure {
-            try? group.barrier()
-            try? group.finalize()
-        } else {
-            group.abort(status: verdict.status)
-        }
-        exit(verdict.status)
     }
 
     private func fail(_ verdict: Verdict) -> Never {

@@ -4,6 +4,9 @@ Console.holdStreams()
 if CommandLine.arguments.dropFirst().first == "doctor" {
     DoctorCommand.run(Array(CommandLine.arguments.dropFirst(2)))
 }
+if CommandLine.arguments.dropFirst().first == "bench-collectives" {
+    Launch.benchCollectives(Array(CommandLine.arguments.dropFirst(2)))
+}
 let command: TrainCommand
 do {
     command = try TrainCommand.parse()

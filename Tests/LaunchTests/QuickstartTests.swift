@@ -23,7 +23,8 @@ extension LaunchTests {
 
         private func expectBanner(_ output: String) {
             for words in [
-                "digits-mlp: 2 processes (mpi)", "threads", "OpenBLAS", "model mlp: ",
+                "digits-mlp: 2 processes (mpi, shared memory)", "threads", "OpenBLAS",
+                "model mlp: ",
                 "parameters", "1437 training samples", "360 test samples", "10 classes",
             ] {
                 #expect(output.contains(words), "\(words)")

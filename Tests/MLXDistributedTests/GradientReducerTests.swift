@@ -22,9 +22,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3, 5], [64, 1 << 20])
-    func `gradients are summed and keep their shapes`(world: Int, bucketBytes: Int) throws {
-        let results = try Loopback.run(size: world) { group in
+    @Test(arguments: [1, 2, 3, 5], [(64, false), (64, true), (1 << 20, false), (1 << 20, true)])
+    func `gradients are summed and keep their shapes`(
+        world: Int, how: (bucketBytes: Int, sharesMemory: Bool)
+    ) throws {
+        let bucketBytes = how.bucketBytes
+        let results = try Loopback.run(size: world, sharesMemory: how.sharesMemory) { group in
             let reducer = GradientReducer(
                 group: group, bucketBytes: bucketBytes, firstBucketBytes: 32)
             var sums: [MLXArray] = []
@@ -51,6 +54,44 @@ import Testing
             return withBytes(sums[1]) { Array($0) }
         }
         #expect(results[0] == [0x00, 0x40, 0x80, 0x40])
+    }
+
+    @Test(arguments: [false, true])
+    func `bfloat16 on the way is added up in float32 and rounded once`(sharesMemory: Bool) throws {
+        let results = try Loopback.run(size: 3, sharesMemory: sharesMemory) { group in
+            let reducer = GradientReducer(group: group, compression: .bfloat16)
+            // 1 + 2⁻⁸ is no bfloat16 and becomes 1; 256 + 1 + 1 is one, 256 + 1 is not.
+            let sums = try reducer.sum([Self.floats([group.rank == 0 ? 256 : 1.00390625], [1])])
+            #expect(sums[0].dtype == .float32)
+            return Self.values(sums[0])
+        }
+        #expect(results == [[258], [258], [258]])
+    }
+
+    @Test func `a rank in another step is named`() throws {
+        let errors = try Loopback.run(size: 2, sharesMemory: true) { group in
+            let reducer = GradientReducer(group: group)
+            group.note(step: 4)
+            _ = try reducer.sum([Self.floats([1], [1])])
+            group.note(step: 5 + group.rank)
+            return #expect(throws: DistributedError.self) {
+                try reducer.sum([Self.floats([1], [1])])
+            }
+        }
+        let call = "gradients(bucket 0 of float32, 64 bytes, step "
+        let expected = DistributedError.collectiveMismatch(
+            rank: 1, called: call + "6)", expected: call + "5)")
+        #expect(errors.allSatisfy { $0 == expected })
+    }
+
+    @Test func `sums do not change when the next ones are made`() throws {
+        let results = try Loopback.run(size: 2, sharesMemory: true) { group in
+            let reducer = GradientReducer(group: group)
+            let first = try reducer.sum([Self.floats([1, 2], [2])])
+            _ = try reducer.sum([Self.floats([5, 6], [2])])
+            return Self.values(first[0])
+        }
+        #expect(results == [[2, 4], [2, 4]])
     }
 
     @Test func `a group of one gives back its input`() throws {

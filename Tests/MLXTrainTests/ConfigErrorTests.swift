@@ -117,7 +117,7 @@ struct ConfigErrorTests {
         ("data.image={\"height\":8,\"widht\":8}", "did you mean data.image.width?"),
         ("distributed.transport=zmq", "must be \"auto\", \"mpi\" or \"single\", got \"zmq\""),
         ("distributed.shared_memory=on", "must be \"auto\" or \"off\", got \"on\""),
-        ("distributed.reduction=exact", "must be \"fast\", got \"exact\""),
+        ("distributed.reduction=exact", "must be \"fast\" or \"tree\", got \"exact\""),
         ("distributed.timeout_seconds=0", "must be greater than 0, got 0"),
         ("distributed.bucket_megabytes=-4", "must be greater than 0, got -4"),
         ("checkpoint.keep_last=0", "must be 1 or greater, got 0"),

@@ -60,8 +60,11 @@ enum TestJob {
             "bucket_megabytes": 4,
             "first_bucket_megabytes": 1,
             "reduction": "fast",
+            "compression": "none",
             "timeout_seconds": 60,
-            "check_replicas_every": 0
+            "startup_timeout_seconds": 300,
+            "sharded_optimizer": false,
+            "check_replicas_every": 50
           },
           "checkpoint": {
             "every_steps": null,

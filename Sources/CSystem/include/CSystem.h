@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -23,6 +24,31 @@ static inline void cs_futex_wait(uint32_t *address, uint32_t expected, long nano
 /// Wakes up to `count` sleepers on the address.
 static inline void cs_futex_wake(uint32_t *address, int count) {
     syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/// As `cs_futex_wait`, on a word that processes share.
+static inline void cs_shared_futex_wait(uint32_t *address, uint32_t expected, long nanoseconds) {
+    struct timespec limit = {nanoseconds / 1000000000L, nanoseconds % 1000000000L};
+    syscall(SYS_futex, address, FUTEX_WAIT, expected, nanoseconds < 0 ? NULL : &limit, NULL, 0);
+}
+
+/// As `cs_futex_wake`, on a word that processes share.
+static inline void cs_shared_futex_wake(uint32_t *address, int count) {
+    syscall(SYS_futex, address, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
+/// Memory without a name in any folder, as a file descriptor; -1 where the system refuses.
+static inline int cs_memory_file(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+}
+
+/// A file descriptor that can be read once the process has ended; -1 where the system refuses.
+static inline int cs_process_descriptor(int process) {
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, process, 0U);
+#else
+    return -1;
+#endif
 }
 
 /// Tells the processor that the caller spins.

@@ -1,3 +1,5 @@
+import MLXDistributed
+
 extension ConfigDecoder {
     /// The section `optimizer`.
     func optimizer(_ node: JSONNode) throws(ConfigError) -> OptimizerConfig {
@@ -94,14 +96,30 @@ extension ConfigDecoder {
         -> DistributedConfig
     {
         let reader = try SectionReader<DistributedKey>(node, or: place)
-        return DistributedConfig(
+        let config = DistributedConfig(
             transport: try reader.word(.transport, default: .auto),
             sharedMemory: try reader.word(.sharedMemory, default: .auto),
             bucketMegabytes: try reader.number(.bucketMegabytes, default: 4, .positive),
             firstBucketMegabytes: try reader.number(.firstBucketMegabytes, default: 1, .positive),
             reduction: try reader.word(.reduction, default: .fast),
+            compression: try reader.word(
+                .compression, default: GradientCompression.none),
             timeoutSeconds: try reader.number(.timeoutSeconds, default: 60, .positive),
-            checkReplicasEvery: try reader.integer(.checkReplicasEvery, default: 0, atLeast: 0))
+            startupTimeoutSeconds: try reader.number(
+                .startupTimeoutSeconds, default: 300, .positive),
+            shardedOptimizer: try reader.flag(.shardedOptimizer, default: false),
+            checkReplicasEvery: try reader.integer(.checkReplicasEvery, default: 50, atLeast: 0))
+        if config.shardedOptimizer {
+            if config.sharedMemory == .off {
+                try reader.refuse([.shardedOptimizer], "needs distributed.shared_memory auto")
+            }
+            if config.reduction == .tree || config.compression != .none {
+                try reader.refuse(
+                    [.shardedOptimizer],
+                    "does not go with distributed.reduction tree or distributed.compression")
+            }
+        }
+        return config
     }
 
     /// The section `checkpoint`.

@@ -24,6 +24,7 @@ struct ConfigDecoder {
             metrics: try metrics(reader.node(.metrics), or: place))
         try requireImage(config, in: tree)
         try requireAgreement(config, in: tree)
+        try requireMicroBatches(config, in: tree)
         return config
     }
 
@@ -83,6 +84,17 @@ struct ConfigDecoder {
         {
             throw node.outOfRange(TrainingKey.precision.path, "float32 with the model \(type)")
         }
+    }
+
+    private func requireMicroBatches(_ config: TrainConfig, in tree: JSONNode)
+        throws(ConfigError)
+    {
+        guard config.distributed.reduction == .tree, config.training.microBatchSize == nil else {
+            return
+        }
+        throw .missingKey(
+            tree["training"]?.place ?? tree.place, path: TrainingKey.microBatchSize.path,
+            expected: "distributed.reduction tree adds up micro-batches of a fixed size")
     }
 
     private func model(_ node: JSONNode) throws(ConfigError) -> ModelConfig {

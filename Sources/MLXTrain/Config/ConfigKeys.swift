@@ -75,8 +75,10 @@ enum DistributedKey: String, ConfigKey {
     case sharedMemory = "shared_memory"
     case bucketMegabytes = "bucket_megabytes"
     case firstBucketMegabytes = "first_bucket_megabytes"
-    case reduction
+    case reduction, compression
     case timeoutSeconds = "timeout_seconds"
+    case startupTimeoutSeconds = "startup_timeout_seconds"
+    case shardedOptimizer = "sharded_optimizer"
     case checkReplicasEvery = "check_replicas_every"
 }
 

@@ -180,7 +180,10 @@ extension DistributedConfig {
             (.bucketMegabytes, .number(bucketMegabytes)),
             (.firstBucketMegabytes, .number(firstBucketMegabytes)),
             (.reduction, .string(reduction.rawValue)),
+            (.compression, .string(compression.rawValue)),
             (.timeoutSeconds, .number(timeoutSeconds)),
+            (.startupTimeoutSeconds, .number(startupTimeoutSeconds)),
+            (.shardedOptimizer, .bool(shardedOptimizer)),
             (.checkReplicasEvery, .integer(checkReplicasEvery)),
         ])
     }

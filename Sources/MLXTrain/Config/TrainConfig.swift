@@ -1,3 +1,5 @@
+import MLXDistributed
+
 /// A training job, decoded from its JSON file: every key checked, every default filled in.
 ///
 /// `TrainConfig.load(path:overrides:)` reads one; `resolvedJSON()` writes it back out in full.
@@ -68,8 +70,14 @@ public struct DistributedConfig: Equatable, Sendable {
     public var firstBucketMegabytes: Double
     /// How gradients are summed.
     public var reduction: ReductionChoice
-    /// Seconds after which a communication that makes no progress counts as failed.
+    /// How gradients are packed on their way.
+    public var compression: GradientCompression
+    /// Seconds after which a rank that others wait for counts as failed.
     public var timeoutSeconds: Double
+    /// The same up to the end of the run's first step.
+    public var startupTimeoutSeconds: Double
+    /// Whether each rank of a node updates its part of the weights, which all keep once.
+    public var shardedOptimizer: Bool
     /// Steps between two checks that all ranks hold the same weights; 0: only at the start.
     public var checkReplicasEvery: Int
 }
@@ -90,7 +98,11 @@ public enum SharedMemoryChoice: String, CaseIterable, Sendable {
 
 /// How gradients are summed (`distributed.reduction`).
 public enum ReductionChoice: String, CaseIterable, Sendable {
+    /// Each rank adds up its micro-batches, then the ranks' sums are added.
     case fast
+    /// In the order of one binary tree over all micro-batches, so that the bits do not depend on
+    /// the number of ranks.
+    case tree
 }
 
 /// When checkpoints are written and how many stay (`checkpoint`).

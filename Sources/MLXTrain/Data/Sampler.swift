@@ -1,10 +1,13 @@
+import MLXDistributed
+
 /// Says which samples each rank takes at each step of a run.
 ///
 /// The order of an epoch's samples is a function of the seed and the epoch alone. It is cut by
 /// position into global batches (the last of an epoch may be short) and each of these into
 /// micro-batches (the last may be short); whole micro-batches are dealt to the ranks in
-/// contiguous blocks, the first ranks taking one more where they do not divide. Without a
-/// micro-batch size the same is done with single samples, and a rank takes its block in one pass.
+/// contiguous blocks, the first ranks taking one more where they do not divide, or as `RankTree`
+/// halves ranks and micro-batches together. Without a micro-batch size the same is done with
+/// single samples, and a rank takes its block in one pass.
 /// Any step can be asked for at any time, so that the number of steps taken is all the state.
 public struct Sampler: Sendable {
     /// The number of samples.
@@ -19,13 +22,15 @@ public struct Sampler: Sendable {
     public let rank: Int
     /// The number of ranks.
     public let world: Int
+    /// Whether ranks and micro-batches are halved together.
+    public let halves: Bool
     /// The order of the epoch asked for last.
     private var cached: (epoch: Int, order: [Int])?
 
     /// The sampler of one rank; it traps on a count, size or rank that makes no sense.
     public init(
         count: Int, globalBatchSize: Int, microBatchSize: Int?, seed: UInt64, rank: Int = 0,
-        world: Int = 1
+        world: Int = 1, halves: Bool = false
     ) {
         precondition(count > 0 && globalBatchSize > 0, "[Sampler] there is nothing to sample")
         precondition(microBatchSize.map { $0 > 0 } ?? true, "[Sampler] empty micro-batches")
@@ -36,6 +41,7 @@ public struct Sampler: Sendable {
         self.seed = seed
         self.rank = rank
         self.world = world
+        self.halves = halves
     }
 
     /// The number of steps in which every sample is used once.
@@ -65,6 +71,7 @@ public struct Sampler: Sendable {
 
     /// This rank's block of `pieces` things dealt to all ranks.
     private func block(of pieces: Int) -> Range<Int> {
+        if halves { return RankTree.block(of: pieces, rank: rank, world: world) }
         let base = pieces / world
         let extra = pieces % world
         let start = rank * base + min(rank, extra)

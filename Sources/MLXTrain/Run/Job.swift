@@ -55,12 +55,13 @@ public struct Job {
                 refused: choice.refused)
         }
         defer { report.interrupted() }
+        group.recordFailures(at: "\(self.output.logs)/rank-\(group.rank).collectives")
         let evaluation = try trainer.run(report, stop: stop)
         try finish(evaluation, task, trainer, report)
     }
 
     private func openOutput(_ plan: TrainingPlan) throws(FileFailure) -> RunOutput {
-        let lines = MetricsLines(plan: plan, worldSize: group.size, path: group.transportName)
+        let lines = MetricsLines(plan: plan, worldSize: group.size, path: group.path)
         return try RunOutput(
             folder: output, rank: group.rank, lines: lines, everySteps: config.metrics.everySteps,
             display: ProgressDisplay(total: plan.totalSteps, show: show))
@@ -100,8 +101,9 @@ public struct Job {
 
     private func banner(_ task: any TrainingTask, _ plan: TrainingPlan) -> [String] {
         let ranks = group.size == 1 ? "1 process" : "\(group.size) processes"
+        let path = group.path == group.transportName ? "" : ", shared memory"
         let head =
-            "\(config.name): \(ranks) (\(group.transportName)), \(Workers.count) threads each, "
+            "\(config.name): \(ranks) (\(group.transportName)\(path)), \(Workers.count) threads each, "
             + "OpenBLAS \(BLAS.coreName)"
         return [head]
             + JobSummary.lines(config, task, plan)

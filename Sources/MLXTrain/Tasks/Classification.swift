@@ -36,8 +36,8 @@ package final class Classification: TrainingTask {
         loop.start(sampler, from: step) { dataset.gather($0) }
     }
 
-    package func nextStep(seed: UInt64) throws -> StepGradients {
-        try loop.next(seed: seed, lossCount: \.count)
+    package func nextStep(seed: UInt64, halves: Bool) throws -> StepGradients {
+        try loop.next(seed: seed, halves: halves)
     }
 
     package func stop() { loop.stop() }

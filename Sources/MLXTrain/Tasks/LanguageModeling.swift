@@ -46,9 +46,8 @@ package final class LanguageModeling: TrainingTask {
         loop.start(sampler, from: step) { dataset.gather($0) }
     }
 
-    package func nextStep(seed: UInt64) throws -> StepGradients {
-        let context = corpus.train.context
-        return try loop.next(seed: seed, tokensASample: context) { $0.count * context }
+    package func nextStep(seed: UInt64, halves: Bool) throws -> StepGradients {
+        try loop.next(seed: seed, halves: halves, tokensASample: corpus.train.context)
     }
 
     package func stop() { loop.stop() }

@@ -19,8 +19,9 @@ package protocol TrainingTask: AnyObject {
     /// This rank's share of the next step.
     ///
     /// All randomness of the model, such as dropout, follows from the job's seed, the step and the
-    /// micro-batch's place among those of all ranks.
-    func nextStep(seed: UInt64) throws -> StepGradients
+    /// micro-batch's place among those of all ranks. The gradients are added up in the order of the
+    /// micro-batches, or, where `halves`, in that of `RankTree`.
+    func nextStep(seed: UInt64, halves: Bool) throws -> StepGradients
 
     /// Ends the making of batches; returns when it has ended.
     func stop()
@@ -45,7 +46,7 @@ package struct StepGradients {
     let lossSums: [MLXArray]
     /// The sum of their gradients; zero on a rank that has none.
     let gradients: ModuleParameters
-    /// The number of losses in the sums: what the sums over all ranks are divided by.
+    /// The number of losses of the step over all ranks: what the sums over them are divided by.
     let lossCount: Int
 }
 
@@ -75,29 +76,37 @@ final class GradientLoop<Batch: Sendable> {
         loader = nil
     }
 
-    /// This rank's share of the next step; `lossCount` and `tokens` say what a batch counts for.
-    func next(
-        seed: UInt64, tokensASample: Int? = nil, lossCount: (Batch) -> Int
-    ) throws -> StepGradients {
+    /// This rank's share of the next step; a sample has one loss, or one for each of its tokens.
+    func next(seed: UInt64, halves: Bool, tokensASample: Int? = nil) throws -> StepGradients {
         guard let batch = try loader?.next() else { throw CancellationError() }
         var lossSums: [MLXArray] = []
-        var total: ModuleParameters?
-        for (offset, microBatch) in batch.microBatches.enumerated() {
+        func join(_ block: Range<Int>) -> ModuleParameters? {
+            guard halves, block.count > 1 else {
+                return block.reduce(nil) { total, index in add(index, to: total) }
+            }
+            let middle = RankTree.middle(ofPieces: block)
+            guard let left = join(block.lowerBound..<middle) else { return nil }
+            eval(left.flattenedValues())
+            return join(middle..<block.upperBound).map { GradientLoop.sum(left, $0) }
+        }
+        func add(_ index: Int, to total: ModuleParameters?) -> ModuleParameters {
             // One micro-batch's graph at a time is all that memory has to hold.
-            if let total { eval(lossSums + total.flattenedValues()) }
+            eval(lossSums + (total?.flattenedValues() ?? []))
             let randomSeed = SplitMix64.seed(
-                seed, step: batch.step, microBatch: batch.firstMicroBatch + offset)
+                seed, step: batch.step, microBatch: batch.firstMicroBatch + index)
             let (loss, gradients) = withRandomState(MLXRandom.RandomState(seed: randomSeed)) {
-                gradient(microBatch)
+                gradient(batch.microBatches[index])
             }
             lossSums.append(loss)
-            total = total.map { GradientLoop.sum($0, gradients) } ?? gradients
+            return total.map { GradientLoop.sum($0, gradients) } ?? gradients
         }
-        let nothing = { self.model.trainableParameters().mapValues { zeros(like: $0) } }
+        // Minus zero leaves every number that it is added to as it is, zeros with their signs too.
+        let nothing = { self.model.trainableParameters().mapValues { -zeros(like: $0) } }
+        let gradients = join(batch.microBatches.indices) ?? nothing()
+        let tokens = tokensASample.map { $0 * batch.globalCount }
         return StepGradients(
-            samples: batch.globalCount, tokens: tokensASample.map { $0 * batch.globalCount },
-            lossSums: lossSums, gradients: total ?? nothing(),
-            lossCount: batch.microBatches.reduce(0) { $0 + lossCount($1) })
+            samples: batch.globalCount, tokens: tokens, lossSums: lossSums,
+            gradients: gradients, lossCount: tokens ?? batch.globalCount)
     }
 
     private static func sum(
