@@ -23,12 +23,12 @@ readonly -A long_files=(
 
 # Imports run downward: a module imports modules of lower levels only.
 readonly -A levels=(
-    [CKernels]=0 [COpenBLAS]=0 [CMPI]=0 [CSystem]=0 [CZlib]=0
+    [CKernels]=0 [COpenBLAS]=0 [CMPI]=0 [CSystem]=0 [CZeroMQ]=0 [CZlib]=0
     [MLX]=1
     [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2 [MLXFast]=2
     [MLXNN]=3
     [MLXOptimizers]=4 [MLXDistributed]=4
-    [MLXDistributedMPI]=5
+    [MLXDistributedMPI]=5 [MLXDistributedZMQ]=5
     [MLXTrain]=6
     [mlx-train]=7
 )
@@ -38,6 +38,7 @@ readonly -A c_imports=(
     [MLX]=' CKernels COpenBLAS CSystem CZlib '
     [MLXDistributed]=' CKernels CSystem '
     [MLXDistributedMPI]=' CMPI CSystem '
+    [MLXDistributedZMQ]=' CKernels CZeroMQ '
     [MLXTrain]=' CSystem CZlib '
 )
 
