@@ -2,6 +2,7 @@ import Glibc
 import MLX
 import MLXDistributed
 import MLXDistributedMPI
+import MLXDistributedZMQ
 import MLXTrain
 
 /// The way of the command from its arguments to its exit status.
@@ -12,6 +13,11 @@ struct Launch {
     static var isFirstRank: Bool {
         let environment = try? LaunchEnvironment.current()
         return (environment?.rank ?? 0) == 0
+    }
+
+    /// Whether an MPI launcher started this process, which ends all ranks when one has failed.
+    private static var hasMPILauncher: Bool {
+        (try? LaunchEnvironment.current())?.startsMPI == true
     }
 
     /// Ends a command line that asks for help or the version, or is wrong.
@@ -43,7 +49,9 @@ struct Launch {
         } catch {
             let verdict = Verdict(error)
             // A wrong start is the same on every rank: rank 0 tells.
-            guard verdict.status != ExitStatus.usage.rawValue || Launch.isFirstRank else { exit(0) }
+            let isShared = (error as? DistributedError)?.concernsOneRank != true
+            guard verdict.status != ExitStatus.usage.rawValue || !isShared || Launch.isFirstRank
+            else { exit(Launch.hasMPILauncher ? 0 : verdict.status) }
             fail(verdict)
         }
         do {
@@ -80,13 +88,18 @@ struct Launch {
         let environment = try LaunchEnvironment.current()
         switch command.transport ?? .auto {
         case .mpi: return try Group(transport: MPITransport.start())
+        case .zmq: return try ZeroMQStart(environment, config?.distributed).join()
         case .single:
             let size = environment?.size ?? 1
             guard size == 1 else { throw RunError.notSingle(processes: size) }
             return try Group.single()
         case .auto: break
         }
-        if environment?.startsMPI == true || config?.distributed.transport == .mpi {
+        let wanted = config?.distributed.transport
+        if ZeroMQStart.isChosen(by: environment, wanted) {
+            return try ZeroMQStart(environment, config?.distributed).join()
+        }
+        if environment?.startsMPI == true || wanted == .mpi {
             return try Group(transport: MPITransport.start())
         }
         try environment?.checkWorldSize(1)

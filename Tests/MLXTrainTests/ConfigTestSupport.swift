@@ -56,11 +56,14 @@ enum TestJob {
           },
           "distributed": {
             "transport": "auto",
+            "encryption": "auto",
+            "interface": null,
             "shared_memory": "auto",
             "bucket_megabytes": 4,
             "first_bucket_megabytes": 1,
             "reduction": "fast",
             "timeout_seconds": 60,
+            "rendezvous_seconds": 60,
             "check_replicas_every": 0
           },
           "checkpoint": {

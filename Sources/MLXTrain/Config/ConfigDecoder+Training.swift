@@ -96,11 +96,15 @@ extension ConfigDecoder {
         let reader = try SectionReader<DistributedKey>(node, or: place)
         return DistributedConfig(
             transport: try reader.word(.transport, default: .auto),
+            encryption: try reader.word(.encryption, default: .auto),
+            interface: try reader.optional(.interface)?
+                .text(path: DistributedKey.interface.path),
             sharedMemory: try reader.word(.sharedMemory, default: .auto),
             bucketMegabytes: try reader.number(.bucketMegabytes, default: 4, .positive),
             firstBucketMegabytes: try reader.number(.firstBucketMegabytes, default: 1, .positive),
             reduction: try reader.word(.reduction, default: .fast),
             timeoutSeconds: try reader.number(.timeoutSeconds, default: 60, .positive),
+            rendezvousSeconds: try reader.number(.rendezvousSeconds, default: 60, .positive),
             checkReplicasEvery: try reader.integer(.checkReplicasEvery, default: 0, atLeast: 0))
     }
 

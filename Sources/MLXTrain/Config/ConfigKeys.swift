@@ -64,12 +64,13 @@ enum TrainingKey: String, ConfigKey {
 
 enum DistributedKey: String, ConfigKey {
     static let section = "distributed"
-    case transport
+    case transport, encryption, interface
     case sharedMemory = "shared_memory"
     case bucketMegabytes = "bucket_megabytes"
     case firstBucketMegabytes = "first_bucket_megabytes"
     case reduction
     case timeoutSeconds = "timeout_seconds"
+    case rendezvousSeconds = "rendezvous_seconds"
     case checkReplicasEvery = "check_replicas_every"
 }
 

@@ -151,11 +151,14 @@ extension DistributedConfig {
     fileprivate var tree: JSONNode {
         section([
             (DistributedKey.transport, .string(transport.rawValue)),
+            (.encryption, .string(encryption.rawValue)),
+            (.interface, interface.map(JSONNode.string) ?? .null),
             (.sharedMemory, .string(sharedMemory.rawValue)),
             (.bucketMegabytes, .number(bucketMegabytes)),
             (.firstBucketMegabytes, .number(firstBucketMegabytes)),
             (.reduction, .string(reduction.rawValue)),
             (.timeoutSeconds, .number(timeoutSeconds)),
+            (.rendezvousSeconds, .number(rendezvousSeconds)),
             (.checkReplicasEvery, .integer(checkReplicasEvery)),
         ])
     }

@@ -57,6 +57,11 @@ public enum TrainPrecision: String, CaseIterable, Sendable {
 public struct DistributedConfig: Equatable, Sendable {
     /// What carries messages.
     public var transport: TransportChoice
+    /// Whether ZeroMQ encrypts what ranks send to each other.
+    public var encryption: EncryptionChoice
+    /// The interface, address or network on which a rank listens with ZeroMQ; `nil`: the one
+    /// that reaches rank 0.
+    public var interface: String?
     /// Whether ranks of one node may use shared memory.
     public var sharedMemory: SharedMemoryChoice
     /// The size of a gradient bucket in MiB.
@@ -67,16 +72,28 @@ public struct DistributedConfig: Equatable, Sendable {
     public var reduction: ReductionChoice
     /// Seconds after which a communication that makes no progress counts as failed.
     public var timeoutSeconds: Double
+    /// Seconds within which all ranks must have come, with ZeroMQ.
+    public var rendezvousSeconds: Double
     /// Steps between two checks that all ranks hold the same weights; 0: only at the start.
     public var checkReplicasEvery: Int
 }
 
 /// What carries messages between ranks (`distributed.transport`).
 public enum TransportChoice: String, CaseIterable, Sendable {
-    /// MPI under `mpirun`, one process otherwise.
+    /// MPI under `mpirun`, ZeroMQ under a launcher that sets `RANK` and `WORLD_SIZE`, one process
+    /// otherwise.
     case auto
     case mpi
+    case zmq
     case single
+}
+
+/// Whether ZeroMQ encrypts what ranks send to each other (`distributed.encryption`).
+public enum EncryptionChoice: String, CaseIterable, Sendable {
+    /// Where ranks are on several nodes.
+    case auto
+    case on
+    case off
 }
 
 /// Whether ranks of one node may use shared memory (`distributed.shared_memory`).
