@@ -1,5 +1,5 @@
-// libzmq's C interface for Swift, and a setting of the C library that its messages need and Swift does
-// not see. There is no logic in this file.
+// libzmq's C interface for Swift, and a setting of the C library that its messages need and Swift
+// does not see. There is no logic in this file.
 #ifndef CZEROMQ_SHIM_H
 #define CZEROMQ_SHIM_H
 
