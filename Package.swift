@@ -21,7 +21,9 @@ let package = Package(
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
         .library(name: "MLXLMCommon", targets: ["MLXLMCommon"]),
         .library(name: "MLXLLM", targets: ["MLXLLM"]),
-        .library(name: "MLXDistributed", targets: ["MLXDistributed", "MLXDistributedMPI"]),
+        .library(
+            name: "MLXDistributed",
+            targets: ["MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ"]),
         .executable(name: "mlx-train", targets: ["mlx-train"]),
         .executable(name: "mlx-launch", targets: ["mlx-launch"]),
     ],
@@ -36,6 +38,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "MLX",
@@ -65,6 +68,13 @@ let package = Package(
             name: "MLXDistributedMPI", dependencies: ["CMPI", "MLX", "MLXDistributed"],
             swiftSettings: settings),
         .target(
+            name: "MLXDistributedZMQ",
+            dependencies: [
+                "CKernels", "CSystem", "CZeroMQ", "MLX", "MLXDistributed",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        .target(
             name: "MLXTrain",
             dependencies: [
                 "CSystem", "CZlib", "MLX", "MLXDistributed", "MLXLaunch", "MLXLLM", "MLXLMCommon",
@@ -74,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "mlx-train",
             dependencies: [
-                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXLaunch", "MLXTrain",
+                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ", "MLXLaunch",
+                "MLXTrain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -112,7 +123,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MLXDistributedTests", dependencies: ["MLX", "MLXDistributed"],
+            name: "MLXDistributedTests",
+            dependencies: ["CZeroMQ", "MLX", "MLXDistributed", "MLXDistributedZMQ", "MLXNN"],
             swiftSettings: settings),
         .testTarget(
             name: "MLXLMTests",

@@ -23,7 +23,7 @@ readonly -A long_files=(
 
 # Imports run downward: a module imports modules of lower levels only.
 readonly -A levels=(
-    [CKernels]=0 [COpenBLAS]=0 [CMPI]=0 [CSystem]=0 [CZlib]=0
+    [CKernels]=0 [COpenBLAS]=0 [CMPI]=0 [CSystem]=0 [CZeroMQ]=0 [CZlib]=0
     [MLX]=1
     [MLXRandom]=2 [MLXLinalg]=2 [MLXFFT]=2 [MLXFast]=2
     [MLXNN]=3
@@ -40,6 +40,7 @@ readonly -A c_imports=(
     [MLXDistributed]=' CKernels CSystem '
     [MLXDistributedMPI]=' CMPI CSystem '
     [MLXLaunch]=' CSystem '
+    [MLXDistributedZMQ]=' CKernels CZeroMQ '
     [MLXTrain]=' CSystem CZlib '
 )
 

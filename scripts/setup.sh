@@ -81,6 +81,7 @@ need_libraries() {
     has_library openblas || need libopenblas-dev 'matrix products'
     has_library ompi-c || need libopenmpi-dev 'communication between processes'
     has_open_mpi || need openmpi-bin 'mpirun'
+    has_library libzmq || need libzmq3-dev 'communication between processes without MPI'
     has_library zlib || need zlib1g-dev 'compressed datasets'
     python3 -m pip --version >/dev/null 2>&1 || need python3-pip 'scripts/fetch-data.sh'
 }

@@ -11,6 +11,14 @@ public enum DistributedError: Error, Equatable, Sendable {
     case timedOut(ranks: [Int], seconds: Int, step: Int, lastReached: String?)
     /// A call in which all ranks took part did not end in time: one of them stopped in the midst.
     case stalled(call: String, seconds: Int)
+    /// The process of a rank has died or gives no sign of life any more.
+    case peerLost(rank: Int, process: String, reason: String)
+    /// A rank lives and has sent nothing for a collective within the limit.
+    case peerSilent(rank: Int, seconds: Double, call: String)
+    /// Ranks did not come to rank 0 at `place` within the limit.
+    case peersMissing(ranks: [Int], seconds: Double, place: String)
+    /// This process could not join rank 0 at `place`.
+    case rendezvousFailed(place: String, reason: String)
     /// A rank ended the whole job with an exit status.
     case aborted(rank: Int, status: Int32)
     /// Two ranks called different collectives, or the same one with other sizes.
@@ -47,12 +55,19 @@ extension DistributedError {
         case .invalidEnvironment, .noSharedMemory, .notStartedByMPI, .worldSizeMismatch: 64
         case .replicasDiffer, .unsupported, .wrongSize: 70
         case .aborted(_, let status): status
-        case .peerFailed, .peerLeft, .peerDied, .timedOut, .stalled, .collectiveMismatch,
-            .differentArrays,
-            .transport, .closed,
-            .threadUnavailable:
+        case .peerFailed, .peerLeft, .peerDied, .timedOut, .stalled, .peerLost, .peerSilent,
+            .peersMissing, .rendezvousFailed, .collectiveMismatch, .differentArrays, .transport,
+            .closed, .threadUnavailable:
             69
         }
+    }
+}
+
+extension DistributedError {
+    /// Whether a wrong start is this rank's alone, so that no other rank tells of it.
+    package var concernsOneRank: Bool {
+        guard case .invalidEnvironment(let variable, _, _) = self else { return false }
+        return ["RANK", "MLX_JOB_KEY_FILE", "MLX_JOB_KEY", "MLX_INTERFACE"].contains(variable)
     }
 }
 
@@ -73,10 +88,22 @@ extension DistributedError: CustomStringConvertible {
         case .stalled(let call, let seconds):
             "\(call) has not ended within \(seconds) s although all ranks had come to it; "
                 + "look at their hosts, or raise distributed.timeout_seconds"
+        case .peerLost(let rank, let process, let reason):
+            "rank \(rank) (\(process)) is lost: \(reason); "
+                + "run the same command again to go on from the last checkpoint"
+        case .peerSilent(let rank, let seconds, let call):
+            "rank \(rank) has sent nothing for \(call) within \(Int(seconds)) s; "
+                + "look at its host, or raise distributed.timeout_seconds"
+        case .peersMissing(let ranks, let seconds, let place):
+            "\(Self.list(ranks)) did not come to rank 0 at \(place) within \(Int(seconds)) s; check "
+                + "that every rank was started with this MASTER_ADDR, MASTER_PORT and job key, and "
+                + "the firewall"
+        case .rendezvousFailed(let place, let reason):
+            "cannot join rank 0 at \(place): \(reason)"
         case .aborted(let rank, let status):
             "rank \(rank) ended the job with status \(status)"
         case .collectiveMismatch(let rank, let called, let expected):
-            "the ranks disagree: rank \(rank) called \(called), rank 0 called \(expected)"
+            "the ranks disagree: rank \(rank) called \(called), another called \(expected)"
         case .differentArrays(let ranks):
             "the model has other parameters on \(Self.list(ranks)); "
                 + "start every rank with the same config"
@@ -100,7 +127,8 @@ extension DistributedError: CustomStringConvertible {
         case .invalidEnvironment(let variable, let value, let reason):
             "environment variable \(variable)=\(value): \(reason)"
         case .notStartedByMPI:
-            "the mpi transport needs an MPI launcher; start with mpirun -n N"
+            "the mpi transport needs an MPI launcher; start with mpirun -n N, or use --transport zmq "
+                + "with mlx-launch or with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set"
         case .worldSizeMismatch(let launcher, let launched, let connected):
             Self.mismatch(launcher, launched, connected)
         }
@@ -116,7 +144,8 @@ extension DistributedError: CustomStringConvertible {
     private static func mismatch(_ launcher: String, _ launched: Int, _ connected: Int) -> String {
         let fix =
             launcher == "slurm"
-            ? "start with srun --mpi=pmix, or with mpirun inside the allocation"
+            ? "start with srun --mpi=pmix, with mpirun inside the allocation, or with --transport zmq "
+                + "and MASTER_ADDR and MASTER_PORT set"
             : "start with the mpirun of the MPI library this program is linked to"
         return "\(launcher) started \(launched) processes but MPI connects \(connected); \(fix)"
     }

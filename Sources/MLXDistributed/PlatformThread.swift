@@ -1,13 +1,13 @@
 import Glibc
 
 /// A thread of the system with a stack of its own size.
-struct PlatformThread: Sendable {
+package struct PlatformThread: Sendable {
     private let identifier: pthread_t
 
     /// Starts a thread; the stack has at least `stackBytes` bytes.
     ///
     /// Throws `threadUnavailable` with the errno value where the system refuses.
-    init(
+    package init(
         stackBytes: Int = 8 << 20, _ body: @escaping @Sendable () -> Void
     ) throws(DistributedError) {
         var attributes = pthread_attr_t()
@@ -32,13 +32,13 @@ struct PlatformThread: Sendable {
     }
 
     /// True on the thread itself.
-    var isCurrent: Bool { pthread_equal(pthread_self(), identifier) != 0 }
+    package var isCurrent: Bool { pthread_equal(pthread_self(), identifier) != 0 }
 
     /// Waits for the end of the thread; call it or `detach` once.
-    func join() { pthread_join(identifier, nil) }
+    package func join() { pthread_join(identifier, nil) }
 
     /// Lets the thread clean up after itself; call it or `join` once.
-    func detach() { pthread_detach(identifier) }
+    package func detach() { pthread_detach(identifier) }
 
     private final class Task: Sendable {
         let body: @Sendable () -> Void

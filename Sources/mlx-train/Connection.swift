@@ -16,17 +16,28 @@ struct Connection {
         let environment = try LaunchEnvironment.current()
         switch choice ?? .auto {
         case .mpi: return try join(MPITransport.start())
+        case .zmq: return try joinByZeroMQ(environment)
         case .single:
             let size = environment?.size ?? 1
             guard size == 1 else { throw RunError.notSingle(processes: size) }
             return try Group.single()
         case .auto: break
         }
+        if ZeroMQStart.isChosen(by: environment, config?.distributed.transport) {
+            return try joinByZeroMQ(environment)
+        }
         if environment?.startsMPI == true || config?.distributed.transport == .mpi {
             return try join(MPITransport.start())
         }
         try environment?.checkWorldSize(1)
         return try Group.single()
+    }
+
+    private func joinByZeroMQ(_ environment: LaunchEnvironment?) throws -> Group {
+        guard let transport = try ZeroMQStart(environment, config?.distributed).join() else {
+            return try Group.single()
+        }
+        return try join(transport)
     }
 
     private func join(_ transport: any Transport) throws -> Group {

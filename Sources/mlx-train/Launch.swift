@@ -14,6 +14,11 @@ struct Launch {
         return (environment?.rank ?? 0) == 0
     }
 
+    /// Whether an MPI launcher started this process, which ends all ranks when one has failed.
+    private static var hasMPILauncher: Bool {
+        (try? LaunchEnvironment.current())?.startsMPI == true
+    }
+
     /// Ends a command line that asks for help or the version, or is wrong.
     static func end(_ error: any Error) -> Never {
         // It is the same on every rank: rank 0 tells.
@@ -53,7 +58,9 @@ struct Launch {
         } catch {
             let verdict = Verdict(error)
             // A wrong start is the same on every rank: rank 0 tells.
-            guard verdict.status != ExitStatus.usage.rawValue || Launch.isFirstRank else { exit(0) }
+            let isShared = (error as? DistributedError)?.concernsOneRank != true
+            guard verdict.status != ExitStatus.usage.rawValue || !isShared || Launch.isFirstRank
+            else { exit(Launch.hasMPILauncher ? 0 : verdict.status) }
             fail(verdict)
         }
         do {

@@ -37,7 +37,11 @@ struct TrainCommand: ParsableCommand {
                 + "folder of a checkpoint or run.", valueName: "auto|never|folder"))
     var resume: ResumeChoice = .auto
 
-    @Option(help: "How the processes are connected; auto: by MPI where an MPI launcher runs.")
+    @Option(
+        help: """
+            How the processes are connected; auto: by MPI where an MPI launcher runs, by ZeroMQ \
+            where RANK and WORLD_SIZE are set.
+            """)
     var transport: TransportChoice?
 
     @Flag(help: "Go on from a checkpoint also where the job differs from the checkpoint's.")

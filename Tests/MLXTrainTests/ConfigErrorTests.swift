@@ -115,7 +115,13 @@ struct ConfigErrorTests {
         ("data.classes=[1,2]", "data.classes[0] must be a string, got 1"),
         ("data.image={\"height\":8}", "data.image.width is required: the columns of an image"),
         ("data.image={\"height\":8,\"widht\":8}", "did you mean data.image.width?"),
-        ("distributed.transport=zmq", "must be \"auto\", \"mpi\" or \"single\", got \"zmq\""),
+        (
+            "distributed.transport=tcp",
+            "must be \"auto\", \"mpi\", \"zmq\" or \"single\", got \"tcp\""
+        ),
+        ("distributed.encryption=yes", "must be \"auto\", \"on\" or \"off\", got \"yes\""),
+        ("distributed.interface=7", "must be a string, got 7"),
+        ("distributed.rendezvous_seconds=0", "must be greater than 0, got 0"),
         ("distributed.shared_memory=on", "must be \"auto\" or \"off\", got \"on\""),
         ("distributed.reduction=exact", "must be \"fast\" or \"tree\", got \"exact\""),
         ("distributed.timeout_seconds=0", "must be greater than 0, got 0"),

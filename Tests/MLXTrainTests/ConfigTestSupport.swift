@@ -56,6 +56,8 @@ enum TestJob {
           },
           "distributed": {
             "transport": "auto",
+            "encryption": "auto",
+            "interface": null,
             "shared_memory": "auto",
             "bucket_megabytes": 4,
             "first_bucket_megabytes": 1,
@@ -63,6 +65,7 @@ enum TestJob {
             "compression": "none",
             "timeout_seconds": 60,
             "startup_timeout_seconds": 300,
+            "rendezvous_seconds": 60,
             "sharded_optimizer": false,
             "check_replicas_every": 50
           },

@@ -98,6 +98,9 @@ extension ConfigDecoder {
         let reader = try SectionReader<DistributedKey>(node, or: place)
         let config = DistributedConfig(
             transport: try reader.word(.transport, default: .auto),
+            encryption: try reader.word(.encryption, default: .auto),
+            interface: try reader.optional(.interface)?
+                .text(path: DistributedKey.interface.path),
             sharedMemory: try reader.word(.sharedMemory, default: .auto),
             bucketMegabytes: try reader.number(.bucketMegabytes, default: 4, .positive),
             firstBucketMegabytes: try reader.number(.firstBucketMegabytes, default: 1, .positive),
@@ -107,6 +110,7 @@ extension ConfigDecoder {
             timeoutSeconds: try reader.number(.timeoutSeconds, default: 60, .positive),
             startupTimeoutSeconds: try reader.number(
                 .startupTimeoutSeconds, default: 300, .positive),
+            rendezvousSeconds: try reader.number(.rendezvousSeconds, default: 60, .positive),
             shardedOptimizer: try reader.flag(.shardedOptimizer, default: false),
             checkReplicasEvery: try reader.integer(.checkReplicasEvery, default: 50, atLeast: 0))
         if config.shardedOptimizer {

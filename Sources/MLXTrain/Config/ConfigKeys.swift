@@ -71,13 +71,14 @@ enum TrainingKey: String, ConfigKey {
 
 enum DistributedKey: String, ConfigKey {
     static let section = "distributed"
-    case transport
+    case transport, encryption, interface
     case sharedMemory = "shared_memory"
     case bucketMegabytes = "bucket_megabytes"
     case firstBucketMegabytes = "first_bucket_megabytes"
     case reduction, compression
     case timeoutSeconds = "timeout_seconds"
     case startupTimeoutSeconds = "startup_timeout_seconds"
+    case rendezvousSeconds = "rendezvous_seconds"
     case shardedOptimizer = "sharded_optimizer"
     case checkReplicasEvery = "check_replicas_every"
 }

@@ -176,6 +176,8 @@ extension DistributedConfig {
     fileprivate var tree: JSONNode {
         section([
             (DistributedKey.transport, .string(transport.rawValue)),
+            (.encryption, .string(encryption.rawValue)),
+            (.interface, interface.map(JSONNode.string) ?? .null),
             (.sharedMemory, .string(sharedMemory.rawValue)),
             (.bucketMegabytes, .number(bucketMegabytes)),
             (.firstBucketMegabytes, .number(firstBucketMegabytes)),
@@ -183,6 +185,7 @@ extension DistributedConfig {
             (.compression, .string(compression.rawValue)),
             (.timeoutSeconds, .number(timeoutSeconds)),
             (.startupTimeoutSeconds, .number(startupTimeoutSeconds)),
+            (.rendezvousSeconds, .number(rendezvousSeconds)),
             (.shardedOptimizer, .bool(shardedOptimizer)),
             (.checkReplicasEvery, .integer(checkReplicasEvery)),
         ])

@@ -62,6 +62,11 @@ public enum TrainPrecision: String, CaseIterable, Sendable {
 public struct DistributedConfig: Equatable, Sendable {
     /// What carries messages.
     public var transport: TransportChoice
+    /// Whether ZeroMQ encrypts what ranks send to each other.
+    public var encryption: EncryptionChoice
+    /// The interface, address or network on which a rank listens with ZeroMQ; `nil`: the one
+    /// that reaches rank 0.
+    public var interface: String?
     /// Whether ranks of one node may use shared memory.
     public var sharedMemory: SharedMemoryChoice
     /// The size of a gradient bucket in MiB.
@@ -76,6 +81,8 @@ public struct DistributedConfig: Equatable, Sendable {
     public var timeoutSeconds: Double
     /// The same up to the end of the run's first step.
     public var startupTimeoutSeconds: Double
+    /// Seconds within which all ranks must have come, with ZeroMQ.
+    public var rendezvousSeconds: Double
     /// Whether each rank of a node updates its part of the weights, which all keep once.
     public var shardedOptimizer: Bool
     /// Steps between two checks that all ranks hold the same weights; 0: only at the start.
@@ -84,10 +91,20 @@ public struct DistributedConfig: Equatable, Sendable {
 
 /// What carries messages between ranks (`distributed.transport`).
 public enum TransportChoice: String, CaseIterable, Sendable {
-    /// MPI under `mpirun`, one process otherwise.
+    /// MPI under `mpirun`, ZeroMQ under a launcher that sets `RANK` and `WORLD_SIZE`, one process
+    /// otherwise.
     case auto
     case mpi
+    case zmq
     case single
+}
+
+/// Whether ZeroMQ encrypts what ranks send to each other (`distributed.encryption`).
+public enum EncryptionChoice: String, CaseIterable, Sendable {
+    /// Where ranks are on several nodes.
+    case auto
+    case on
+    case off
 }
 
 /// Whether ranks of one node may use shared memory (`distributed.shared_memory`).

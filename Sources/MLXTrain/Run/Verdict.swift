@@ -36,6 +36,10 @@ public struct Verdict: Sendable {
         case let error as FileFailure:
             line = RunError.file(error).words
             status = error.status.rawValue
+        case DistributedError.aborted(_, let abortStatus):
+            // The rank that ended the job has told why.
+            line = nil
+            status = abortStatus
         case let error as any StatusError:
             line = error.description
             status = error.exitStatus

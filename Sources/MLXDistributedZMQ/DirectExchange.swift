@@ -1,0 +1,84 @@
+import MLXDistributed
+
+/// Collectives in which every rank sends to every other one at once: one step, for small buffers.
+struct DirectExchange {
+    let mesh: Mesh
+
+    /// Hands the bytes of all ranks to `take`, in rank order, and this rank's own among them.
+    ///
+    /// The bytes are valid during the call alone and start at any address.
+    func gather(
+        _ bytes: UnsafeRawBufferPointer, _ take: (Int, UnsafeRawBufferPointer) -> Void
+    ) throws(DistributedError) {
+        for distance in 1..<mesh.size {
+            try mesh.send(bytes, to: (mesh.rank + distance) % mesh.size)
+        }
+        for rank in 0..<mesh.size {
+            if rank == mesh.rank {
+                take(rank, bytes)
+                continue
+            }
+            let piece = try mesh.receive(from: rank)
+            guard piece.count == bytes.count else { throw mesh.unexpected(piece) }
+            piece.withPayload { take(rank, $0) }
+        }
+    }
+
+    /// Reduces in rank order on every rank.
+    func allReduce(
+        _ buffer: UnsafeMutableRawBufferPointer, _ fold: PairFold, scratch: Scratch
+    ) throws(DistributedError) {
+        let count = buffer.count / fold.element.size
+        let part = (buffer.count * (fold.isHalf ? 2 : 1) + 63) & ~63
+        guard let total = scratch.buffer.baseAddress, let start = buffer.baseAddress else { return }
+        // The second place is for bytes of messages, which need not be aligned.
+        let (other, copy) = (total + part, total + 2 * part)
+        try gather(UnsafeRawBufferPointer(buffer)) { rank, bytes in
+            guard let source = bytes.baseAddress else { return }
+            copy.copyMemory(from: source, byteCount: bytes.count)
+            let place = rank == 0 ? total : other
+            if fold.isHalf {
+                HalfConversion.widen(
+                    copy, fold.element, count: count,
+                    into: place.assumingMemoryBound(to: Float.self))
+            } else {
+                place.copyMemory(from: copy, byteCount: bytes.count)
+            }
+            if rank > 0 { fold.join(total, other, count: count) }
+        }
+        if fold.isHalf {
+            HalfConversion.narrow(
+                total.assumingMemoryBound(to: Float.self), count: count, fold.element, into: start)
+        } else {
+            start.copyMemory(from: total, byteCount: buffer.count)
+        }
+    }
+
+    /// The scratch that `allReduce` needs for buffers of up to `byteCount` bytes.
+    static func scratchBytes(_ byteCount: Int) -> Int { 3 * (2 * byteCount + 64) }
+
+    /// Replaces the bytes of every rank by those of `root`.
+    func broadcast(_ buffer: UnsafeMutableRawBufferPointer, root: Int) throws(DistributedError) {
+        if mesh.rank == root {
+            for distance in 1..<mesh.size {
+                try mesh.send(
+                    UnsafeRawBufferPointer(buffer), to: (mesh.rank + distance) % mesh.size)
+            }
+            return
+        }
+        let piece = try mesh.receive(from: root)
+        guard piece.count == buffer.count else { throw mesh.unexpected(piece) }
+        piece.withPayload { buffer.copyMemory(from: $0) }
+    }
+}
+
+extension Mesh {
+    /// The error of a piece that does not fit the algorithm: the other side is not this program.
+    func unexpected(_ piece: Piece) -> DistributedError {
+        .transport(
+            name: "zmq", call: "\(name)",
+            message: "rank \(piece.header.source) sent \(piece.count) bytes for step "
+                + "\(piece.header.step) at \(piece.header.offset), which do not belong there; "
+                + "start every rank from the same build")
+    }
+}
