@@ -5,20 +5,25 @@ import MLXOptimizers
 
 /// Trains a model on one rank, in step with the others.
 ///
-/// A step is a function of the parameters, the optimizer's state, the job and the step's number
-/// alone, so that a run that was stopped and goes on gives the bits of one that was not.
+/// A step is a function of the parameters, the optimizer's state, the guard's memory, the job and
+/// the step's number alone, so that a run that was stopped and goes on gives the bits of one that
+/// was not.
 package final class Trainer {
-    private let config: TrainConfig
-    private let data: DataSplit
-    private let plan: TrainingPlan
-    private let group: Group
-    private let task: Classification
-    private let optimizer: any StatefulOptimizer
+    let config: TrainConfig
+    let data: DataSplit
+    let plan: TrainingPlan
+    let group: Group
+    let task: Classification
+    let optimizer: any StatefulOptimizer
+    let checkpoints: CheckpointStore
     private let reducer: GradientReducer
     private let learningRate: LearningRate
-    private let checkpoints: CheckpointStore
     /// The number of steps taken.
     package private(set) var step = 0
+    package internal(set) var evaluations: EvaluationRecord
+    var stepGuard: StepGuard
+    /// Whether the evaluation that is due at the present step has still to be made.
+    var owesEvaluation = false
 
     /// A trainer with fresh weights, which follow from the job's seed.
     package init(
@@ -28,11 +33,14 @@ package final class Trainer {
         self.data = data
         self.group = group
         self.checkpoints = checkpoints
+        evaluations = EvaluationRecord(metric: config.evaluation.metric)
+        stepGuard = StepGuard(config.training)
         let shape = data.train.sampleShape
         let model = try withRandomState(MLXRandom.RandomState(seed: config.seed)) {
             let model = try config.model.makeModel(
                 sampleShape: shape, classes: data.train.classNames.count)
-            try MemoryEstimate(model, optimizer: config.optimizer).check(processes: group.localSize)
+            try MemoryEstimate(model, config: config, data: data, worldSize: group.size)
+                .check(processes: group.localSize)
             eval(model)
             return model
         }
@@ -45,94 +53,89 @@ package final class Trainer {
             firstBucketBytes: Trainer.bytes(config.distributed.firstBucketMegabytes))
     }
 
-    /// The model's parameters by name.
-    package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
-
-    /// The number of the model's parameters.
-    package var parameterCount: Int { parameters.reduce(0) { $0 + $1.1.size } }
-
-    /// Throws `RunError.otherModel` unless a checkpoint has the tensors of this model.
-    package func checkModel(_ contents: CheckpointContents) throws {
-        try Weights.check(contents.parameters, against: task.model, checkpoint: contents.name)
-    }
-
-    /// Takes over a checkpoint's state; without its optimizer's the optimizer begins anew.
-    package func restore(_ contents: CheckpointContents, withOptimizer: Bool) throws {
-        let parameters = ModuleParameters.unflattened(contents.parameters)
-        try task.model.update(parameters: parameters, verify: .all)
-        if withOptimizer {
-            try optimizer.loadState(contents.optimizerState, model: task.model)
-        }
-        eval(task.model, optimizer)
-        step = contents.state.step
-    }
-
     /// Trains to the end of the plan, saves, and gives the final evaluation; a collective.
     ///
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
-    package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
+    func run(_ output: RunOutput, stop: StopRequest) throws -> Evaluation {
         try synchronizeReplicas()
         let saver = CheckpointSaver(
-            store: checkpoints, keepLast: config.checkpoint.keepLast, from: step > 0 ? step : nil,
-            group: group, output: output)
+            store: checkpoints, config: config, from: step > 0 ? step : nil, group: group,
+            output: output)
         defer { saver.leave() }
-        if try group.any(stop() != nil) { try leave(stop(), saver) }
-        let sampler = Sampler(
-            count: data.train.count, globalBatchSize: config.training.globalBatchSize,
-            microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
-            world: group.size)
-        let loader = Loader(dataset: data.train, sampler: sampler, from: step)
+        try leaveIfAsked(stop(.starting), saver)
+        if try evaluateIfOwed(output, stop, saver) { try save(by: saver) }
+        var loader = makeLoader()
         defer { loader.stop() }
-        while step < plan.totalSteps {
+        while step < plan.totalSteps, !hasStoppedEarly {
             let start = ContinuousClock.now
             let batch = try loader.next()
-            let votes = StepVotes(stops: stop() != nil, saveFailed: try saver.hasFailed())
-            let (report, decision) = try withError {
-                try takeStep(batch, start: start, votes: votes)
+            var decision = StepVotes()
+            if stepGuard.avoids(step + 1) {
+                step += 1
+            } else {
+                let votes = StepVotes(stop(.step), saveFailed: try saver.hasFailed())
+                let (report, votesOfAll, defect) = try withError {
+                    try takeStep(batch, start: start, votes: votes)
+                }
+                decision = votesOfAll
+                try output.stepped(report)
+                if let defect, try act(on: defect, of: report, output, saver) == .goBack {
+                    loader.stop()
+                    loader = makeLoader()
+                    continue
+                }
             }
-            try output.stepped(report)
-            try check(report)
-            if decision.saveFailed { try saver.throwFailure() }
+            if decision.saveFailed { try saver.settle() }
             if isDue(config.distributed.checkReplicasEvery) { try verifyReplicas() }
-            if decision.stops || isDue(config.checkpoint.everySteps) { try save(by: saver) }
-            if decision.stops { try leave(stop(), saver) }
-            if isDue(config.evaluation.everySteps), step < plan.totalSteps {
-                try output.evaluated(try evaluate(), step: step)
-            }
+            let isLast = step == plan.totalSteps
+            owesEvaluation = isDue(config.evaluation.everySteps) && !isLast
+            let isBest = decision.stops ? false : try evaluateIfOwed(output, stop, saver)
+            let isSaved = isDue(config.checkpoint.everySteps) && !isLast
+            if decision.stops || isBest || isSaved { try save(by: saver) }
+            if decision.stops { return try leave(decision, stop, saver) }
         }
-        if saver.lastStep != step { try save(by: saver) }
-        try saver.settle()
-        return try evaluate()
+        return try end(output, stop, saver)
     }
 
-    /// One optimizer step on the mean loss of a global batch; a collective.
+    /// One optimizer step on the mean loss of a global batch, if nothing is wrong with it; a
+    /// collective.
     ///
     /// Gradients are of sums of losses, added up over micro-batches and ranks, and divided once by
     /// the number of samples.
     private func takeStep(
         _ batch: LoadedBatch, start: ContinuousClock.Instant, votes: StepVotes
-    ) throws -> (StepReport, decision: StepVotes) {
+    ) throws -> (StepReport, votes: StepVotes, defect: StepDefect?) {
         let (lossSums, localGradients) = task.lossSumsAndGradients(batch, seed: config.seed)
         let sums = try reducer.sum(localGradients.flattenedValues())
         let communicationSeconds = reducer.communicationSeconds
         let count = Float(batch.globalCount)
         let (means, norm) = clipped(localGradients.replacingValues(with: sums.map { $0 / count }))
-        let rate = learningRate(step + 1)
-        optimizer.learningRate = Float(rate)
-        optimizer.update(model: task.model, gradients: means)
-        eval(task.model, optimizer, lossSums, norm)
-        step += 1
-
+        eval(lossSums, norm)
         let lossSum = lossSums.reduce(0) { $0 + Double($1.item(Float.self)) }
         let waiting = ContinuousClock.now
-        let totals = try group.allReduce([lossSum] + votes.numbers)
-        let end = ContinuousClock.now
+        let totals = try group.allReduce([lossSum, batch.digest] + votes.numbers)
+        let waited = (ContinuousClock.now - waiting) / .seconds(1)
+
+        let loss = totals[0] / Double(batch.globalCount)
+        let gradientNorm = Double(norm.item(Float.self))
+        let finding = stepGuard.finding(loss: loss, gradientNorm: gradientNorm)
+        let rate = learningRate(step + 1)
+        if StepDefect.isTaken(finding, by: config.training) {
+            optimizer.learningRate = Float(rate)
+            optimizer.update(model: task.model, gradients: means)
+            eval(task.model, optimizer)
+            stepGuard.took(loss: loss)
+        }
+        step += 1
         let report = StepReport(
-            step: step, loss: totals[0] / Double(batch.globalCount), learningRate: rate,
-            gradientNorm: Double(norm.item(Float.self)), samples: batch.globalCount,
-            seconds: (end - start) / .seconds(1),
-            communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
-        return (report, StepVotes(sums: totals.dropFirst()))
+            step: step, loss: loss, learningRate: rate, gradientNorm: gradientNorm,
+            samples: batch.globalCount, seconds: (ContinuousClock.now - start) / .seconds(1),
+            communicationSeconds: communicationSeconds + waited,
+            batchDigest: BatchDigest.text(totals[1]))
+        let defect = try finding.map { finding in
+            try locate(finding, lossIsFinite: lossSum.isFinite, localGradients, sums)
+        }
+        return (report, StepVotes(sums: totals.dropFirst(2)), defect)
     }
 
     /// The gradients scaled down to the job's limit, if it has one, and their norm before.
@@ -142,12 +145,15 @@ package final class Trainer {
         return (limit == nil ? gradients : clipped, norm)
     }
 
-    /// Refuses a loss or gradient that is not finite; all ranks hold the same numbers.
-    private func check(_ report: StepReport) throws {
-        for (name, value) in [("loss", report.loss), ("gradient norm", report.gradientNorm)]
-        where !value.isFinite {
-            try group.agree { throw RunError.notFinite(quantity: name, step: report.step) }
-        }
+    /// Goes to a step of the past or the future, whose state was taken over.
+    func jump(to step: Int) { self.step = step }
+
+    private func makeLoader() -> Loader {
+        let sampler = Sampler(
+            count: data.train.count, globalBatchSize: config.training.globalBatchSize,
+            microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
+            world: group.size)
+        return Loader(dataset: data.train, sampler: sampler, from: step)
     }
 
     /// Bytes of a size in MiB; sizes beyond all memory are the same.
@@ -156,43 +162,5 @@ package final class Trainer {
     private func isDue(_ everySteps: Int?) -> Bool {
         guard let everySteps, everySteps > 0 else { return false }
         return step.isMultiple(of: everySteps)
-    }
-
-    /// Gives all ranks the parameters of rank 0 and checks that they have arrived.
-    private func synchronizeReplicas() throws {
-        let own = task.model.parameters()
-        let arrays = try group.agree {
-            try broadcastParameters(own.flattenedValues(), group: group)
-        }
-        task.model.update(parameters: own.replacingValues(with: arrays))
-        try verifyReplicas()
-    }
-
-    private func verifyReplicas() throws {
-        let (names, arrays) = (parameters.map(\.0), parameters.map(\.1))
-        try group.agree {
-            try MLXDistributed.verifyReplicas(names: names, arrays: arrays, group: group)
-        }
-    }
-
-    private func evaluate() throws -> Evaluation {
-        try withError {
-            try task.evaluate(data.test, batchSize: config.evaluation.batchSize, group: group)
-        }
-    }
-
-    /// Begins to save the present state; a collective.
-    private func save(by saver: CheckpointSaver) throws {
-        try saver.begin(step: step) {
-            CheckpointContents.files(
-                state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
-                parameters: Dictionary(uniqueKeysWithValues: parameters),
-                optimizerState: optimizer.stateDictionary())
-        }
-    }
-
-    private func leave(_ signal: Int32?, _ saver: CheckpointSaver) throws {
-        try saver.settle()
-        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: saver.lastStep) }
     }
 }

@@ -21,9 +21,35 @@ struct Launch {
         guard TrainCommand.exitCode(for: error) != .success else {
             TrainCommand.exit(withError: error)
         }
-        let message = TrainCommand.message(for: error).prefix { $0 != "\n" }
-        Console.complain("mlx-train: \(message); see mlx-train --help")
+        refuse(TrainCommand.message(for: error), help: "mlx-train --help")
+    }
+
+    /// Ends a wrong command line with the first line of what the parser says.
+    static func refuse(_ message: String, help: String) -> Never {
+        Console.complain("mlx-train: \(message.prefix { $0 != "\n" }); see \(help)")
         exit(ExitStatus.usage.rawValue)
+    }
+
+    /// Does what the arguments after `checkpoints` ask for, and ends the process.
+    static func runCheckpoints(_ arguments: [String]) -> Never {
+        // The files are the same for all ranks: rank 0 does the work.
+        guard isFirstRank else { exit(0) }
+        do {
+            var command = try CheckpointsCommand.parseAsRoot(arguments)
+            do {
+                try command.run()
+            } catch  where CheckpointsCommand.exitCode(for: error) != .success {
+                let verdict = Verdict(error)
+                if let line = verdict.line { Console.complain("mlx-train: \(line)") }
+                exit(verdict.status)
+            }
+        } catch {
+            guard CheckpointsCommand.exitCode(for: error) != .success else {
+                CheckpointsCommand.exit(withError: error)
+            }
+            refuse(CheckpointsCommand.message(for: error), help: "mlx-train checkpoints --help")
+        }
+        exit(0)
     }
 
     /// Does what the command line asks for, and ends the process.
@@ -105,7 +131,7 @@ struct Launch {
             config: config, output: command.output ?? "runs/\(config.name)",
             resume: command.resume, allowsConfigChange: command.allowConfigChange, group: group,
             show: Console.write
-        ).train { StopSignals.pending }
+        ).train { _ in StopSignals.pending }
     }
 
     /// Ends a job that failed.

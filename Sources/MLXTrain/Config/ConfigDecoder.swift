@@ -22,6 +22,7 @@ struct ConfigDecoder {
             evaluation: try evaluation(reader.node(.evaluation), or: place),
             metrics: try metrics(reader.node(.metrics), or: place))
         try requireImage(config, in: tree)
+        try requireCheckpoints(config, reader)
         return config
     }
 
@@ -50,6 +51,28 @@ struct ConfigDecoder {
             throw node.outOfRange(JobKey.seed.path, "a whole number from 0 to 2^64 - 1")
         }
         throw node.wrongType(JobKey.seed.path, "a whole number")
+    }
+
+    /// Refuses what needs checkpoints or evaluations on the way where there are none.
+    private func requireCheckpoints(
+        _ config: TrainConfig, _ reader: SectionReader<JobKey>
+    ) throws(ConfigError) {
+        let training = try SectionReader<TrainingKey>(reader.node(.training), or: reader.place)
+        let hasCheckpoints = config.checkpoint.everySteps != nil
+        if config.training.onNaN == .rollback, !hasCheckpoints {
+            try training.refuse([.onNaN], "\"rollback\" needs checkpoint.every_steps")
+        }
+        if config.training.onSpike == .rollback, !hasCheckpoints {
+            try training.refuse([.onSpike], "\"rollback\" needs checkpoint.every_steps")
+        }
+        if config.training.finalWeights == .best, config.checkpoint.keepBest == 0 {
+            try training.refuse([.finalWeights], "\"best\" needs checkpoint.keep_best of 1 or more")
+        }
+        let evaluation = try SectionReader<EvaluationKey>(
+            reader.node(.evaluation), or: reader.place)
+        if config.evaluation.patience != nil, config.evaluation.everySteps == nil {
+            try evaluation.refuse([.patience], "needs evaluation.every_steps")
+        }
     }
 
     private func requireImage(_ config: TrainConfig, in tree: JSONNode) throws(ConfigError) {

@@ -52,7 +52,7 @@ public struct Sampler: Sendable {
             let rows = Array(order[start + share.lowerBound..<start + share.upperBound])
             return StepBatch(
                 step: step, epoch: epoch, globalCount: size, firstMicroBatch: rank,
-                microBatches: rows.isEmpty ? [] : [rows])
+                firstPosition: share.lowerBound, microBatches: rows.isEmpty ? [] : [rows])
         }
         let share = block(of: (size - 1) / micro + 1)
         let microBatches = share.map { piece in
@@ -60,7 +60,7 @@ public struct Sampler: Sendable {
         }
         return StepBatch(
             step: step, epoch: epoch, globalCount: size, firstMicroBatch: share.lowerBound,
-            microBatches: microBatches)
+            firstPosition: share.lowerBound * micro, microBatches: microBatches)
     }
 
     /// This rank's block of `pieces` things dealt to all ranks.
@@ -90,6 +90,8 @@ public struct StepBatch: Equatable, Sendable {
     /// The position of this rank's first micro-batch among those of the step over all ranks;
     /// without a micro-batch size, the rank.
     public let firstMicroBatch: Int
+    /// The position of this rank's first sample in the step's batch over all ranks.
+    public let firstPosition: Int
     /// The indices of this rank's samples by micro-batch; empty if the rank gets none.
     public let microBatches: [[Int]]
 }

@@ -14,12 +14,14 @@ public struct JobSummary {
         let data = try DataSplit.load(config.data, seed: config.seed)
         let model = try config.model.makeModel(
             sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
-        try MemoryEstimate(model, optimizer: config.optimizer).check(processes: localSize)
+        let memory = MemoryEstimate(model, config: config, data: data, worldSize: worldSize)
+        try memory.check(processes: localSize)
         let parameters = model.parameters().flattenedValues().reduce(0) { $0 + $1.size }
         let plan = TrainingPlan(config.training, sampleCount: data.train.count)
         let warnings = config.warnings(worldSize: worldSize).map { "warning: \($0)" }
         return ["\(config.name): the job is valid"]
-            + JobSummary.lines(config, data, plan, parameters: parameters) + warnings
+            + JobSummary.lines(config, data, plan, parameters: parameters)
+            + [memory.line(processes: localSize)] + warnings
     }
 
     /// The lines on model, data and plan.

@@ -52,26 +52,41 @@ package struct Classification {
 
     /// The mean loss and the accuracy over a dataset, shared out over the ranks; a collective.
     ///
-    /// The batches are the same for every world size, and so is the accuracy to the bit.
+    /// The batches are the same for every world size, and so is the accuracy to the bit. `votes` is
+    /// asked before each batch: a rank that must stop breaks the evaluation off for all.
     package func evaluate(
-        _ dataset: ClassificationDataset, batchSize: Int, group: Group
-    ) throws -> Evaluation {
+        _ dataset: ClassificationDataset, batchSize: Int, group: Group,
+        votes: () -> StepVotes = { StepVotes() }
+    ) throws -> Judgement {
         let start = ContinuousClock.now
         model.train(false)
         defer { model.train(true) }
         let batches = (dataset.count + batchSize - 1) / batchSize
         let share = batches * group.rank / group.size..<batches * (group.rank + 1) / group.size
-        var (lossSum, correct) = (0.0, 0)
+        var (lossSum, correct, vote) = (0.0, 0, StepVotes())
         for batch in share {
+            vote = votes()
+            if vote.stops { break }
             let rows = batch * batchSize..<min((batch + 1) * batchSize, dataset.count)
             let (loss, hits) = judge(dataset.gather(Array(rows)))
             lossSum += loss
             correct += hits
         }
-        let totals = try group.allReduce([lossSum, Double(correct)])
-        return Evaluation(
-            loss: totals[0] / Double(dataset.count), accuracy: totals[1] / Double(dataset.count),
-            samples: dataset.count, seconds: (ContinuousClock.now - start) / .seconds(1))
+        let totals = try group.allReduce([lossSum, Double(correct)] + vote.numbers)
+        let votesOfAll = StepVotes(sums: totals.dropFirst(2))
+        if votesOfAll.stops { return .brokenOff(votesOfAll) }
+        return .done(
+            Evaluation(
+                loss: totals[0] / Double(dataset.count),
+                accuracy: totals[1] / Double(dataset.count), samples: dataset.count,
+                seconds: (ContinuousClock.now - start) / .seconds(1)))
+    }
+
+    /// What came of an evaluation.
+    package enum Judgement {
+        case done(Evaluation)
+        /// A rank had to stop.
+        case brokenOff(StepVotes)
     }
 
     /// The sum of a batch's losses and the number of samples whose class was found.
