@@ -20,7 +20,7 @@ public struct Sampler: Sendable {
     /// The number of ranks.
     public let world: Int
     /// The order of the epoch asked for last.
-    private var cached: (epoch: Int, order: [Int])?
+    private var cached: (epoch: Int, order: SampleOrder)?
 
     /// The sampler of one rank; it traps on a count, size or rank that makes no sense.
     public init(
@@ -49,14 +49,14 @@ public struct Sampler: Sendable {
         let order = order(of: epoch)
         guard let micro = microBatchSize else {
             let share = block(of: size)
-            let rows = Array(order[start + share.lowerBound..<start + share.upperBound])
+            let rows = order[start + share.lowerBound..<start + share.upperBound]
             return StepBatch(
                 step: step, epoch: epoch, globalCount: size, firstMicroBatch: rank,
                 firstPosition: share.lowerBound, microBatches: rows.isEmpty ? [] : [rows])
         }
         let share = block(of: (size - 1) / micro + 1)
         let microBatches = share.map { piece in
-            Array(order[start + piece * micro..<start + min((piece + 1) * micro, size)])
+            order[start + piece * micro..<start + min((piece + 1) * micro, size)]
         }
         return StepBatch(
             step: step, epoch: epoch, globalCount: size, firstMicroBatch: share.lowerBound,
@@ -71,9 +71,9 @@ public struct Sampler: Sendable {
         return start..<start + base + (rank < extra ? 1 : 0)
     }
 
-    private mutating func order(of epoch: Int) -> [Int] {
+    private mutating func order(of epoch: Int) -> SampleOrder {
         if let cached, cached.epoch == epoch { return cached.order }
-        let order = Permutation.of(count, seed: seed, stream: Permutation.epoch(epoch))
+        let order = SampleOrder(count: count, seed: seed, epoch: epoch)
         cached = (epoch, order)
         return order
     }
