@@ -5,21 +5,26 @@ import MLXOptimizers
 
 /// Trains a model on one rank, in step with the others.
 ///
-/// A step is a function of the parameters, the optimizer's state, the job and the step's number
-/// alone, so that a run that was stopped and goes on gives the bits of one that was not.
+/// A step is a function of the parameters, the optimizer's state, the guard's memory, the job and
+/// the step's number alone, so that a run that was stopped and goes on gives the bits of one that
+/// was not.
 package final class Trainer {
-    private let config: TrainConfig
-    private let plan: TrainingPlan
-    private let group: Group
-    private let task: any TrainingTask
-    private let optimizer: any StatefulOptimizer
+    let config: TrainConfig
+    let plan: TrainingPlan
+    let group: Group
+    let task: any TrainingTask
+    let optimizer: any StatefulOptimizer
+    let checkpoints: CheckpointStore
     private let reducer: GradientReducer
     private let learningRate: LearningRate
     /// What takes the place of `reducer` and `optimizer` where the job asks for it.
-    private var sharded: ShardedUpdate?
-    private let checkpoints: CheckpointStore
+    private(set) var sharded: ShardedUpdate?
     /// The number of steps taken.
     package private(set) var step = 0
+    package internal(set) var evaluations: EvaluationRecord
+    var stepGuard: StepGuard
+    /// Whether the evaluation that is due at the present step has still to be made.
+    var owesEvaluation = false
 
     /// A trainer of a task's model.
     package init(
@@ -29,6 +34,8 @@ package final class Trainer {
         self.task = task
         self.group = group
         self.checkpoints = checkpoints
+        evaluations = EvaluationRecord(metric: config.evaluation.metric)
+        stepGuard = StepGuard(config.training)
         withRandomState(MLXRandom.RandomState(seed: config.seed)) { eval(task.model) }
         plan = TrainingPlan(config.training, sampleCount: task.sampleCount)
         optimizer = config.optimizer.makeOptimizer()
@@ -39,35 +46,10 @@ package final class Trainer {
             compression: config.distributed.compression)
     }
 
-    /// The model's parameters by name.
-    package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
-
-    /// The parameters as a checkpoint keeps them: arrays that no step changes.
-    private var savedParameters: [String: MLXArray] {
-        let all = Dictionary(uniqueKeysWithValues: parameters)
-        return sharded.map { all.merging($0.parameters()) { $1 } } ?? all
-    }
-
-    /// Throws `RunError.otherModel` unless a checkpoint has the tensors of this model.
-    package func checkModel(_ contents: CheckpointContents) throws {
-        try Weights.check(contents.parameters, against: task.model, checkpoint: contents.name)
-    }
-
-    /// Takes over a checkpoint's state; without its optimizer's the optimizer begins anew.
-    package func restore(_ contents: CheckpointContents, withOptimizer: Bool) throws {
-        let parameters = ModuleParameters.unflattened(contents.parameters)
-        try task.model.update(parameters: parameters, verify: .all)
-        if withOptimizer {
-            try optimizer.loadState(contents.optimizerState, model: task.model)
-        }
-        eval(task.model, optimizer)
-        step = contents.state.step
-    }
-
     /// Trains to the end of the plan, saves, and gives the final evaluation; a collective.
     ///
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
-    package func run(_ output: RunOutput, stop: () -> Int32?) throws -> Evaluation {
+    func run(_ output: RunOutput, stop: StopRequest) throws -> Evaluation {
         try synchronizeReplicas()
         if config.distributed.shardedOptimizer, group.size > 1 {
             sharded = try group.agree {
@@ -75,84 +57,137 @@ package final class Trainer {
             }
         }
         let saver = CheckpointSaver(
-            store: checkpoints, keepLast: config.checkpoint.keepLast, from: step > 0 ? step : nil,
-            group: group, output: output)
+            store: checkpoints, config: config, from: step > 0 ? step : nil, group: group,
+            output: output)
         defer { saver.leave() }
-        if try group.any(stop() != nil) { try leave(stop(), saver) }
-        let sampler = Sampler(
-            count: task.sampleCount, globalBatchSize: config.training.globalBatchSize,
-            microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
-            world: group.size, halves: addsInTree)
+        try leaveIfAsked(stop(.starting), saver)
+        if try evaluateIfOwed(output, stop, saver) { try save(by: saver) }
         task.start(sampler, from: step)
         defer { task.stop() }
-        while step < plan.totalSteps {
+        while step < plan.totalSteps, !hasStoppedEarly {
             let start = ContinuousClock.now
-            let votes = StepVotes(stops: stop() != nil, saveFailed: try saver.hasFailed())
-            let (report, decision) = try withError {
-                try takeStep(start: start, votes: votes)
+            var decision = StepVotes()
+            if stepGuard.avoids(step + 1) {
+                try task.skipStep()
+                step += 1
+            } else {
+                let votes = StepVotes(stop(.step), saveFailed: try saver.hasFailed())
+                let (report, votesOfAll, defect) = try withError {
+                    try takeStep(start: start, votes: votes)
+                }
+                decision = votesOfAll
+                try output.stepped(report)
+                if let defect, try act(on: defect, of: report, output, saver) == .goBack {
+                    task.stop()
+                    task.start(sampler, from: step)
+                    continue
+                }
             }
-            try output.stepped(report)
-            try check(report)
-            if decision.saveFailed { try saver.throwFailure() }
+            if decision.saveFailed { try saver.settle() }
             if isDue(config.distributed.checkReplicasEvery) { try verifyReplicas() }
-            if decision.stops || isDue(config.checkpoint.everySteps) { try save(by: saver) }
-            if decision.stops { try leave(stop(), saver) }
-            if isDue(config.evaluation.everySteps), step < plan.totalSteps {
-                try output.evaluated(try evaluate(), step: step)
-            }
+            let isLast = step == plan.totalSteps
+            owesEvaluation = isDue(config.evaluation.everySteps) && !isLast
+            let isBest = decision.stops ? false : try evaluateIfOwed(output, stop, saver)
+            let isSaved = isDue(config.checkpoint.everySteps) && !isLast
+            if decision.stops || isBest || isSaved { try save(by: saver) }
+            if decision.stops { return try leave(decision, stop, saver) }
         }
-        if saver.lastStep != step { try save(by: saver) }
-        try saver.settle()
-        return try evaluate()
+        return try end(output, stop, saver)
     }
 
-    /// One optimizer step on the mean loss of a global batch; a collective.
+    /// One optimizer step on the mean loss of a global batch, if nothing is wrong with it; a
+    /// collective.
     ///
     /// Gradients are of sums of losses, added up over micro-batches and ranks, and divided once by
     /// the number of losses in the sums.
     private func takeStep(
         start: ContinuousClock.Instant, votes: StepVotes
-    ) throws -> (StepReport, decision: StepVotes) {
+    ) throws -> (StepReport, votes: StepVotes, defect: StepDefect?) {
         group.note(step: step + 1)
         let own = try task.nextStep(seed: config.seed, halves: addsInTree)
         let rate = learningRate(step + 1)
-        let norm = try update(own.gradients, own.lossCount, rate, evaluating: own.lossSums)
-        let communicationSeconds = sharded?.seconds ?? reducer.communicationSeconds
+        let outcome =
+            sharded == nil
+            ? try update(own, rate, votes) : try updateShared(own, rate, votes)
         step += 1
         group.limit.seconds = config.distributed.timeoutSeconds
+        let communicationSeconds = sharded?.seconds ?? reducer.communicationSeconds
+        let report = StepReport(
+            step: step, loss: outcome.loss, learningRate: rate,
+            gradientNorm: outcome.gradientNorm, samples: own.samples, tokens: own.tokens,
+            seconds: (ContinuousClock.now - start) / .seconds(1),
+            communicationSeconds: communicationSeconds + outcome.waited,
+            batchDigest: BatchDigest.text(outcome.digest))
+        return (report, outcome.votes, outcome.defect)
+    }
 
+    /// What the ranks know together of a step.
+    private struct Outcome {
+        var loss = 0.0
+        var gradientNorm = 0.0
+        var digest = 0.0
+        /// Seconds that this rank waited for the others.
+        var waited = 0.0
+        var votes = StepVotes()
+        var defect: StepDefect?
+    }
+
+    /// Changes the model by the sums of all ranks' gradients, unless the guard finds something
+    /// wrong with them.
+    private func update(
+        _ own: StepGradients, _ rate: Double, _ votes: StepVotes
+    ) throws -> Outcome {
+        try reducer.withSums(of: own.gradients.flattenedValues()) { sums in
+            let (means, norm) = clipped(
+                own.gradients.replacingValues(with: sums.map { $0 / Float(own.lossCount) }))
+            eval(own.lossSums, norm)
+            var outcome = try exchange(own, Double(norm.item(Float.self)), votes)
+            let finding = stepGuard.finding(
+                loss: outcome.loss, gradientNorm: outcome.gradientNorm)
+            if StepDefect.isTaken(finding, by: config.training) {
+                optimizer.learningRate = Float(rate)
+                optimizer.update(model: task.model, gradients: means)
+                eval(task.model, optimizer)
+                stepGuard.took(loss: outcome.loss)
+            }
+            outcome.defect = try finding.map { finding in
+                try locate(finding, lossIsFinite: isFinite(own.lossSums), own.gradients, sums)
+            }
+            return outcome
+        }
+    }
+
+    /// The same where each rank of a node updates its part; the guard looks at it afterwards.
+    private func updateShared(
+        _ own: StepGradients, _ rate: Double, _ votes: StepVotes
+    ) throws -> Outcome {
+        let norm = try sharded?.step(
+            own.gradients, count: own.lossCount, rate: Float(rate), evaluating: own.lossSums)
+        var outcome = try exchange(own, norm ?? 0, votes)
+        let finding = stepGuard.finding(loss: outcome.loss, gradientNorm: outcome.gradientNorm)
+        stepGuard.took(loss: outcome.loss)
+        outcome.defect = try finding.map { finding in
+            try locate(finding, lossIsFinite: isFinite(own.lossSums), own.gradients, [])
+        }
+        return outcome
+    }
+
+    private func isFinite(_ lossSums: [MLXArray]) -> Bool {
+        lossSums.allSatisfy { $0.item(Float.self).isFinite }
+    }
+
+    /// One exchange of numbers between all ranks.
+    private func exchange(
+        _ own: StepGradients, _ norm: Double, _ votes: StepVotes
+    ) throws -> Outcome {
         let losses = own.lossSums.map { Double($0.item(Float.self)) }
         let lossSum = addsInTree ? RankTree.sum(losses) : losses.reduce(0, +)
         let waiting = ContinuousClock.now
-        let totals = try group.allReduce([lossSum] + votes.numbers)
-        let end = ContinuousClock.now
-        let report = StepReport(
-            step: step, loss: totals[0] / Double(own.lossCount), learningRate: rate,
-            gradientNorm: norm, samples: own.samples, tokens: own.tokens,
-            seconds: (end - start) / .seconds(1),
-            communicationSeconds: communicationSeconds + (end - waiting) / .seconds(1))
-        return (report, StepVotes(sums: totals.dropFirst()))
-    }
-
-    /// Changes the model by this rank's sums of gradients and those of the others, and evaluates;
-    /// gives the norm of the mean gradient before it is scaled down.
-    private func update(
-        _ gradients: ModuleParameters, _ count: Int, _ rate: Double,
-        evaluating lossSums: [MLXArray]
-    ) throws -> Double {
-        if sharded != nil {
-            let norm = try sharded?.step(
-                gradients, count: count, rate: Float(rate), evaluating: lossSums)
-            return norm ?? 0
-        }
-        optimizer.learningRate = Float(rate)
-        return try reducer.withSums(of: gradients.flattenedValues()) { sums in
-            let (means, norm) = clipped(
-                gradients.replacingValues(with: sums.map { $0 / Float(count) }))
-            optimizer.update(model: task.model, gradients: means)
-            eval(task.model, optimizer, lossSums, norm)
-            return Double(norm.item(Float.self))
-        }
+        let totals = try group.allReduce([lossSum, own.digest] + votes.numbers)
+        return Outcome(
+            loss: totals[0] / Double(own.lossCount), gradientNorm: norm, digest: totals[1],
+            waited: (ContinuousClock.now - waiting) / .seconds(1),
+            votes: StepVotes(sums: totals.dropFirst(2)))
     }
 
     /// Whether everything is added up in an order that the number of ranks does not change.
@@ -165,12 +200,14 @@ package final class Trainer {
         return (limit == nil ? gradients : clipped, norm)
     }
 
-    /// Refuses a loss or gradient that is not finite; all ranks hold the same numbers.
-    private func check(_ report: StepReport) throws {
-        for (name, value) in [("loss", report.loss), ("gradient norm", report.gradientNorm)]
-        where !value.isFinite {
-            try group.agree { throw RunError.notFinite(quantity: name, step: report.step) }
-        }
+    /// Goes to a step of the past or the future, whose state was taken over.
+    func jump(to step: Int) { self.step = step }
+
+    private var sampler: Sampler {
+        Sampler(
+            count: task.sampleCount, globalBatchSize: config.training.globalBatchSize,
+            microBatchSize: config.training.microBatchSize, seed: config.seed, rank: group.rank,
+            world: group.size, halves: addsInTree)
     }
 
     /// Bytes of a size in MiB; sizes beyond all memory are the same.
@@ -179,43 +216,5 @@ package final class Trainer {
     private func isDue(_ everySteps: Int?) -> Bool {
         guard let everySteps, everySteps > 0 else { return false }
         return step.isMultiple(of: everySteps)
-    }
-
-    /// Gives all ranks the parameters of rank 0 and checks that they have arrived.
-    private func synchronizeReplicas() throws {
-        let own = task.model.parameters()
-        let arrays = try group.agree {
-            try broadcastParameters(own.flattenedValues(), group: group)
-        }
-        task.model.update(parameters: own.replacingValues(with: arrays))
-        try verifyReplicas()
-    }
-
-    private func verifyReplicas() throws {
-        let (names, arrays) = (parameters.map(\.0), parameters.map(\.1))
-        try group.agree {
-            try MLXDistributed.verifyReplicas(names: names, arrays: arrays, group: group)
-        }
-    }
-
-    private func evaluate() throws -> Evaluation {
-        try withError {
-            try task.evaluate(batchSize: config.evaluation.batchSize, group: group)
-        }
-    }
-
-    /// Begins to save the present state; a collective.
-    private func save(by saver: CheckpointSaver) throws {
-        try saver.begin(step: step) {
-            CheckpointContents.files(
-                state: TrainState(step: step, worldSize: group.size, config: config), plan: plan,
-                parameters: savedParameters,
-                optimizerState: sharded?.stateDictionary() ?? optimizer.stateDictionary())
-        }
-    }
-
-    private func leave(_ signal: Int32?, _ saver: CheckpointSaver) throws {
-        try saver.settle()
-        try group.agree { throw RunError.interrupted(signal: signal ?? 0, saved: saver.lastStep) }
     }
 }

@@ -41,6 +41,28 @@ struct Launch {
         exit(status)
     }
 
+    /// Does what the arguments after `checkpoints` ask for, and ends the process.
+    static func runCheckpoints(_ arguments: [String]) -> Never {
+        // The files are the same for all ranks: rank 0 does the work.
+        guard isFirstRank else { exit(0) }
+        do {
+            var command = try CheckpointsCommand.parseAsRoot(arguments)
+            do {
+                try command.run()
+            } catch  where CheckpointsCommand.exitCode(for: error) != .success {
+                let verdict = Verdict(error)
+                if let line = verdict.line { Console.complain("mlx-train: \(line)") }
+                exit(verdict.status)
+            }
+        } catch {
+            guard CheckpointsCommand.exitCode(for: error) != .success else {
+                CheckpointsCommand.exit(withError: error)
+            }
+            refuse(CheckpointsCommand.message(for: error), help: "mlx-train checkpoints --help")
+        }
+        exit(0)
+    }
+
     /// Does what the command line asks for, and ends the process.
     func run() -> Never {
         if command.printConfig || command.onlyChecks { inspect() }
@@ -103,7 +125,7 @@ struct Launch {
             config: config, output: command.output ?? "runs/\(config.name)",
             resume: command.resume, allowsConfigChange: command.allowConfigChange, group: group,
             show: Console.write
-        ).train { StopSignals.pending }
+        ).train { _ in StopSignals.pending }
     }
 
     private func fail(_ verdict: Verdict) -> Never {

@@ -10,6 +10,7 @@ struct TrainCommand: ParsableCommand {
             Run the same command again to go on from the newest checkpoint of the output folder.
             mlx-train doctor says what is wrong with a node or with hosts.
             mlx-train bench-collectives times how fast the processes of a job exchange arrays.
+            mlx-train checkpoints list|verify|export|prune RUN looks after the checkpoints of a run.
             Exit status: 0 done, 64 bad usage or config, 65 bad data or checkpoint, 66 a file is \
             missing, 69 a peer is unavailable, 70 a fault, 73 cannot write, 74 I/O error, \
             75 stopped by a signal after saving.

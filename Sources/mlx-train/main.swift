@@ -7,6 +7,9 @@ if CommandLine.arguments.dropFirst().first == "doctor" {
 if CommandLine.arguments.dropFirst().first == "bench-collectives" {
     Launch.benchCollectives(Array(CommandLine.arguments.dropFirst(2)))
 }
+if CommandLine.arguments.dropFirst().first == "checkpoints" {
+    Launch.runCheckpoints(Array(CommandLine.arguments.dropFirst(2)))
+}
 let command: TrainCommand
 do {
     command = try TrainCommand.parse()

@@ -34,7 +34,7 @@ extension LaunchTests {
         private func expectFiles(_ run: TrainingRun, end: Int) throws {
             #expect(
                 try Disk.names(run.output).filter { !$0.hasPrefix(".") }
-                    == ["checkpoints", "config.json", "logs", "metrics.jsonl", "model"])
+                    == ["checkpoints", "config.json", "logs", "metrics.jsonl", "model", "run.json"])
             #expect(try Disk.names("\(run.output)/logs") == ["rank-0.log", "rank-1.log"])
             #expect(try Disk.names("\(run.output)/checkpoints").count == 3)
             #expect(

@@ -112,6 +112,7 @@ struct MetricsLine: Decodable {
     let communicationSeconds: Double?
     let peakMemoryBytes: Int?
     let path: String?
+    let batchDigest: String?
     let checkpoint: String?
     let refused: [Refused]?
 

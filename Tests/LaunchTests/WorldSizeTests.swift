@@ -39,6 +39,29 @@ extension LaunchTests {
             #expect(try reference.losses().prefix(10) == shorter.losses().prefix(10))
         }
 
+        @Test func `Each step takes the same samples in the same order on 1, 2 and 3 processes`()
+            throws
+        {
+            func digests(_ run: TrainingRun) throws -> [String] {
+                try run.metrics("train").map { try #require($0.batchDigest) }
+            }
+            let one = try TrainingRun.steps(50)
+            try one.finish()
+            let expected = try digests(one)
+            #expect(expected.count == 50 && Set(expected).count == 50)
+            for ranks in [2, 3] {
+                let run = try TrainingRun.steps(50)
+                try run.finish(ranks: ranks)
+                #expect(try digests(run) == expected)
+            }
+            let run = try TrainingRun.steps(50)
+            for (ranks, steps) in [(3, 13), (1, 20), (2, 50)] {
+                let set = "training.steps=\(steps)"
+                try run.run(ranks: ranks == 1 ? nil : ranks, "--set", set).expectSuccess()
+            }
+            #expect(try digests(run) == expected)
+        }
+
         @Test func `More processes than micro-batches work too, with a warning`() throws {
             let settings = ["training.global_batch_size=16", "training.steps=3"]
             let run = try TrainingRun("digits-mlp", settings[0], settings[1])

@@ -82,9 +82,9 @@ import Testing
         for step in [10, 20, 30, 40, 90] {
             try store.save(step: step, files: sampleFiles(step: step))
         }
-        try store.retain(last: 2, upTo: 40)
+        try store.retain(Retention(last: 2), upTo: 40)
         #expect(try store.steps() == [40, 30])
-        try store.retain(last: 0, upTo: 40)
+        try store.retain(Retention(last: 0), upTo: 40)
         #expect(try store.steps() == [40])
         #expect(try Files.names(in: store.folder) == ["step-00000040"])
     }

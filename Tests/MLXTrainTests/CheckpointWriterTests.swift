@@ -27,7 +27,7 @@ import Testing
         #expect(!writer.isBusy)
         #expect(writer.wait(atMost: .zero))
         let gate = DispatchSemaphore(value: 0)
-        writer.begin(step: 3, files: gated(gate), keepLast: 1)
+        writer.begin(step: 3, files: gated(gate), retention: Retention(last: 1))
         #expect(writer.isBusy)
         #expect(writer.poll() == nil)
         #expect(!writer.wait(atMost: .zero))
@@ -44,7 +44,7 @@ import Testing
     @Test func `one save is on its way at most, and the second begins after the first`() throws {
         let writer = CheckpointWriter(store: store)
         let gate = DispatchSemaphore(value: 0)
-        writer.begin(step: 1, files: gated(gate), keepLast: 2)
+        writer.begin(step: 1, files: gated(gate), retention: Retention(last: 2))
         let store = store
         let second = CheckpointFile("model.safetensors") { file in
             // The first is whole and in its place by now.
@@ -52,7 +52,7 @@ import Testing
             try file.append([4])
         }
         gate.signal()
-        writer.begin(step: 2, files: [second], keepLast: 2)
+        writer.begin(step: 2, files: [second], retention: Retention(last: 2))
         #expect(writer.wait(atMost: .seconds(60)))
         let outcome = try #require(writer.poll())
         #expect(outcome.step == 2)
@@ -66,7 +66,7 @@ import Testing
         let full = CheckpointFile("model.safetensors") { _ in
             throw FileFailure("write", "there", code: ENOSPC)
         }
-        writer.begin(step: 2, files: [full], keepLast: 1)
+        writer.begin(step: 2, files: [full], retention: Retention(last: 1))
         #expect(writer.wait(atMost: .seconds(60)))
         let outcome = try #require(writer.poll())
         #expect(throws: FileFailure.self) { try outcome.result.get() }

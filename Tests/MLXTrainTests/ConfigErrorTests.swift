@@ -29,7 +29,7 @@ struct ConfigErrorTests {
         #expect(
             TestJob.refusal(TestJob.minimal, ["checkpoint.zzzzzzzz=1"])
                 == "--set: unknown key checkpoint.zzzzzzzz;"
-                + " the keys here are every_steps, keep_last [64]")
+                + " the keys here are every_steps, keep_last, keep_every, keep_best, on_error [64]")
     }
 
     @Test func `a global batch that is no multiple names the two nearest`() {
@@ -127,6 +127,20 @@ struct ConfigErrorTests {
         ("distributed.timeout_seconds=0", "must be greater than 0, got 0"),
         ("distributed.bucket_megabytes=-4", "must be greater than 0, got -4"),
         ("checkpoint.keep_last=0", "must be 1 or greater, got 0"),
+        ("checkpoint.keep_every=0", "must be 1 or greater, got 0"),
+        ("checkpoint.keep_every=2", "checkpoint.keep_every needs checkpoint.every_steps"),
+        ("checkpoint.keep_best=-1", "must be 0 or greater, got -1"),
+        ("checkpoint.on_error=stop", "must be \"fail\" or \"warn\", got \"stop\""),
+        ("training.on_nan=stop", "must be \"fail\", \"skip\" or \"rollback\""),
+        ("training.on_nan=rollback", "training.on_nan \"rollback\" needs checkpoint.every_steps"),
+        ("training.on_spike=rollback", "needs checkpoint.every_steps"),
+        ("training.spike_z_score=0", "must be greater than 0, got 0"),
+        ("training.spike_window=1", "must be 2 or greater, got 1"),
+        ("training.max_seconds=0", "must be greater than 0, got 0"),
+        ("training.final_weights=best", "needs checkpoint.keep_best of 1 or more"),
+        ("evaluation.metric=f1", "must be \"loss\" or \"accuracy\", got \"f1\""),
+        ("evaluation.patience=3", "evaluation.patience needs evaluation.every_steps"),
+        ("evaluation.min_delta=-1", "must be 0 or greater, got -1"),
         ("metrics.every_steps=0", "must be 1 or greater, got 0"),
         ("evaluation.batch_size=null", "must be a whole number, got null"),
         ("seed=-1", "must be a whole number from 0 to 2^64 - 1, got -1"),

@@ -52,7 +52,13 @@ enum TestJob {
             "epochs": 2,
             "global_batch_size": 8,
             "micro_batch_size": null,
-            "precision": "float32"
+            "precision": "float32",
+            "max_seconds": null,
+            "on_nan": "fail",
+            "spike_z_score": null,
+            "spike_window": 128,
+            "on_spike": "skip",
+            "final_weights": "last"
           },
           "distributed": {
             "transport": "auto",
@@ -71,11 +77,17 @@ enum TestJob {
           },
           "checkpoint": {
             "every_steps": null,
-            "keep_last": 3
+            "keep_last": 3,
+            "keep_every": null,
+            "keep_best": 0,
+            "on_error": "fail"
           },
           "evaluation": {
             "every_steps": null,
-            "batch_size": 256
+            "batch_size": 256,
+            "metric": "loss",
+            "patience": null,
+            "min_delta": 0
           },
           "metrics": {
             "every_steps": 10

@@ -151,7 +151,7 @@ struct DataCSVTests {
                     overrides: ["data.path=plain/x.csv"]
                 ).data, seed: 0)
         }
-        #expect(throws: DataError.unreadableFile(folder.path, reason: "Is a directory")) {
+        #expect(throws: DataError.notAFile(folder.path, kind: "a directory")) {
             try DataSplit.load(
                 TrainConfig(
                     json: TestJob.minimal, baseDirectory: folder.path,

@@ -45,7 +45,9 @@ import Testing
     @Test func `a state reads back what was written`() throws {
         let job = try config()
         let plan = TrainingPlan(job.training, sampleCount: 1437)
-        let state = TrainState(step: 24, worldSize: 3, config: job)
+        let state = TrainState(
+            step: 24, worldSize: 3, config: job,
+            evaluations: EvaluationRecord(metric: .loss))
         #expect(try TrainState(text: Array(state.text(plan: plan).utf8)) == state)
         #expect(throws: RefusalReason.self) { try TrainState(text: Array("{}".utf8)) }
     }

@@ -119,7 +119,9 @@ import Testing
 
     @Test func `a failure of rank 0 alone is everybody's and told once`() throws {
         let found = try verdicts { group in
-            try group.onFirstRank { throw RunError.notFinite(quantity: "loss", step: 3) }
+            try group.onFirstRank {
+                throw RunError.badStep(3, StepDefect(.notFinite(quantity: "loss")))
+            }
         }
         #expect(found.map(\.status) == [70, 70, 70])
         #expect(found.map(\.speaks) == [true, false, false])

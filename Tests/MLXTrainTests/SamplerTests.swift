@@ -49,6 +49,40 @@ struct SamplerTests {
         }
     }
 
+    @Test(arguments: sizes.indices, [1, 2, 3, 4, 6, 8])
+    func `the digest of a step's batch tells its order, for every number of ranks`(
+        index: Int, world: Int
+    ) {
+        func digest(_ ranks: inout [Sampler], _ step: Int) -> String {
+            let parts = ranks.indices.map { BatchDigest.part(ranks[$0].batch(step: step)) }
+            return BatchDigest.text(parts.reduce(0, +))
+        }
+        var (one, many) = (
+            samplers(Self.sizes[index], world: 1), samplers(Self.sizes[index], world: world)
+        )
+        var other = samplers(Self.sizes[index], world: world, seed: 8)
+        let steps = 0..<2 * one[0].stepsPerEpoch
+        #expect(steps.map { digest(&many, $0) } == steps.map { digest(&one, $0) })
+        if Self.sizes[index].0 > 1 {
+            #expect(steps.map { digest(&other, $0) } != steps.map { digest(&one, $0) })
+        }
+    }
+
+    @Test func `a run that goes on with other numbers of ranks takes the same samples`() {
+        let size = (1003, 8, Int?.some(2))
+        var one = samplers(size, world: 1)
+        var seen: [Int] = []
+        for (world, steps) in [(4, 0..<40), (3, 40..<90), (8, 90..<100), (1, 100..<126)] {
+            var ranks = samplers(size, world: world)
+            for step in steps {
+                let part = global(&ranks, step: step)
+                #expect(part == global(&one, step: step))
+                seen += part
+            }
+        }
+        #expect(seen.sorted() == Array(0..<1003))
+    }
+
     @Test(arguments: sizes.indices, 2...5)
     func `micro-batches are the same for every world size`(index: Int, world: Int) {
         guard Self.sizes[index].2 != nil else { return }

@@ -43,11 +43,13 @@ final class SampleJob: Sendable {
         return try TrainConfig(json: json, baseDirectory: folder, overrides: overrides)
     }
 
-    /// Trains on a number of ranks; `stopAfter` asks the last one to stop in that step of the run.
+    /// Trains on a number of ranks; `stopAfter` asks the last one to stop in that step of the run,
+    /// `stopIn` the first one when that phase comes for the first time.
     @discardableResult
     func train(
         _ config: TrainConfig, ranks: Int = 1, output: String? = nil,
-        resume: ResumeChoice = .auto, allowsConfigChange: Bool = false, stopAfter: Int? = nil
+        resume: ResumeChoice = .auto, allowsConfigChange: Bool = false, stopAfter: Int? = nil,
+        stopIn phase: StopPhase? = nil
     ) throws -> String {
         let shown = Mutex("")
         let output = output ?? self.output
@@ -57,7 +59,9 @@ final class SampleJob: Sendable {
                 config: config, output: output, resume: resume,
                 allowsConfigChange: allowsConfigChange, group: group,
                 show: { text in shown.withLock { $0 += text } }
-            ).train {
+            ).train { asked in
+                if asked == phase, group.rank == 0 { return 15 }
+                guard asked == .starting || asked == .step else { return nil }
                 polls += 1
                 return polls == stopAfter && group.rank == group.size - 1 ? 15 : nil
             }

@@ -9,28 +9,37 @@ package final class CheckpointSaver {
     private let output: RunOutput
     /// Nil on all ranks but 0.
     private let writer: CheckpointWriter?
-    private let keepLast: Int
+    private let retention: Retention
+    private let onError: SaveErrorAction
     /// The step that is being written.
     private var begun: Int?
+    /// The newest step that is saved.
+    private var saved: Int?
+    /// Why the save that was begun last failed; known to the rank that wrote.
     private var failure: (any Error)?
-    /// The newest step that is known to be saved, or to be on its way.
-    package private(set) var lastStep: Int?
+    /// The seconds that the loop waited for the save that was begun last.
+    private var stallSeconds = 0.0
 
     /// The saving of a run that begins at the saved step `step`, or at the start.
     package init(
-        store: CheckpointStore, keepLast: Int, from step: Int?, group: Group, output: RunOutput
+        store: CheckpointStore, config: TrainConfig, from step: Int?, group: Group,
+        output: RunOutput
     ) {
         self.group = group
         self.output = output
-        self.keepLast = keepLast
+        retention = Retention(config)
+        onError = config.checkpoint.onError
         writer = group.rank == 0 ? CheckpointWriter(store: store) : nil
-        lastStep = step
+        saved = step
     }
 
-    /// Whether a save has failed; true only on the rank that wrote.
+    /// The newest step that is saved, or on its way.
+    package var lastStep: Int? { begun ?? saved }
+
+    /// Whether a save has failed and the run must end for it; true only on the rank that wrote.
     package func hasFailed() throws(FileFailure) -> Bool {
-        if let outcome = writer?.poll() { try note(outcome) }
-        return failure != nil
+        try collect()
+        return failure != nil && onError == .fail
     }
 
     /// Begins to save the state of a step; waits first for a save that still goes on. `files` is
@@ -39,45 +48,49 @@ package final class CheckpointSaver {
         let start = ContinuousClock.now
         try settle()
         if let writer {
-            writer.begin(step: step, files: files(), keepLast: keepLast)
+            writer.begin(step: step, files: files(), retention: retention)
             stallSeconds = (ContinuousClock.now - start) / .seconds(1)
         }
-        (begun, lastStep) = (step, step)
+        begun = step
     }
 
-    /// Waits for the save that goes on, if one does; all ranks throw if it failed.
-    package func settle() throws {
-        guard begun != nil else { return }
+    /// Waits for the save that goes on, if one does; all ranks throw if it failed and the job does
+    /// not bear that, or it must succeed.
+    package func settle(mustSucceed: Bool = false) throws {
+        guard let step = begun else { return }
         // The ranks meet every second, so that nobody who waits counts as hung.
         while try group.any(writer.map { !$0.wait(atMost: .seconds(1)) } ?? false) {}
-        begun = nil
-        try throwFailure()
-    }
-
-    /// Ends the run on all ranks if a save has failed.
-    package func throwFailure() throws {
         try group.agree {
-            _ = try hasFailed()
-            if let failure { throw failure }
+            try collect()
+            if let failure, mustSucceed || onError == .fail { throw failure }
         }
+        let failed = try group.any(failure != nil)
+        saved = failed ? saved : step
+        (begun, failure) = (nil, nil)
     }
 
     /// Lets a save that goes on end, whatever became of the run; not a collective.
     package func leave() {
         while let writer, !writer.wait(atMost: .seconds(3600)) {}
-        _ = try? hasFailed()
+        try? collect()
     }
 
-    /// The seconds that the loop waited for the save that was begun last.
-    private var stallSeconds = 0.0
-
-    private func note(_ outcome: CheckpointWriter.Outcome) throws(FileFailure) {
+    /// Takes in the outcome of a save that has ended.
+    private func collect() throws(FileFailure) {
+        guard let outcome = writer?.poll() else { return }
         switch outcome.result {
         case .success(let bytes):
             try output.saved(
                 step: outcome.step, bytes: bytes, seconds: outcome.seconds,
                 stallSeconds: stallSeconds)
-        case .failure(let error): failure = error
+        case .failure(let error):
+            failure = error
+            guard onError == .warn else { return }
+            let before = saved.map { "the newest one is of step \($0)" } ?? "there is none yet"
+            try output.warned(
+                "the checkpoint of step \(outcome.step) was not written, \(before): "
+                    + (Verdict(error).line ?? "\(error)"),
+                step: outcome.step)
         }
     }
 }

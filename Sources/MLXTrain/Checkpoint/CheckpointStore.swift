@@ -75,7 +75,9 @@ package struct CheckpointStore: Sendable {
     }
 
     /// Writes a checkpoint, verifies it, and then removes the needless ones; gives its bytes.
-    package func save(step: Int, files: [CheckpointFile], keepLast: Int) throws -> Int {
+    package func save(
+        step: Int, files: [CheckpointFile], retention: Retention
+    ) throws -> Int {
         try save(step: step, files: files)
         let manifest: Manifest
         do {
@@ -83,7 +85,7 @@ package struct CheckpointStore: Sendable {
         } catch {
             throw RunError.checkpointUnsound(error)
         }
-        try retain(last: keepLast, upTo: step)
+        try retain(retention, upTo: step)
         return manifest.files.reduce(0) { $0 + $1.bytes }
     }
 
@@ -94,9 +96,10 @@ package struct CheckpointStore: Sendable {
 
     /// Reads the manifest of the checkpoint in a folder and compares every file with it.
     ///
-    /// `step` is what the folder's name says; nil accepts any.
+    /// `step` is what the folder's name says; nil accepts any. Without `digests` only the manifest
+    /// and the sizes are checked.
     package static func verify(
-        path: String, step: Int?
+        path: String, step: Int?, digests: Bool = true
     ) throws(RefusedCheckpoint) -> Manifest {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         var file = Manifest.name
@@ -113,7 +116,7 @@ package struct CheckpointStore: Sendable {
             try checkNames(manifest.files)
             for entry in manifest.files {
                 file = entry.name
-                try check(entry, at: "\(path)/\(entry.name)")
+                try check(entry, at: "\(path)/\(entry.name)", digest: digests)
             }
             return manifest
         } catch {
@@ -123,14 +126,33 @@ package struct CheckpointStore: Sendable {
 
     /// Removes checkpoints that `step`, which has just been verified, makes needless.
     ///
-    /// These are all but the newest `keepLast` up to `step`, and those of later steps: a run that
-    /// fell back to an older checkpoint, or began anew, has left their line.
-    package func retain(last keepLast: Int, upTo step: Int) throws(FileFailure) {
+    /// These are all that the rules do not keep, those that are not whole and so do not count, and
+    /// those of later steps: a run that fell back to an older checkpoint, or began anew, has left
+    /// their line.
+    package func retain(_ retention: Retention, upTo step: Int) throws(FileFailure) {
         let all = try steps()
-        let kept = all.filter { $0 <= step }.prefix(max(1, keepLast))
+        let whole = all.filter { old in
+            let path = path(of: old)
+            return old <= step
+                && (try? CheckpointStore.verify(path: path, step: old, digests: false)) != nil
+        }
+        let kept = retention.kept(of: whole) { step in
+            value(of: retention.metric, step: step)
+        }
         for old in all where !kept.contains(old) {
             try FolderCommit.remove(path(of: old))
         }
+    }
+
+    /// The value of the evaluation that was made at a checkpoint's step; nil where there was none.
+    package func value(of metric: EvaluationMetric, step: Int) -> Double? {
+        let path = "\(path(of: step))/\(CheckpointContents.names[2])"
+        guard let bytes = try? Files.read(path),
+            let tree = try? JSONParser.parse(bytes, source: path)["evaluation"],
+            let record = EvaluationRecord(tree: tree), record.metric == metric,
+            let last = record.last, last.step == step
+        else { return nil }
+        return last.value
     }
 
     private static func checkNames(_ files: [Manifest.File]) throws(RefusalReason) {
@@ -149,8 +171,11 @@ package struct CheckpointStore: Sendable {
         }
     }
 
-    private static func check(_ entry: Manifest.File, at path: String) throws(RefusalReason) {
+    private static func check(
+        _ entry: Manifest.File, at path: String, digest: Bool
+    ) throws(RefusalReason) {
         try checkRegular(path, bytes: entry.bytes)
+        guard digest else { return }
         let found = try reading { () throws(FileFailure) in try Digest.ofFile(path) }
         guard found.sha256 == entry.sha256 else {
             throw RefusalReason(

@@ -20,12 +20,12 @@ package final class CheckpointWriter {
     /// Begins to write a checkpoint; waits first for the one that is being written.
     ///
     /// Take the outcome of that one before by `wait`, or it is lost.
-    package func begin(step: Int, files: [CheckpointFile], keepLast: Int) {
+    package func begin(step: Int, files: [CheckpointFile], retention: Retention) {
         slot.fill()
         let (store, slot) = (store, slot)
         let thread = Thread {
             let start = ContinuousClock.now
-            let result = Result { try store.save(step: step, files: files, keepLast: keepLast) }
+            let result = Result { try store.save(step: step, files: files, retention: retention) }
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             slot.finish(Outcome(step: step, result: result, seconds: seconds))
         }

@@ -1,4 +1,5 @@
 import Crypto
+import Glibc
 
 /// SHA-256 digests as 64 lower-case hexadecimal digits.
 package enum Digest {
@@ -16,6 +17,23 @@ package enum Digest {
             count += piece.count
         }
         return (count, hexadecimal(digest.finalize()))
+    }
+
+    /// The digest of the first and the last MiB of a file.
+    package static func ofEnds(_ path: String, bytes: Int) throws(FileFailure) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileFailure("read", path) }
+        defer { close(descriptor) }
+        var digest = SHA256()
+        let size = min(1 << 20, bytes)
+        var piece = [UInt8](repeating: 0, count: size)
+        for start in [0, bytes - size] {
+            guard pread(descriptor, &piece, size, off_t(start)) == size else {
+                throw FileFailure("read", path)
+            }
+            digest.update(data: piece)
+        }
+        return hexadecimal(digest.finalize())
     }
 
     /// A digest in digits.

@@ -5,6 +5,12 @@ extension JSONNode {
         return Int(text)
     }
 
+    /// The value as a number, if it is one.
+    package var doubleValue: Double? {
+        guard case .number(let text) = value else { return nil }
+        return Double(text)
+    }
+
     /// The value as text, if it is a string.
     package var stringValue: String? {
         guard case .string(let text) = value else { return nil }

@@ -11,11 +11,23 @@ package struct TrainState: Equatable, Sendable {
     /// The number of ranks that wrote it; another number may read it.
     package let worldSize: Int
     package let config: TrainConfig
+    /// What the evaluations have shown.
+    package let evaluations: EvaluationRecord
+    /// Whether the evaluation that is due at this step has not been made.
+    package let owesEvaluation: Bool
+    /// What the guard remembers of the steps before.
+    package let stepGuard: StepGuard
 
-    package init(step: Int, worldSize: Int, config: TrainConfig) {
+    package init(
+        step: Int, worldSize: Int, config: TrainConfig, evaluations: EvaluationRecord,
+        owesEvaluation: Bool = false, stepGuard: StepGuard? = nil
+    ) {
         self.step = step
         self.worldSize = worldSize
         self.config = config
+        self.evaluations = evaluations
+        self.owesEvaluation = owesEvaluation
+        self.stepGuard = stepGuard ?? StepGuard(config.training)
     }
 
     /// The state as JSON text.
@@ -36,6 +48,8 @@ package struct TrainState: Equatable, Sendable {
             ),
             ("seed", .integer(config.seed)),
             ("world_size", .integer(worldSize)),
+            ("evaluation", evaluations.tree),
+            ("owes_evaluation", .bool(owesEvaluation)), ("guard", stepGuard.tree),
             ("config_sha256", .string(Digest.hexadecimal(of: Array(resolved.compact.utf8)))),
             ("config", resolved),
         ]).prettyPrinted() + "\n"
@@ -56,7 +70,15 @@ package struct TrainState: Equatable, Sendable {
         else { throw RefusalReason("lacks step, world_size or config") }
         do {
             let job = try TrainConfig(json: config.compact, baseDirectory: "/")
-            self.init(step: step, worldSize: worldSize, config: job)
+            var stepGuard = StepGuard(job.training)
+            if let memory = tree["guard"] { stepGuard.take(memory) }
+            var owes = false
+            if case .bool(let value)? = tree["owes_evaluation"]?.value { owes = value }
+            self.init(
+                step: step, worldSize: worldSize, config: job,
+                evaluations: tree["evaluation"].flatMap(EvaluationRecord.init)
+                    ?? EvaluationRecord(metric: job.evaluation.metric),
+                owesEvaluation: owes, stepGuard: stepGuard)
         } catch {
             throw RefusalReason("holds a config that this version cannot read: \(error)")
         }

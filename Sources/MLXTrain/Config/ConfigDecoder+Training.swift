@@ -76,7 +76,15 @@ extension ConfigDecoder {
             globalBatchSize: try batch.integer(
                 path: TrainingKey.globalBatchSize.path, atLeast: 1),
             microBatchSize: try reader.optionalCount(.microBatchSize),
-            precision: try reader.word(.precision, default: .float32))
+            precision: try reader.word(.precision, default: .float32),
+            maxSeconds: try reader.optional(.maxSeconds)?
+                .number(path: TrainingKey.maxSeconds.path, .positive),
+            onNaN: try reader.word(.onNaN, default: .fail),
+            spikeZScore: try reader.optional(.spikeZScore)?
+                .number(path: TrainingKey.spikeZScore.path, .positive),
+            spikeWindow: try reader.integer(.spikeWindow, default: 128, atLeast: 2),
+            onSpike: try reader.word(.onSpike, default: .skip),
+            finalWeights: try reader.word(.finalWeights, default: .last))
         guard config.steps != nil || config.epochs != nil else {
             throw .missingKey(
                 node.place, path: TrainingKey.epochs.path,
@@ -131,9 +139,16 @@ extension ConfigDecoder {
         -> CheckpointConfig
     {
         let reader = try SectionReader<CheckpointKey>(node, or: place)
-        return CheckpointConfig(
+        let config = CheckpointConfig(
             everySteps: try reader.interval(.everySteps),
-            keepLast: try reader.integer(.keepLast, default: 3, atLeast: 1))
+            keepLast: try reader.integer(.keepLast, default: 3, atLeast: 1),
+            keepEvery: try reader.optionalCount(.keepEvery),
+            keepBest: try reader.integer(.keepBest, default: 0, atLeast: 0),
+            onError: try reader.word(.onError, default: .fail))
+        if config.keepEvery != nil, config.everySteps == nil {
+            try reader.refuse([.keepEvery], "needs checkpoint.every_steps")
+        }
+        return config
     }
 
     /// The section `evaluation`.
@@ -143,7 +158,10 @@ extension ConfigDecoder {
         let reader = try SectionReader<EvaluationKey>(node, or: place)
         return EvaluationConfig(
             everySteps: try reader.interval(.everySteps),
-            batchSize: try reader.integer(.batchSize, default: 256, atLeast: 1))
+            batchSize: try reader.integer(.batchSize, default: 256, atLeast: 1),
+            metric: try reader.word(.metric, default: .loss),
+            patience: try reader.optionalCount(.patience),
+            minDelta: try reader.number(.minDelta, default: 0, .nonNegative))
     }
 
     /// The section `metrics`.

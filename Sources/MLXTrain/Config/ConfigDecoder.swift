@@ -25,6 +25,7 @@ struct ConfigDecoder {
         try requireImage(config, in: tree)
         try requireAgreement(config, in: tree)
         try requireMicroBatches(config, in: tree)
+        try requireCheckpoints(config, reader)
         return config
     }
 
@@ -53,6 +54,40 @@ struct ConfigDecoder {
             throw node.outOfRange(JobKey.seed.path, "a whole number from 0 to 2^64 - 1")
         }
         throw node.wrongType(JobKey.seed.path, "a whole number")
+    }
+
+    /// Refuses what needs checkpoints or evaluations on the way where there are none.
+    private func requireCheckpoints(
+        _ config: TrainConfig, _ reader: SectionReader<JobKey>
+    ) throws(ConfigError) {
+        let training = try SectionReader<TrainingKey>(reader.node(.training), or: reader.place)
+        let hasCheckpoints = config.checkpoint.everySteps != nil
+        if config.training.onNaN == .rollback, !hasCheckpoints {
+            try training.refuse([.onNaN], "\"rollback\" needs checkpoint.every_steps")
+        }
+        if config.training.onSpike == .rollback, !hasCheckpoints {
+            try training.refuse([.onSpike], "\"rollback\" needs checkpoint.every_steps")
+        }
+        if config.distributed.shardedOptimizer {
+            // The update is made while the gradients are summed, before anybody can judge it.
+            let reason =
+                "leaves out or takes back steps, which distributed.sharded_optimizer cannot"
+            if config.training.onNaN != .fail { try training.refuse([.onNaN], reason) }
+            if [.skip, .rollback].contains(config.training.onSpike) {
+                try training.refuse(
+                    [.spikeZScore],
+                    "with training.on_spike "
+                        + "\(config.training.onSpike.rawValue) \(reason)")
+            }
+        }
+        if config.training.finalWeights == .best, config.checkpoint.keepBest == 0 {
+            try training.refuse([.finalWeights], "\"best\" needs checkpoint.keep_best of 1 or more")
+        }
+        let evaluation = try SectionReader<EvaluationKey>(
+            reader.node(.evaluation), or: reader.place)
+        if config.evaluation.patience != nil, config.evaluation.everySteps == nil {
+            try evaluation.refuse([.patience], "needs evaluation.every_steps")
+        }
     }
 
     private func requireImage(_ config: TrainConfig, in tree: JSONNode) throws(ConfigError) {

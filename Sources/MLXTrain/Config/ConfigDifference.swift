@@ -51,7 +51,11 @@ extension TrainConfig {
     }
 
     private static func kind(of path: String) -> ConfigDifference.Kind {
-        let freeKeys = [JobKey.name.path, TrainingKey.steps.path, TrainingKey.epochs.path]
+        let freeTraining: [TrainingKey] = [
+            .steps, .epochs, .maxSeconds, .onNaN, .spikeZScore, .spikeWindow, .onSpike,
+            .finalWeights,
+        ]
+        let freeKeys = [JobKey.name.path] + freeTraining.map(\.path)
         let freeSections: [JobKey] = [.checkpoint, .evaluation, .metrics, .distributed]
         if freeKeys.contains(path) { return .allowed }
         if freeSections.contains(where: { path.hasPrefix($0.path + ".") }) { return .allowed }

@@ -67,6 +67,12 @@ enum TrainingKey: String, ConfigKey {
     case globalBatchSize = "global_batch_size"
     case microBatchSize = "micro_batch_size"
     case precision
+    case maxSeconds = "max_seconds"
+    case onNaN = "on_nan"
+    case spikeZScore = "spike_z_score"
+    case spikeWindow = "spike_window"
+    case onSpike = "on_spike"
+    case finalWeights = "final_weights"
 }
 
 enum DistributedKey: String, ConfigKey {
@@ -87,12 +93,17 @@ enum CheckpointKey: String, ConfigKey {
     static let section = "checkpoint"
     case everySteps = "every_steps"
     case keepLast = "keep_last"
+    case keepEvery = "keep_every"
+    case keepBest = "keep_best"
+    case onError = "on_error"
 }
 
 enum EvaluationKey: String, ConfigKey {
     static let section = "evaluation"
     case everySteps = "every_steps"
     case batchSize = "batch_size"
+    case metric, patience
+    case minDelta = "min_delta"
 }
 
 enum MetricsKey: String, ConfigKey {

@@ -17,6 +17,7 @@ extension TrainConfig {
         } catch {
             switch error {
             case .missing: throw .missingFile(path)
+            case .notAFile(let kind): throw .unreadableFile(path, reason: "it is \(kind)")
             case .failed(let reason): throw .unreadableFile(path, reason: reason)
             }
         }

@@ -168,6 +168,11 @@ extension TrainingConfig {
             (.globalBatchSize, .integer(globalBatchSize)),
             (.microBatchSize, optional(microBatchSize)),
             (.precision, .string(precision.rawValue)),
+            (.maxSeconds, maxSeconds.map(JSONNode.number) ?? .null),
+            (.onNaN, .string(onNaN.rawValue)),
+            (.spikeZScore, spikeZScore.map(JSONNode.number) ?? .null),
+            (.spikeWindow, .integer(spikeWindow)), (.onSpike, .string(onSpike.rawValue)),
+            (.finalWeights, .string(finalWeights.rawValue)),
         ])
     }
 }
@@ -196,6 +201,8 @@ extension CheckpointConfig {
     fileprivate var tree: JSONNode {
         section([
             (CheckpointKey.everySteps, optional(everySteps)), (.keepLast, .integer(keepLast)),
+            (.keepEvery, optional(keepEvery)), (.keepBest, .integer(keepBest)),
+            (.onError, .string(onError.rawValue)),
         ])
     }
 }
@@ -204,6 +211,8 @@ extension EvaluationConfig {
     fileprivate var tree: JSONNode {
         section([
             (EvaluationKey.everySteps, optional(everySteps)), (.batchSize, .integer(batchSize)),
+            (.metric, .string(metric.rawValue)), (.patience, optional(patience)),
+            (.minDelta, .number(minDelta)),
         ])
     }
 }

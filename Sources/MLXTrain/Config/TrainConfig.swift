@@ -49,6 +49,46 @@ public struct TrainingConfig: Equatable, Sendable {
     public var microBatchSize: Int?
     /// The element type of weights and computation.
     public var precision: TrainPrecision
+    /// Seconds after which the run saves and ends with status 75; `nil`: no limit.
+    public var maxSeconds: Double?
+    /// What becomes of a step whose loss or gradient is not finite.
+    public var onNaN: NaNAction
+    /// The loss counts as a spike when it lies this many standard deviations above the mean of the
+    /// steps before; `nil`: never.
+    public var spikeZScore: Double?
+    /// How many steps before are looked at.
+    public var spikeWindow: Int
+    /// What becomes of a step whose loss is a spike.
+    public var onSpike: SpikeAction
+    /// Which weights the run leaves in its folder `model`.
+    public var finalWeights: FinalWeights
+}
+
+/// What becomes of a step whose loss or gradient is not finite (`training.on_nan`).
+public enum NaNAction: String, CaseIterable, Sendable {
+    /// The run ends with status 70.
+    case fail
+    /// The step changes nothing, and the run goes on.
+    case skip
+    /// The run goes back to its newest good checkpoint and leaves this step's samples out.
+    case rollback
+}
+
+/// What becomes of a step whose loss is a spike (`training.on_spike`).
+public enum SpikeAction: String, CaseIterable, Sendable {
+    /// The step is taken, and the metrics tell of it.
+    case warn
+    case fail
+    case skip
+    case rollback
+}
+
+/// Which weights a run leaves (`training.final_weights`).
+public enum FinalWeights: String, CaseIterable, Sendable {
+    /// Those of the last step.
+    case last
+    /// Those of the best evaluation.
+    case best
 }
 
 /// The element type of weights and computation (`training.precision`).
@@ -128,6 +168,29 @@ public struct CheckpointConfig: Equatable, Sendable {
     public var everySteps: Int?
     /// How many of the newest checkpoints are kept.
     public var keepLast: Int
+    /// Each m-th of the checkpoints that are due by `everySteps` is kept; `nil`: none for this
+    /// reason.
+    public var keepEvery: Int?
+    /// How many of the checkpoints with the best evaluations are kept.
+    public var keepBest: Int
+    /// What becomes of the run when a checkpoint on its way cannot be written.
+    public var onError: SaveErrorAction
+}
+
+/// What becomes of a run when a checkpoint cannot be written (`checkpoint.on_error`).
+public enum SaveErrorAction: String, CaseIterable, Sendable {
+    /// The run ends with the status of the error.
+    case fail
+    /// The run says so and goes on; only what it saves at its end or for a stop must succeed.
+    case warn
+}
+
+/// A number that evaluations are compared by (`evaluation.metric`).
+public enum EvaluationMetric: String, CaseIterable, Sendable {
+    /// The mean loss; lower is better.
+    case loss
+    /// The fraction of right answers; higher is better.
+    case accuracy
 }
 
 /// When the model is evaluated (`evaluation`); an evaluation is always made at the end.
@@ -136,6 +199,12 @@ public struct EvaluationConfig: Equatable, Sendable {
     public var everySteps: Int?
     /// Samples per forward pass of an evaluation.
     public var batchSize: Int
+    /// What evaluations are compared by.
+    public var metric: EvaluationMetric
+    /// How many evaluations in a row may bring no improvement before the run ends; `nil`: any.
+    public var patience: Int?
+    /// What an evaluation must improve by to count.
+    public var minDelta: Double
 }
 
 /// When a line of metrics is written (`metrics`).

@@ -7,14 +7,17 @@ final class ByteSource {
     private let decoder: GzipDecoder?
     /// Bytes read from the file and not yet given out.
     private var pending: ArraySlice<UInt8>
+    /// Whether to give up reading.
+    private let isStopped: () -> Bool
     /// Whether the file ended after a whole gzip stream.
     private var streamEnded = false
 
     private static let chunkSize = 1 << 16
     private static let gzipMarks: [UInt8] = [0x1F, 0x8B]
 
-    init(_ path: String) throws(DataError) {
+    init(_ path: String, isStopped: @escaping () -> Bool = { false }) throws(DataError) {
         self.path = path
+        self.isStopped = isStopped
         do {
             file = try InputFile(path)
             pending = try file.read(atMost: ByteSource.chunkSize)[...]
@@ -55,6 +58,7 @@ final class ByteSource {
 
     private func refill() throws(DataError) {
         guard pending.isEmpty else { return }
+        if isStopped() { throw .interrupted(path) }
         do {
             pending = try file.read(atMost: ByteSource.chunkSize)[...]
         } catch {
@@ -102,6 +106,7 @@ extension DataError {
     init(_ failure: InputFailure, path: String) {
         switch failure {
         case .missing: self = .missingFile(path)
+        case .notAFile(let kind): self = .notAFile(path, kind: kind)
         case .failed(let reason): self = .unreadableFile(path, reason: reason)
         }
     }

@@ -1,9 +1,10 @@
 /// Loads a dataset from a CSV file: one sample a row, one column of labels, numbers elsewhere.
 enum CSVDataset {
     static func load(
-        _ source: CSVSource, classes: [String]?, scale: Double
+        _ source: CSVSource, classes: [String]?, scale: Double,
+        isStopped: @escaping () -> Bool = { false }
     ) throws(DataError) -> ClassificationDataset {
-        var reader = CSVReader(try ByteSource(source.path))
+        var reader = CSVReader(try ByteSource(source.path, isStopped: isStopped))
         guard try reader.next() else { throw .noSamples(source.path) }
         let columns = reader.fieldCount
         guard columns > 1 else { throw .noFeatures(source.path, line: reader.line) }

@@ -2,6 +2,10 @@
 public enum DataError: Error, Equatable, Sendable {
     case missingFile(String)
     case unreadableFile(String, reason: String)
+    /// Something that is no regular file, such as a folder or a device.
+    case notAFile(String, kind: String)
+    /// Reading was given up because the run was asked to stop.
+    case interrupted(String)
     /// A gzip file that ends before its data does.
     case truncatedGzip(String)
     case corruptGzip(String, reason: String)
@@ -48,7 +52,8 @@ public enum DataError: Error, Equatable, Sendable {
     /// The exit status of a command that stops for this error: 65, or 66 for a missing file.
     public var exitStatus: Int32 {
         switch self {
-        case .missingFile, .unreadableFile: 66
+        case .missingFile, .unreadableFile, .notAFile: 66
+        case .interrupted: 75
         default: 65
         }
     }
@@ -58,8 +63,8 @@ extension DataError: CustomStringConvertible {
     /// The error in one line: the place, what is wrong, and what to do.
     public var description: String {
         switch self {
-        case .missingFile, .unreadableFile, .truncatedGzip, .corruptGzip, .noSamples, .notUTF8,
-            .textTooShort, .notATable:
+        case .missingFile, .unreadableFile, .notAFile, .interrupted, .truncatedGzip, .corruptGzip,
+            .noSamples, .notUTF8, .textTooShort, .notATable:
             fileDescription
         case .notIDX, .wrongIDXSize, .unpaired, .labelRange, .testShape:
             idxDescription
@@ -75,6 +80,10 @@ extension DataError: CustomStringConvertible {
                 + " (scripts/fetch-data.sh mnist fetches MNIST)"
         case .unreadableFile(let path, let reason):
             "\(path): cannot be read: \(reason)"
+        case .notAFile(let path, let kind):
+            "\(path): is \(kind), and data are read from regular files"
+        case .interrupted(let path):
+            "\(path): reading was given up because the run was asked to stop"
         case .truncatedGzip(let path):
             "\(path): the compressed file is truncated; fetch it again"
         case .corruptGzip(let path, let reason):

@@ -15,14 +15,18 @@ public struct DataSplit: Equatable, Sendable {
     /// - Parameters:
     ///   - config: the section `data`.
     ///   - seed: the job's seed.
-    public static func load(_ config: DataConfig, seed: UInt64) throws(DataError) -> DataSplit {
+    ///   - isStopped: whether to give up, asked between two pieces of a file.
+    public static func load(
+        _ config: DataConfig, seed: UInt64, isStopped: @escaping () -> Bool = { false }
+    ) throws(DataError) -> DataSplit {
         switch config.source {
         case .csv(let source):
-            let table = try CSVDataset.load(source, classes: config.classes, scale: config.scale)
+            let table = try CSVDataset.load(
+                source, classes: config.classes, scale: config.scale, isStopped: isStopped)
             return try split(table, config: config, seed: seed, path: source.path)
         case .mnist(let source):
             let (all, test) = try IDXDataset.load(
-                source, classes: config.classes, scale: config.scale)
+                source, classes: config.classes, scale: config.scale, isStopped: isStopped)
             if let test { return DataSplit(train: all, test: test, heldOut: true) }
             return try split(all, config: config, seed: seed, path: source.images)
         case .text(let source):
@@ -71,7 +75,8 @@ extension DataConfig {
         }
     }
 
-    private var paths: [String] {
+    /// The files that samples come from.
+    var paths: [String] {
         switch source {
         case .csv(let source): [source.path]
         case .text(let source): [source.path]

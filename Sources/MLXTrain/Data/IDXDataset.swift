@@ -9,18 +9,19 @@ enum IDXDataset {
 
     /// The samples of `source.images`, and those of its test files if it has some.
     static func load(
-        _ source: IDXSource, classes: [String]?, scale: Double
+        _ source: IDXSource, classes: [String]?, scale: Double,
+        isStopped: @escaping () -> Bool = { false }
     ) throws(DataError) -> (all: ClassificationDataset, test: ClassificationDataset?) {
-        let images = try images(source.images)
-        let labels = try labels(source.labels, for: source.images, count: images.count)
+        let images = try images(source.images, isStopped)
+        let labels = try labels(source.labels, for: source.images, count: images.count, isStopped)
         let highest = Int(labels.max() ?? 0)
         if classes == nil, highest == 0 { throw .oneClass(source.labels, label: "0") }
         let names = classes ?? (0...highest).map(String.init)
         let all = try dataset(images, labels, source.labels, names, Float(scale))
         guard let files = source.test else { return (all, nil) }
-        let testImages = try self.images(files.images)
+        let testImages = try self.images(files.images, isStopped)
         let testLabels = try self.labels(
-            files.labels, for: files.images, count: testImages.count)
+            files.labels, for: files.images, count: testImages.count, isStopped)
         guard testImages.shape == images.shape else {
             throw .testShape(files.images, expected: images.shape, found: testImages.shape)
         }
@@ -48,15 +49,17 @@ enum IDXDataset {
         var pixels: ArraySlice<UInt8>
     }
 
-    private static func images(_ path: String) throws(DataError) -> Images {
-        let (sizes, pixels) = try contents(path, magic: imageMagic, dimensions: 3)
+    private static func images(
+        _ path: String, _ isStopped: @escaping () -> Bool
+    ) throws(DataError) -> Images {
+        let (sizes, pixels) = try contents(path, magic: imageMagic, dimensions: 3, isStopped)
         return Images(count: sizes[0], shape: [sizes[1], sizes[2], 1], pixels: pixels)
     }
 
     private static func labels(
-        _ path: String, for images: String, count: Int
+        _ path: String, for images: String, count: Int, _ isStopped: @escaping () -> Bool
     ) throws(DataError) -> ArraySlice<UInt8> {
-        let (sizes, labels) = try contents(path, magic: labelMagic, dimensions: 1)
+        let (sizes, labels) = try contents(path, magic: labelMagic, dimensions: 1, isStopped)
         guard sizes[0] == count else {
             throw .unpaired(
                 images: images, imageCount: count, labels: path, labelCount: sizes[0])
@@ -66,9 +69,9 @@ enum IDXDataset {
 
     /// The sizes of a file's header and the bytes after it.
     private static func contents(
-        _ path: String, magic: UInt32, dimensions: Int
+        _ path: String, magic: UInt32, dimensions: Int, _ isStopped: @escaping () -> Bool
     ) throws(DataError) -> (sizes: [Int], data: ArraySlice<UInt8>) {
-        let source = try ByteSource(path)
+        let source = try ByteSource(path, isStopped: isStopped)
         let bytes = try source.rest()
         func word(_ index: Int) -> UInt32? {
             guard bytes.count >= (index + 1) * 4 else { return nil }

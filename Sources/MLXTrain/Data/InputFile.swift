@@ -3,6 +3,8 @@ import Foundation
 /// Why a file could not be read.
 enum InputFailure: Error, Equatable {
     case missing
+    /// What lies there is no regular file.
+    case notAFile(kind: String)
     case failed(reason: String)
 }
 
@@ -10,10 +12,22 @@ enum InputFailure: Error, Equatable {
 final class InputFile {
     private let descriptor: Int32
 
-    init(_ path: String) throws(InputFailure) {
-        let opened = open(path, O_RDONLY | O_CLOEXEC)
+    /// Opens a file; `isRegular` refuses devices, pipes and folders.
+    init(_ path: String, isRegular: Bool = true) throws(InputFailure) {
+        // A pipe that nobody writes to would keep the call.
+        let opened = open(path, O_RDONLY | O_CLOEXEC | (isRegular ? O_NONBLOCK : 0))
         if opened < 0 { throw InputFile.failure() }
         descriptor = opened
+        guard isRegular else { return }
+        var status = stat()
+        guard fstat(opened, &status) == 0 else { throw InputFile.failure() }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR: throw .notAFile(kind: "a directory")
+        case S_IFCHR, S_IFBLK: throw .notAFile(kind: "a device")
+        case S_IFIFO: throw .notAFile(kind: "a pipe")
+        default: throw .notAFile(kind: "no regular file")
+        }
     }
 
     deinit {
@@ -35,14 +49,15 @@ final class InputFile {
         return bytes
     }
 
-    /// All bytes of a file.
+    /// All bytes of a file or a pipe, of which there may be 64 MiB.
     static func contents(of path: String) throws(InputFailure) -> [UInt8] {
-        let file = try InputFile(path)
+        let file = try InputFile(path, isRegular: false)
         var bytes: [UInt8] = []
         while true {
             let chunk = try file.read(atMost: 1 << 16)
             if chunk.isEmpty { return bytes }
             bytes += chunk
+            if bytes.count > 64 << 20 { throw .failed(reason: "it has more than 64 MiB") }
         }
     }
 

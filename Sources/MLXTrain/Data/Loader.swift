@@ -12,6 +12,8 @@ public struct LoadedBatch<Batch: Sendable>: Sendable {
     public let firstMicroBatch: Int
     /// This rank's micro-batches; empty if the rank gets none.
     public let microBatches: [Batch]
+    /// This rank's part of the step's `BatchDigest`.
+    package let digest: Double
 }
 
 /// Makes the batches of the next steps on a thread of its own, ahead of the trainer.
@@ -37,7 +39,8 @@ public final class Loader<Batch: Sendable>: Sendable {
             return LoadedBatch(
                 step: batch.step, epoch: batch.epoch, globalCount: batch.globalCount,
                 firstMicroBatch: batch.firstMicroBatch,
-                microBatches: try batch.microBatches.map(gather))
+                microBatches: try batch.microBatches.map(gather),
+                digest: BatchDigest.part(batch))
         }
     }
 

@@ -25,7 +25,7 @@ public struct Sampler: Sendable {
     /// Whether ranks and micro-batches are halved together.
     public let halves: Bool
     /// The order of the epoch asked for last.
-    private var cached: (epoch: Int, order: [Int])?
+    private var cached: (epoch: Int, order: SampleOrder)?
 
     /// The sampler of one rank; it traps on a count, size or rank that makes no sense.
     public init(
@@ -55,18 +55,18 @@ public struct Sampler: Sendable {
         let order = order(of: epoch)
         guard let micro = microBatchSize else {
             let share = block(of: size)
-            let rows = Array(order[start + share.lowerBound..<start + share.upperBound])
+            let rows = order[start + share.lowerBound..<start + share.upperBound]
             return StepBatch(
                 step: step, epoch: epoch, globalCount: size, firstMicroBatch: rank,
-                microBatches: rows.isEmpty ? [] : [rows])
+                firstPosition: share.lowerBound, microBatches: rows.isEmpty ? [] : [rows])
         }
         let share = block(of: (size - 1) / micro + 1)
         let microBatches = share.map { piece in
-            Array(order[start + piece * micro..<start + min((piece + 1) * micro, size)])
+            order[start + piece * micro..<start + min((piece + 1) * micro, size)]
         }
         return StepBatch(
             step: step, epoch: epoch, globalCount: size, firstMicroBatch: share.lowerBound,
-            microBatches: microBatches)
+            firstPosition: share.lowerBound * micro, microBatches: microBatches)
     }
 
     /// This rank's block of `pieces` things dealt to all ranks.
@@ -78,9 +78,9 @@ public struct Sampler: Sendable {
         return start..<start + base + (rank < extra ? 1 : 0)
     }
 
-    private mutating func order(of epoch: Int) -> [Int] {
+    private mutating func order(of epoch: Int) -> SampleOrder {
         if let cached, cached.epoch == epoch { return cached.order }
-        let order = Permutation.of(count, seed: seed, stream: Permutation.epoch(epoch))
+        let order = SampleOrder(count: count, seed: seed, epoch: epoch)
         cached = (epoch, order)
         return order
     }
@@ -97,6 +97,8 @@ public struct StepBatch: Equatable, Sendable {
     /// The position of this rank's first micro-batch among those of the step over all ranks;
     /// without a micro-batch size, the rank.
     public let firstMicroBatch: Int
+    /// The position of this rank's first sample in the step's batch over all ranks.
+    public let firstPosition: Int
     /// The indices of this rank's samples by micro-batch; empty if the rank gets none.
     public let microBatches: [[Int]]
 }

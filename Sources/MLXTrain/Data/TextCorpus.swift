@@ -10,9 +10,10 @@ package struct TextCorpus: Sendable {
 
     /// Loads a job's text; `context` is the length of a sample in tokens.
     package static func load(
-        _ source: TextSource, testFraction: Double, context: Int
+        _ source: TextSource, testFraction: Double, context: Int,
+        isStopped: @escaping () -> Bool = { false }
     ) throws -> TextCorpus {
-        let bytes = try ByteSource(source.path).rest()
+        let bytes = try ByteSource(source.path, isStopped: isStopped).rest()
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw DataError.notUTF8(source.path, line: Self.line(ofWrongByteIn: bytes))
         }

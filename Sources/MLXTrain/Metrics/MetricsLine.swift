@@ -3,6 +3,10 @@ import Glibc
 /// What a line of metrics reports.
 package enum MetricsEvent: String, Sendable, CaseIterable {
     case train, eval, checkpoint, restart, end
+    /// A step that is not as it should be.
+    case guarded = "guard"
+    /// Something that went wrong and that the job bears.
+    case warning
 }
 
 /// The numbers of one training step.
@@ -22,6 +26,8 @@ package struct StepReport: Equatable, Sendable {
     package var seconds: Double
     /// The seconds of it in which this rank waited for others.
     package var communicationSeconds: Double
+    /// A digest of which samples stood at which places of the step's batch, over all ranks.
+    package var batchDigest: String
 }
 
 /// The result of an evaluation.
@@ -35,6 +41,13 @@ package struct Evaluation: Equatable, Sendable {
     /// The number of samples.
     package var samples: Int
     package var seconds: Double
+
+    package init(loss: Double, accuracy: Double, samples: Int, seconds: Double) {
+        self.loss = loss
+        self.accuracy = accuracy
+        self.samples = samples
+        self.seconds = seconds
+    }
 }
 
 extension Evaluation {
@@ -93,7 +106,7 @@ package struct MetricsLines: Sendable {
                 ("step_seconds", .number(report.seconds)),
                 ("communication_seconds", .number(report.communicationSeconds)),
                 ("peak_memory_bytes", .integer(MetricsLines.peakMemory)),
-                ("path", .string(path)),
+                ("batch_digest", .string(report.batchDigest)), ("path", .string(path)),
             ])
     }
 
@@ -116,9 +129,35 @@ package struct MetricsLines: Sendable {
             ])
     }
 
-    /// The line of a run that goes on from a checkpoint.
+    /// The line of a step that is not as it should be.
+    func guarded(_ report: StepReport, _ defect: StepDefect, action: String) -> JSONNode {
+        let what: [(String, JSONNode)] =
+            switch defect.finding {
+            case .notFinite(let quantity):
+                [
+                    ("finding", .string("not_finite")), ("quantity", .string(quantity)),
+                    ("tensor", defect.tensor.map(JSONNode.string) ?? .null),
+                    ("ranks", .array(defect.ranks.map { .integer($0) })),
+                ]
+            case .spike(let zScore):
+                [("finding", .string("spike")), ("z_score", .number(zScore))]
+            }
+        let numbers: [(String, JSONNode)] = [
+            ("loss", .number(report.loss)), ("gradient_norm", .number(report.gradientNorm)),
+            ("action", .string(action)),
+        ]
+        return line(.guarded, report.step, what + numbers)
+    }
+
+    /// The line of something that went wrong and that the job bears.
+    package func warning(_ text: String, step: Int) -> JSONNode {
+        line(.warning, step, [("message", .string(text))])
+    }
+
+    /// The line of a run that goes on from a checkpoint, perhaps because it went back for a step
+    /// that it avoids from then on.
     package func restart(
-        step: Int, checkpoint: String, refused: [RefusedCheckpoint]
+        step: Int, checkpoint: String, refused: [RefusedCheckpoint], avoided: Int? = nil
     ) -> JSONNode {
         let list = refused.map { refused in
             JSONNode.object([
@@ -126,13 +165,27 @@ package struct MetricsLines: Sendable {
                 ("reason", .string(refused.reason)),
             ])
         }
+        let reason = avoided.map { [("avoided_step", JSONNode.integer($0))] } ?? []
         return line(
-            .restart, step, [("checkpoint", .string(checkpoint)), ("refused", .array(list))])
+            .restart, step,
+            [("checkpoint", .string(checkpoint)), ("refused", .array(list))] + reason)
     }
 
     /// The line of the end of a run.
-    package func end(_ evaluation: Evaluation, step: Int, seconds: Double) -> JSONNode {
-        line(.end, step, members(of: evaluation) + [("seconds", .number(seconds))])
+    package func end(
+        _ evaluation: Evaluation, step: Int, seconds: Double, weightsStep: Int,
+        record: EvaluationRecord, early: Bool
+    ) -> JSONNode {
+        let best = record.best
+        return line(
+            .end, step,
+            members(of: evaluation) + [
+                ("seconds", .number(seconds)), ("weights_step", .integer(weightsStep)),
+                ("best_step", best.map { .integer($0.step) } ?? .null),
+                ("best_\(record.metric.rawValue)", best.map { .number($0.value) } ?? .null),
+                ("stopped_early", .bool(early)),
+                ("without_improvement", .integer(record.withoutImprovement)),
+            ])
     }
 
     private func members(of evaluation: Evaluation) -> [(String, JSONNode)] {

@@ -10,7 +10,8 @@ public enum ModelError: StatusError, Equatable {
     /// The images are smaller than the model can take.
     case imageTooSmall(ModelType, shape: [Int], smallest: Int)
     /// The processes of a machine need more bytes than it has.
-    case tooLarge(parameters: Double, bytes: Double, memory: Double)
+    case tooLarge(
+        parameters: Double, bytes: Double, memory: Double, largest: String, advice: String)
 
     /// The exit status of a command that stops for this error: 64.
     public var exitStatus: Int32 { ExitStatus.usage.rawValue }
@@ -25,10 +26,10 @@ public enum ModelError: StatusError, Equatable {
         case .imageTooSmall(let type, let shape, let smallest):
             "model.type \(type.rawValue) needs images of at least \(smallest) x \(smallest), "
                 + "got \(shape); use model.type mlp"
-        case .tooLarge(let parameters, let bytes, let memory):
+        case .tooLarge(let parameters, let bytes, let memory, let largest, let advice):
             "the model has \(ProgressDisplay.rounded(parameters)) parameters, and training it takes "
                 + "at least \(ModelError.size(bytes)) of memory on this machine, which has "
-                + "\(ModelError.size(memory)); make the model smaller or start fewer processes"
+                + "\(ModelError.size(memory)), most of it for the \(largest); \(advice)"
         }
     }
 

@@ -38,7 +38,7 @@ enum TransformerFiles {
 
     /// The weights by the names, and in the layouts, of transformers' files.
     static func weights(
-        _ parameters: [(String, MLXArray)], family: TransformerFamily
+        _ parameters: [String: MLXArray], family: TransformerFamily
     ) -> [String: MLXArray] {
         var weights: [String: MLXArray] = [:]
         for (name, array) in parameters {

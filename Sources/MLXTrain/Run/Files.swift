@@ -171,6 +171,18 @@ package enum Files {
         guard Glibc.rename(source, target) == 0 else { throw FileFailure("rename to", target) }
     }
 
+    /// Copies the bytes of a file to a new one and forces them to the device.
+    package static func copy(_ source: String, to target: String) throws(FileFailure) {
+        let writer = try FileWriter(target)
+        var failure: FileFailure?
+        try readChunks(of: source) { piece in
+            guard failure == nil else { return }
+            do throws(FileFailure) { try writer.append(piece) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        _ = try writer.finish()
+    }
+
     /// Removes a file, a link, or a folder with all that lies in it; nothing there is no error.
     package static func remove(_ path: String) throws(FileFailure) {
         guard let kind = try kind(of: path) else { return }

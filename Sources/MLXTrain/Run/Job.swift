@@ -26,9 +26,11 @@ public struct Job {
 
     /// Trains, or goes on, or says that nothing is left to do; a collective.
     ///
-    /// `stop` gives the signal that asks for a stop; it is read between two steps.
-    public func train(stop: () -> Int32?) throws {
-        let task = try group.agree { try config.makeTask(processes: group.localSize) }
+    /// `stop` gives the signal that asks for a stop; it is asked in every phase, and before each
+    /// step once.
+    public func train(stop: @escaping (StopPhase) -> Int32?) throws {
+        let stop = StopRequest(maxSeconds: config.training.maxSeconds, signal: stop)
+        let task = try group.agree { try load(stop) }
         let plan = TrainingPlan(config.training, sampleCount: task.sampleCount)
         let trainer = try group.agree {
             try Trainer(config: config, task: task, group: group, checkpoints: output.checkpoints)
@@ -44,7 +46,10 @@ public struct Job {
         if try sayIfFinished(plan) { return }
         try group.onFirstRank {
             try Files.replace(output.config, with: config.resolvedJSON().utf8)
+            let manifest = RunManifest(config: config, group: group)
+            try Files.replace(output.manifest, with: manifest.text().utf8)
         }
+        try group.onFirstRank { try checkRoom(trainer) }
         let report = try group.agree { try openOutput(plan) }
         try group.onFirstRank {
             for line in banner(task, plan) { try report.note(line) }
@@ -60,6 +65,29 @@ public struct Job {
         try finish(evaluation, task, trainer, report)
     }
 
+    /// Loads the data unless it is asked to stop before they are read.
+    private func load(_ stop: StopRequest) throws -> any TrainingTask {
+        do {
+            return try config.makeTask(worldSize: group.size, processes: group.localSize) {
+                stop(.loading) != nil
+            }
+        } catch DataError.interrupted {
+            let reason = stop(.loading)
+            throw RunError(StepVotes(reason), own: reason, saved: nil)
+        }
+    }
+
+    /// Looks for room for a checkpoint before the run spends time on one.
+    private func checkRoom(_ trainer: Trainer) throws {
+        do throws(RunError) {
+            try DiskSpace.require(
+                trainer.checkpointBytes, at: output.checkpoints.folder)
+        } catch {
+            guard config.checkpoint.onError == .warn else { throw error }
+            Console.complain("mlx-train: warning: \(Verdict(error).line ?? "")")
+        }
+    }
+
     private func openOutput(_ plan: TrainingPlan) throws(FileFailure) -> RunOutput {
         let lines = MetricsLines(plan: plan, worldSize: group.size, path: group.path)
         return try RunOutput(
@@ -70,12 +98,18 @@ public struct Job {
     private func sayIfFinished(_ plan: TrainingPlan) throws -> Bool {
         guard resume == .auto else { return false }
         var step: Int?
-        try group.onFirstRank { step = try output.finishedStep(totalSteps: plan.totalSteps) }
+        try group.onFirstRank {
+            step = try output.finishedStep(
+                totalSteps: plan.totalSteps, patience: config.evaluation.patience)
+        }
         guard try group.any(step != nil) else { return false }
         if let step {
+            let keys =
+                step < plan.totalSteps
+                ? "evaluation.patience" : "training.steps or training.epochs"
             show(
-                "the run in \(output.path) has finished at step \(step); raise training.steps or "
-                    + "training.epochs to go on, or begin anew with --resume never\n")
+                "the run in \(output.path) has finished at step \(step); raise \(keys) to go on, "
+                    + "or begin anew with --resume never\n")
         }
         return true
     }
@@ -116,16 +150,20 @@ public struct Job {
         _ evaluation: Evaluation, _ task: any TrainingTask, _ trainer: Trainer,
         _ report: RunOutput
     ) throws {
-        let weights = task.exported(trainer.parameters)
         try group.onFirstRank {
-            try report.evaluated(evaluation, step: trainer.step)
+            guard let (weights, weightsStep) = try trainer.finalWeights() else { return }
             try FolderCommit.write(output.model) { folder in
-                try Weights.write(weights, to: "\(folder)/model.safetensors")
+                try Weights.write(task.exported(weights), to: "\(folder)/model.safetensors")
                 try task.writeModelFiles(to: folder)
             }
-            try report.ended(evaluation, step: trainer.step)
+            try report.ended(
+                evaluation, step: trainer.step, weightsStep: weightsStep,
+                record: trainer.evaluations, early: trainer.hasStoppedEarly)
+            let early = trainer.hasStoppedEarly ? " early, at step \(trainer.step)" : ""
+            let best =
+                weightsStep == trainer.step ? "" : ", the weights are those of step \(weightsStep)"
             show(
-                "done: test \(evaluation.headline); "
+                "done\(early): test \(evaluation.headline)\(best); "
                     + "the run is in \(output.path)\n")
         }
     }

@@ -11,11 +11,12 @@ public struct JobSummary {
     /// Loads the data and makes the model, and says on one line each what a run would do on
     /// `worldSize` processes, of which `localSize` are on this machine.
     public func lines(worldSize: Int, localSize: Int = 1) throws -> [String] {
-        let task = try config.makeTask(processes: localSize)
+        let task = try config.makeTask(worldSize: worldSize, processes: localSize)
+        let memory = MemoryEstimate(task, config: config, worldSize: worldSize)
         let plan = TrainingPlan(config.training, sampleCount: task.sampleCount)
         let warnings = config.warnings(worldSize: worldSize).map { "warning: \($0)" }
-        return ["\(config.name): the job is valid"]
-            + JobSummary.lines(config, task, plan) + warnings
+        return ["\(config.name): the job is valid"] + JobSummary.lines(config, task, plan)
+            + [memory.line(processes: localSize)] + warnings
     }
 
     /// The lines on model, data and plan.

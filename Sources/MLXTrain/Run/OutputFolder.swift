@@ -7,6 +7,8 @@ package struct OutputFolder: Sendable {
 
     /// The job as resolved.
     package var config: String { "\(path)/config.json" }
+    /// What it takes to make the run again.
+    package var manifest: String { "\(path)/run.json" }
     /// The metrics, one JSON object a line.
     package var metrics: String { "\(path)/metrics.jsonl" }
     /// The final weights.
@@ -36,15 +38,20 @@ package struct OutputFolder: Sendable {
 
     /// The step at which the run in this folder has ended, if it has nothing left to do for a run
     /// of `totalSteps` steps: its last line of metrics is an `end`, its newest checkpoint is of
-    /// that step, and its final weights are there.
-    package func finishedStep(totalSteps: Int) throws(FileFailure) -> Int? {
-        guard let newest = try checkpoints.steps().first, newest >= totalSteps,
+    /// that step, and its final weights are there. One that ended before because evaluations brought
+    /// no improvement has nothing left to do for one that has no more patience.
+    package func finishedStep(
+        totalSteps: Int, patience: Int? = nil
+    ) throws(FileFailure) -> Int? {
+        guard let newest = try checkpoints.steps().first,
             try Files.kind(of: "\(model)/model.safetensors") != nil,
             let line = try MetricsFile.lastLine(of: metrics),
             let end = try? JSONParser.parse(Array(line.utf8), source: metrics),
             end["event"]?.stringValue == MetricsEvent.end.rawValue,
             end["step"]?.integerValue == newest
         else { return nil }
+        let waited = end["without_improvement"]?.integerValue ?? 0
+        guard newest >= totalSteps || patience.map({ waited >= $0 }) == true else { return nil }
         guard (try? checkpoints.verify(step: newest)) != nil else { return nil }
         return newest
     }

@@ -28,6 +28,17 @@ package enum Timestamp {
     package static var now: String {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
+        return text(time)
+    }
+
+    /// When a file was written last; nil where there is none.
+    package static func modification(of path: String) -> String? {
+        var status = stat()
+        return stat(path, &status) == 0 ? text(status.st_mtim) : nil
+    }
+
+    private static func text(_ moment: timespec) -> String {
+        var time = moment
         var parts = tm()
         gmtime_r(&time.tv_sec, &parts)
         let date = [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]

@@ -12,14 +12,38 @@ public enum RunError: Error, Sendable, Equatable {
     case configurationChanged(checkpoint: String, [ConfigDifference])
     /// The checkpoint that was asked for does not exist.
     case checkpointMissing(path: String)
+    /// The run has checkpoints, and none of this step; nil where it has none at all.
+    case stepMissing(step: Int?, steps: [Int])
+    /// Checkpoints that were looked at fail their checks.
+    case checkpointsDamaged([RefusedCheckpoint], of: Int)
     /// A checkpoint that was just written reads back differently.
     case checkpointUnsound(RefusedCheckpoint)
     /// Several processes were started, and told to be one each.
     case notSingle(processes: Int)
-    /// A quantity that must be finite is not.
-    case notFinite(quantity: String, step: Int)
+    /// A step is not as it must be, and the job says that the run ends.
+    case badStep(_ step: Int, StepDefect)
+    /// So many steps were left out that the run ends.
+    case badSteps(_ count: Int, last: Int, StepDefect)
+    /// A step is not as it must be, and there is no checkpoint to go back to.
+    case nothingToGoBackTo(_ step: Int, StepDefect)
+    /// A checkpoint does not fit on the device.
+    case noRoom(folder: String, needed: Int, free: Int)
     /// A signal stopped the run; `saved` is the step whose state is on disk, nil before the first.
     case interrupted(signal: Int32, saved: Int?)
+    /// The time of `training.max_seconds` ended the run; `saved` as above.
+    case timeIsUp(seconds: Double?, saved: Int?)
+}
+
+extension RunError {
+    /// The end that the votes of all ranks ask for, with what this rank knows of the reason.
+    init(_ votes: StepVotes, own: StopReason?, saved: Int?) {
+        switch own {
+        case .signal(let number): self = .interrupted(signal: number, saved: saved)
+        case .timeIsUp(let seconds): self = .timeIsUp(seconds: seconds, saved: saved)
+        case nil where votes.stopsForSignal: self = .interrupted(signal: 0, saved: saved)
+        case nil: self = .timeIsUp(seconds: nil, saved: saved)
+        }
+    }
 }
 
 /// The first tensor in which a checkpoint and a model differ.

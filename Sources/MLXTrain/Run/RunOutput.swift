@@ -66,6 +66,29 @@ package final class RunOutput {
         try note("step \(step): \(RunOutput.words(evaluation))")
     }
 
+    /// A step is not as it should be; `action` is what becomes of it.
+    func guarded(_ report: StepReport, _ defect: StepDefect, action: String) throws(FileFailure) {
+        try metrics?.append(lines.guarded(report, defect, action: action))
+        try note("\(defect.words(step: report.step)): \(action)")
+    }
+
+    /// The run went back from a step to a checkpoint.
+    package func wentBack(
+        from bad: Int, to step: Int, checkpoint: String, refused: [RefusedCheckpoint]
+    ) throws(FileFailure) {
+        try note("going back from step \(bad) to \(checkpoint); step \(bad) will be left out")
+        try metrics?.append(
+            lines.restart(step: step, checkpoint: checkpoint, refused: refused, avoided: bad))
+    }
+
+    /// Something went wrong that the job bears.
+    package func warned(_ text: String, step: Int) throws(FileFailure) {
+        display?.finish()
+        if display != nil { Console.complain("mlx-train: warning: \(text)") }
+        try metrics?.append(lines.warning(text, step: step))
+        try log.write("warning: \(text)")
+    }
+
     /// A checkpoint was written.
     package func saved(
         step: Int, bytes: Int, seconds: Double, stallSeconds: Double
@@ -77,10 +100,16 @@ package final class RunOutput {
         try log.write("saved \(CheckpointStore.name(of: step)), \(bytes) bytes")
     }
 
-    /// The run has ended.
-    package func ended(_ evaluation: Evaluation, step: Int) throws(FileFailure) {
+    /// The run has ended; `weightsStep` is the step of the weights that it leaves.
+    package func ended(
+        _ evaluation: Evaluation, step: Int, weightsStep: Int, record: EvaluationRecord,
+        early: Bool
+    ) throws(FileFailure) {
         let seconds = (ContinuousClock.now - started) / .seconds(1)
-        try metrics?.append(lines.end(evaluation, step: step, seconds: seconds))
+        try metrics?.append(
+            lines.end(
+                evaluation, step: step, seconds: seconds, weightsStep: weightsStep,
+                record: record, early: early))
         try metrics?.synchronize()
         display?.finish()
         try log.write("ended at step \(step): \(RunOutput.words(evaluation))")

@@ -55,15 +55,16 @@ extension RunError {
         switch self {
         case .file(let failure): failure.status.rawValue
         case .folderInUse: ExitStatus.cannotWrite.rawValue
-        case .checkpointsRefused, .otherModel: ExitStatus.data.rawValue
+        case .checkpointsRefused, .checkpointsDamaged, .otherModel: ExitStatus.data.rawValue
         case .configurationChanged(_, let differences):
             differences.contains { $0.kind == .model }
                 ? ExitStatus.data.rawValue : ExitStatus.usage.rawValue
-        case .checkpointMissing: ExitStatus.missing.rawValue
+        case .checkpointMissing, .stepMissing: ExitStatus.missing.rawValue
         case .checkpointUnsound: ExitStatus.inputOutput.rawValue
         case .notSingle: ExitStatus.usage.rawValue
-        case .notFinite: ExitStatus.fault.rawValue
-        case .interrupted: ExitStatus.interrupted.rawValue
+        case .badStep, .badSteps, .nothingToGoBackTo: ExitStatus.fault.rawValue
+        case .noRoom: ExitStatus.cannotWrite.rawValue
+        case .interrupted, .timeIsUp: ExitStatus.interrupted.rawValue
         }
     }
 
@@ -86,19 +87,75 @@ extension RunError {
             return "the config differs from that of \(checkpoint): \(list); "
                 + "change it back, or go on with --allow-config-change"
         case .checkpointMissing(let path):
-            return "\(path): no checkpoint there; --resume takes a checkpoint or run folder"
+            return "\(path): no checkpoint there; give the folder of a checkpoint or of a run"
+        case .stepMissing(let step, let steps):
+            guard let step else { return "the run has no checkpoint" }
+            let list = steps.map(String.init).joined(separator: ", ")
+            return
+                "the run has no checkpoint of step \(step); it has \(list.isEmpty ? "none" : list)"
+        case .checkpointsDamaged(let refused, let count):
+            let list = refused.map { "\($0.checkpoint)/\($0.file) \($0.reason)" }
+            return "\(refused.count) of \(count) checkpoints fail their checks: "
+                + "\(list.joined(separator: "; ")); a run passes over them, and "
+                + "mlx-train checkpoints prune --damaged removes them"
         case .checkpointUnsound(let refused):
             return "the new checkpoint reads back wrong: \(refused.checkpoint)/\(refused.file) "
                 + "\(refused.reason); check the device"
         case .notSingle(let processes):
             return "--transport single is for one process, and \(processes) were started; "
                 + "leave it out, or start the command without a launcher"
-        case .notFinite(let quantity, let step):
-            return "the \(quantity) of step \(step) is not a finite number; lower "
-                + "optimizer.learning_rate or set optimizer.clip_norm, and check the data"
+        case .badStep(let step, let defect):
+            return "\(defect.words(step: step)); \(defect.advice)"
+        case .badSteps(let count, let last, let defect):
+            return "more than \(count) steps had to be left out; \(defect.words(step: last)); "
+                + defect.advice
+        case .nothingToGoBackTo(let step, let defect):
+            return "\(defect.words(step: step)), and there is no checkpoint to go back to yet; "
+                + defect.advice
+        case .noRoom(let folder, let needed, let free):
+            return "cannot write \(folder): No space left on device: a checkpoint takes "
+                + "\(CheckpointReport.size(needed)), \(CheckpointReport.size(free)) are free; "
+                + "make room or choose another --output"
         case .interrupted(_, let saved):
-            let state = saved.map { "step \($0) is saved" } ?? "no step was made"
-            return "stopped by a signal, \(state); run the same command again to go on"
+            return
+                "stopped by a signal, \(RunError.words(saved)); run the same command again to go on"
+        case .timeIsUp(let seconds, let saved):
+            let limit = seconds.map { " of \(ProgressDisplay.rounded($0)) s" } ?? ""
+            return "stopped by training.max_seconds\(limit), \(RunError.words(saved)); "
+                + "run the same command again to go on"
+        }
+    }
+}
+
+extension RunError {
+    private static func words(_ saved: Int?) -> String {
+        saved.map { "step \($0) is saved" } ?? "no step was made"
+    }
+}
+
+extension StepDefect {
+    /// What is wrong with a step, and where.
+    func words(step: Int) -> String {
+        switch finding {
+        case .notFinite(let quantity):
+            let list = ranks.map(String.init).joined(separator: ", ")
+            let place = tensor.map {
+                " (the gradient of \($0)\(ranks.isEmpty ? "" : " on rank \(list)"))"
+            }
+            return "the \(quantity) of step \(step) is not a finite number"
+                + (place ?? (ranks.isEmpty ? "" : " (on rank \(list))"))
+        case .spike(let zScore):
+            return "the loss of step \(step) lies \(ProgressDisplay.rounded(zScore)) standard "
+                + "deviations above the mean of the steps before"
+        }
+    }
+
+    fileprivate var advice: String {
+        switch finding {
+        case .notFinite:
+            "lower optimizer.learning_rate or set optimizer.clip_norm, and check the data"
+        case .spike:
+            "lower optimizer.learning_rate, or change training.spike_z_score or training.on_spike"
         }
     }
 }

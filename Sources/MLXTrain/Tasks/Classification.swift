@@ -6,11 +6,12 @@ import MLXNN
 package final class Classification: TrainingTask {
     private let data: DataSplit
     private let layers: any UnaryLayer
+    package let activations: Double
     private let loop: GradientLoop<MicroBatch>
 
     /// The task of a job's data, with a model: samples [N, ...] to logits [N, classes].
-    package init(data: DataSplit, model: any UnaryLayer) {
-        (self.data, layers) = (data, model)
+    package init(data: DataSplit, model: any UnaryLayer, activations: Double) {
+        (self.data, layers, self.activations) = (data, model, activations)
         let shape = data.train.sampleShape
         let gradient = valueAndGrad(model: model as Module) { _, arrays in
             [crossEntropy(logits: model(arrays[0]), targets: arrays[1], reduction: .sum)]
@@ -40,31 +41,45 @@ package final class Classification: TrainingTask {
         try loop.next(seed: seed, halves: halves)
     }
 
+    package func skipStep() throws { try loop.skip() }
+
     package func stop() { loop.stop() }
+
+    package var dataBytes: Double {
+        // Samples that are not held out are counted once.
+        let samples = data.train.count + (data.heldOut ? data.test.count : 0)
+        return Double(samples) * Double(data.train.featureCount) * 4
+    }
 
     /// The mean loss and the accuracy over the test samples.
     ///
     /// The batches are the same for every world size, and so is the accuracy to the bit.
-    package func evaluate(batchSize: Int, group: Group) throws -> Evaluation {
+    package func evaluate(
+        batchSize: Int, group: Group, votes: () -> StepVotes
+    ) throws -> Judgement {
         let start = ContinuousClock.now
         let dataset = data.test
         model.train(false)
         defer { model.train(true) }
-        var (lossSum, correct) = (0.0, 0)
+        var (lossSum, correct, vote) = (0.0, 0, StepVotes())
         for rows in group.share(ofBatches: batchSize, of: dataset.count) {
+            vote = votes()
+            if vote.stops { break }
             let (loss, hits) = judge(dataset.gather(Array(rows)))
             lossSum += loss
             correct += hits
         }
-        let totals = try group.allReduce([lossSum, Double(correct)])
-        return Evaluation(
-            loss: totals[0] / Double(dataset.count), accuracy: totals[1] / Double(dataset.count),
-            samples: dataset.count, seconds: (ContinuousClock.now - start) / .seconds(1))
+        let totals = try group.allReduce([lossSum, Double(correct)] + vote.numbers)
+        let votesOfAll = StepVotes(sums: totals.dropFirst(2))
+        if votesOfAll.stops { return .brokenOff(votesOfAll) }
+        return .done(
+            Evaluation(
+                loss: totals[0] / Double(dataset.count),
+                accuracy: totals[1] / Double(dataset.count), samples: dataset.count,
+                seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 
-    package func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray] {
-        Dictionary(uniqueKeysWithValues: parameters)
-    }
+    package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] { parameters }
 
     /// The weights are all there is.
     package func writeModelFiles(to folder: String) {}

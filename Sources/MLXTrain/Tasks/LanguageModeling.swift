@@ -8,17 +8,17 @@ import MLXNN
 package final class LanguageModeling: TrainingTask {
     private let corpus: TextCorpus
     private let languageModel: any LanguageModel
-    private let family: TransformerFamily
+    private let shape: TransformerConfig
     private let configuration: ConfigurationObject
     private let loop: GradientLoop<TokenBatch>
 
     /// The task of a text, with a model that `configuration` describes as transformers would.
     package init(
-        corpus: TextCorpus, model: any LanguageModel, family: TransformerFamily,
+        corpus: TextCorpus, model: any LanguageModel, shape: TransformerConfig,
         configuration: ConfigurationObject, precision: TrainPrecision
     ) {
         (self.corpus, languageModel) = (corpus, model)
-        (self.family, self.configuration) = (family, configuration)
+        (self.shape, self.configuration) = (shape, configuration)
         let context = corpus.train.context
         let gradient = MixedPrecision(model, precision).valueAndGrad { arrays in
             let logits = model(arrays[0], cache: nil).asType(.float32)  // [B, T, vocabulary]
@@ -50,30 +50,52 @@ package final class LanguageModeling: TrainingTask {
         try loop.next(seed: seed, halves: halves, tokensASample: corpus.train.context)
     }
 
+    package func skipStep() throws { try loop.skip() }
+
     package func stop() { loop.stop() }
 
+    /// What the blocks keep of each token, and the logits with their gradient.
+    package var activations: Double {
+        let shape = self.shape
+        let block = 10 * Double(shape.width) + 4 * Double(shape.feedForward)
+        let head = 2 * Double(corpus.tokenizer.vocabularySize)
+        return Double(shape.context) * (Double(shape.layers) * block + head)
+    }
+
+    package var dataBytes: Double {
+        let held = corpus.heldOut ? corpus.test.tokens.count : 0
+        return 4 * Double(corpus.train.tokens.count + held)
+    }
+
     /// The mean loss of the test tokens, and their perplexity.
-    package func evaluate(batchSize: Int, group: Group) throws -> Evaluation {
+    package func evaluate(
+        batchSize: Int, group: Group, votes: () -> StepVotes
+    ) throws -> Judgement {
         let start = ContinuousClock.now
         let dataset = corpus.test
         model.train(false)
         defer { model.train(true) }
-        var lossSum = 0.0
+        var (lossSum, vote) = (0.0, StepVotes())
         for rows in group.share(ofBatches: batchSize, of: dataset.count) {
+            vote = votes()
+            if vote.stops { break }
             let arrays = LanguageModeling.arrays(of: dataset.gather(Array(rows)), dataset.context)
             let logits = languageModel(arrays[0], cache: nil)
             let loss = crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
             lossSum += Double(loss.item(Float.self))
         }
-        let total = try group.allReduce([lossSum])[0]
-        let loss = total / Double(dataset.count * dataset.context)
-        return Evaluation(
-            loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count,
-            seconds: (ContinuousClock.now - start) / .seconds(1))
+        let totals = try group.allReduce([lossSum] + vote.numbers)
+        let votesOfAll = StepVotes(sums: totals.dropFirst())
+        if votesOfAll.stops { return .brokenOff(votesOfAll) }
+        let loss = totals[0] / Double(dataset.count * dataset.context)
+        return .done(
+            Evaluation(
+                loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count,
+                seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 
-    package func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray] {
-        TransformerFiles.weights(parameters, family: family)
+    package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] {
+        TransformerFiles.weights(parameters, family: shape.family)
     }
 
     package func writeModelFiles(to folder: String) throws {

@@ -7,25 +7,29 @@ extension TrainConfig {
     /// be evaluated yet.
     ///
     /// Throws where `processes` of this machine, each with the whole model, need more memory than
-    /// it has.
-    package func makeTask(processes: Int) throws -> any TrainingTask {
-        let task = try loadTask()
-        try MemoryEstimate(task.model, optimizer: optimizer).check(processes: processes)
+    /// it has, and `DataError.interrupted` where `isStopped`, asked between two pieces of a file.
+    package func makeTask(
+        worldSize: Int, processes: Int, isStopped: @escaping () -> Bool = { false }
+    ) throws -> any TrainingTask {
+        let task = try loadTask(isStopped)
+        try MemoryEstimate(task, config: self, worldSize: worldSize).check(processes: processes)
         return task
     }
 
-    private func loadTask() throws -> any TrainingTask {
+    private func loadTask(_ isStopped: @escaping () -> Bool) throws -> any TrainingTask {
         let randomState = MLXRandom.RandomState(seed: seed)
         guard case .transformer(let shape) = model, case .text(let source) = data.source else {
-            let data = try DataSplit.load(data, seed: seed)
+            let data = try DataSplit.load(data, seed: seed, isStopped: isStopped)
             let layers = try withRandomState(randomState) {
                 try self.model.makeModel(
                     sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
             }
-            return Classification(data: data, model: layers)
+            let activations = model.activations(
+                sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
+            return Classification(data: data, model: layers, activations: activations)
         }
         let corpus = try TextCorpus.load(
-            source, testFraction: data.testFraction, context: shape.context)
+            source, testFraction: data.testFraction, context: shape.context, isStopped: isStopped)
         let configuration = TransformerFiles.configuration(
             shape, vocabularySize: corpus.tokenizer.vocabularySize)
         let transformer = try withRandomState(randomState) {
@@ -34,7 +38,7 @@ extension TrainConfig {
             return model
         }
         return LanguageModeling(
-            corpus: corpus, model: transformer, family: shape.family, configuration: configuration,
+            corpus: corpus, model: transformer, shape: shape, configuration: configuration,
             precision: training.precision)
     }
 }

@@ -23,17 +23,35 @@ package protocol TrainingTask: AnyObject {
     /// micro-batches, or, where `halves`, in that of `RankTree`.
     func nextStep(seed: UInt64, halves: Bool) throws -> StepGradients
 
+    /// Leaves out the next step.
+    func skipStep() throws
+
     /// Ends the making of batches; returns when it has ended.
     func stop()
 
     /// Judges the model by the samples held out, shared out over the ranks; a collective.
-    func evaluate(batchSize: Int, group: Group) throws -> Evaluation
+    ///
+    /// `votes` is asked before each batch: a rank that must stop breaks the evaluation off for all.
+    func evaluate(batchSize: Int, group: Group, votes: () -> StepVotes) throws -> Judgement
+
+    /// The numbers that a forward pass keeps of one sample for the backward pass, about.
+    var activations: Double { get }
+
+    /// The bytes of all samples in memory.
+    var dataBytes: Double { get }
 
     /// The final weights as their file names and lays them out.
-    func exported(_ parameters: [(String, MLXArray)]) -> [String: MLXArray]
+    func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray]
 
     /// Writes into a new folder, beside the final weights, what it takes to use them.
     func writeModelFiles(to folder: String) throws
+}
+
+/// What came of an evaluation.
+package enum Judgement {
+    case done(Evaluation)
+    /// A rank had to stop.
+    case brokenOff(StepVotes)
 }
 
 /// One rank's share of a step, before the ranks are summed.
@@ -48,6 +66,8 @@ package struct StepGradients {
     let gradients: ModuleParameters
     /// The number of losses of the step over all ranks: what the sums over them are divided by.
     let lossCount: Int
+    /// This rank's part of the step's `BatchDigest`.
+    let digest: Double
 }
 
 /// Takes the gradients of micro-batches that a loader makes, one after the other.
@@ -75,6 +95,9 @@ final class GradientLoop<Batch: Sendable> {
         loader?.stop()
         loader = nil
     }
+
+    /// Lets go of the next batch.
+    func skip() throws { _ = try loader?.next() }
 
     /// This rank's share of the next step; a sample has one loss, or one for each of its tokens.
     func next(seed: UInt64, halves: Bool, tokensASample: Int? = nil) throws -> StepGradients {
@@ -106,7 +129,7 @@ final class GradientLoop<Batch: Sendable> {
         let tokens = tokensASample.map { $0 * batch.globalCount }
         return StepGradients(
             samples: batch.globalCount, tokens: tokens, lossSums: lossSums,
-            gradients: gradients, lossCount: tokens ?? batch.globalCount)
+            gradients: gradients, lossCount: tokens ?? batch.globalCount, digest: batch.digest)
     }
 
     private static func sum(
