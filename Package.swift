@@ -98,7 +98,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "mlx-guard", dependencies: ["MLX", "MLXNN", "MLXOptimizers"],
-            path: "Benchmarks/Guard", swiftSettings: safeSettings),
+            path: "Benchmarks/Guard", swiftSettings: settings),
         .target(
             name: "TestSupport", dependencies: ["MLX"], path: "Tests/TestSupport",
             swiftSettings: settings),

@@ -108,7 +108,7 @@ def beside_peers(options):
 
 
 def growth(options):
-    done = subprocess.run([str(PROGRAM), "growth"], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([str(PROGRAM), "growth", "--reps", str(options.reps)], stdout=subprocess.PIPE, text=True, check=True)
     record.place("growth", f"\n{machine()}, {date.today()}.\n{done.stdout}")
 
 

@@ -28,7 +28,7 @@ def run(options):
                     for case, median in measure(suite, cases, threads, options.reps):
                         seconds.setdefault((case, threads), []).append(median)
     middle = {key: statistics.median(found) for key, found in seconds.items()}
-    record.place("threads", f"\n{machine()}, {date.today()}, {options.rounds} rounds.\n\n" + table(middle, count))
+    record.place("threads", f"\n{machine()}, {date.today()}, rounds: {options.rounds}.\n\n" + table(middle, count))
 
 
 def measure(suite, cases, threads, reps):
