@@ -11,7 +11,8 @@ storm   kills a job of one process that saves at every step, at KILLS (200) rand
         the same command again each time. It must always start, and end with the weights of a run
         that nobody killed; nothing temporary may be left.
 chaos   kills one random rank of a job of RANKS (4) processes every 5 to 20 seconds, for SECONDS
-        (600), starts it again each time, and compares the end in the same way.
+        (600), starts it again each time, and compares the end in the same way. The job has as many
+        steps as STEPS of the environment says (20000), which must be more than the time allows.
 
 Both use .build/release/mlx-train and a folder of their own, which stays where something is wrong.
 EOT
