@@ -97,6 +97,7 @@ struct LaunchCommand: ParsableCommand {
 
     /// Reads the command line, launches, and ends the process.
     static func run() -> Never {
+        let stop = Result { () throws(LaunchError) in try StopRequest() }
         let command: LaunchCommand
         do {
             command = try parse()
@@ -105,7 +106,7 @@ struct LaunchCommand: ParsableCommand {
             fail("\(message(for: error).prefix { $0 != "\n" }); see mlx-launch --help", 64)
         }
         do throws(LaunchError) {
-            Glibc.exit(try Launcher(try command.plan()).run())
+            Glibc.exit(try Launcher(try command.plan()).run(try stop.get()))
         } catch {
             fail(error.description, error.exitStatus)
         }

@@ -116,9 +116,10 @@ struct DoctorTests {
             return DoctorHosts.findings(
                 run.finish(within: .seconds(30)), start: start, program: "/opt/mlx-train")
         }
-        let refused = try findings("echo 'Permission denied (publickey).' >&2; exit 255")
+        let refused = try findings("printf 'Permission denied (publickey).\\r\\n' >&2; exit 255")
         #expect(refused.map(\.check) == ["ssh"])
-        #expect(refused[0].state == .problem && refused[0].found.contains("Permission denied"))
+        #expect(
+            refused[0].state == .problem && refused[0].found == "Permission denied (publickey).")
         let missing = try findings("echo 'no such file' >&2; exit 127")
         #expect(missing.map(\.check) == ["mlx-train"])
         #expect(missing[0].fix.contains("/opt/mlx-train"))

@@ -12,9 +12,10 @@ package struct Launcher {
     }
 
     /// Runs the job and gives the status to end with.
-    package func run() throws(LaunchError) -> Int32 {
+    ///
+    /// `stop` was made when the process began, so that no signal comes too early.
+    package func run(_ stop: StopRequest) throws(LaunchError) -> Int32 {
         let relay = try OutputRelay(program: plan.command[0], logFolder: plan.logFolder)
-        let stop = try StopRequest()
         _ = cs_adopt_orphans()
         let job = JobIdentity()
         var restart = 0

@@ -2,7 +2,7 @@ import Glibc
 
 /// The user's wish that a job stop: the first signal asks the ranks to save, a second one ends it
 /// at once.
-final class StopRequest {
+package final class StopRequest {
     private let pipe: SignalPipe
     private var isNew = false
     private var came = ContinuousClock.now
@@ -16,7 +16,8 @@ final class StopRequest {
 
     var isUrgent: Bool { urgent != nil }
 
-    init() throws(LaunchError) {
+    /// Catches the signals from now on.
+    package init() throws(LaunchError) {
         pipe = try SignalPipe([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD])
     }
 

@@ -20,7 +20,13 @@ package enum ProcessTree {
 
     /// The processes whose parent is `parent`.
     package static func children(of parent: pid_t) -> [pid_t] {
-        numbers().filter { parentProcess(of: $0) == parent }
+        // One file a thread, where the kernel has them, instead of one a process of the machine.
+        let threads = numbers(in: "/proc/\(parent)/task")
+        let lists = threads.map { smallFile("/proc/\(parent)/task/\($0)/children") }
+        if !lists.isEmpty, lists.allSatisfy({ $0 != nil }) {
+            return lists.flatMap { ($0 ?? "").split(separator: " ").compactMap { pid_t($0) } }
+        }
+        return numbers(in: "/proc").filter { parentProcess(of: $0) == parent }
     }
 
     /// A child that has ended and still has its number; nil where there is none.
@@ -44,8 +50,9 @@ package enum ProcessTree {
         }
     }
 
-    private static func numbers() -> [pid_t] {
-        guard let stream = opendir("/proc") else { return [] }
+    /// The entries of a folder of /proc that are numbers.
+    private static func numbers(in folder: String) -> [pid_t] {
+        guard let stream = opendir(folder) else { return [] }
         defer { closedir(stream) }
         var numbers: [pid_t] = []
         while let entry = readdir(stream) {

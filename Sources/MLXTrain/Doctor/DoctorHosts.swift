@@ -55,7 +55,7 @@ package struct DoctorHosts {
     }
 
     private static func unreached(_ result: ProgramRun.Result, _ program: String) -> Finding {
-        let last = result.errors.split(separator: "\n").last.map(String.init)
+        let last = result.errors.split(whereSeparator: \.isNewline).last.map(String.init)
         guard result.status == 255 else {
             return .problem(
                 "mlx-train", last ?? "ended with status \(result.status)",
