@@ -124,7 +124,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MLXDistributedTests",
-            dependencies: ["CZeroMQ", "MLX", "MLXDistributed", "MLXDistributedZMQ", "MLXNN"],
+            dependencies: [
+                "CZeroMQ", "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ", "MLXNN",
+                "MLXOptimizers",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "MLXLMTests",
