@@ -23,6 +23,7 @@ extension TemplateParser {
         try nested { (parser) throws(TemplateError) in
             var value = try parser.alternative()
             while parser.takeName("if") {
+                try parser.link()
                 let test = try parser.alternative()
                 let otherwise = parser.takeName("else") ? try parser.expression() : nil
                 value = .conditional(test, value, otherwise: otherwise)
@@ -34,13 +35,19 @@ extension TemplateParser {
     /// An expression without an inline condition.
     mutating func alternative() throws(TemplateError) -> TemplateExpression {
         var left = try conjunction()
-        while takeName("or") { left = .or(left, try conjunction()) }
+        while takeName("or") {
+            try link()
+            left = .or(left, try conjunction())
+        }
         return left
     }
 
     private mutating func conjunction() throws(TemplateError) -> TemplateExpression {
         var left = try negation()
-        while takeName("and") { left = .and(left, try negation()) }
+        while takeName("and") {
+            try link()
+            left = .and(left, try negation())
+        }
         return left
     }
 
@@ -80,6 +87,7 @@ extension TemplateParser {
         var left = try joined()
         while case .sign(let sign) = current.kind, sign == "+" || sign == "-" {
             advance()
+            try link()
             left = .operation(sign, left, try joined())
         }
         return left
@@ -95,6 +103,7 @@ extension TemplateParser {
         var left = try power()
         while case .sign(let sign) = current.kind, ["*", "/", "//", "%"].contains(sign) {
             advance()
+            try link()
             left = .operation(sign, left, try power())
         }
         return left
@@ -102,7 +111,10 @@ extension TemplateParser {
 
     private mutating func power() throws(TemplateError) -> TemplateExpression {
         var left = try unary(filtered: true)
-        while take("**") { left = .operation("**", left, try unary(filtered: true)) }
+        while take("**") {
+            try link()
+            left = .operation("**", left, try unary(filtered: true))
+        }
         return left
     }
 
@@ -187,6 +199,7 @@ extension TemplateParser {
     ) throws(TemplateError) -> TemplateExpression {
         var value = value
         while true {
+            try link()
             if take(".") {
                 if case .int(let index) = current.kind {
                     advance()
@@ -258,6 +271,7 @@ extension TemplateParser {
         var value = value
         var begun = begun
         while true {
+            try link()
             if begun || take("|") {
                 begun = false
                 let name = try name()

@@ -3,9 +3,13 @@ struct TemplateParser {
     private let tokens: [TemplateToken]
     private var position = 0
     private var depth = 0
+    /// The operators so far of the tag that is being read.
+    private var links = 0
 
     /// The deepest nesting of expressions and blocks.
-    private static let deepest = 200
+    private static let deepest = 100
+    /// The most operators of one tag: each makes its tree one level deeper.
+    private static let mostLinks = 2_000
 
     static func parse(_ text: String) throws(TemplateError) -> [TemplateStatement] {
         var parser = TemplateParser(tokens: try TemplateLexer.tokens(text))
@@ -65,6 +69,14 @@ struct TemplateParser {
 
     mutating func unexpected() -> TemplateError { failure("unexpected \(found())") }
 
+    /// Counts an operator.
+    mutating func link() throws(TemplateError) {
+        links += 1
+        guard links <= TemplateParser.mostLinks else {
+            throw failure("more than \(TemplateParser.mostLinks) operators in one tag")
+        }
+    }
+
     /// Goes one level deeper while `body` runs.
     mutating func nested<Result>(
         _ body: (inout TemplateParser) throws(TemplateError) -> Result
@@ -81,10 +93,11 @@ extension TemplateParser {
     private mutating func statements(
         until ends: [String]
     ) throws(TemplateError) -> (body: [TemplateStatement], end: String) {
-        let start = current.line
+        let start = tokens[max(position - 1, 0)].line
         var body: [TemplateStatement] = []
         while true {
             let line = current.line
+            links = 0
             switch current.kind {
             case .text(let text):
                 advance()

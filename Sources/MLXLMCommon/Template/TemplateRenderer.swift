@@ -33,12 +33,27 @@ struct TemplateRenderer {
         var generated: [Range<Int>] = []
     }
 
-    private let depth: Int
+    /// How deeply calls of macros and of loops are nested at the moment.
+    private final class Depth {
+        var value = 0
+    }
 
-    /// The deepest nesting of macro calls.
-    private static let deepest = 100
+    private let depth = Depth()
 
-    init(depth: Int = 0) { self.depth = depth }
+    /// The deepest nesting of calls.
+    private static let deepest = 32
+
+    /// Goes one call deeper while `body` runs.
+    private func nested<Result>(
+        _ name: String, _ body: () throws(TemplateFailure) -> Result
+    ) throws(TemplateFailure) -> Result {
+        guard depth.value < TemplateRenderer.deepest else {
+            throw .init("\(name) calls itself too deeply")
+        }
+        depth.value += 1
+        defer { depth.value -= 1 }
+        return try body()
+    }
 
     func render(
         _ statements: [TemplateStatement], _ scope: TemplateScope, _ output: inout Output
@@ -158,7 +173,6 @@ struct TemplateRenderer {
         _ loop: TemplateLoop, _ source: TemplateValue, _ scope: TemplateScope, _ level: Int,
         _ output: inout Output
     ) throws(TemplateFailure) {
-        guard level + depth <= TemplateRenderer.deepest else { throw .init("nested too deeply") }
         var items = try TemplateEvaluator.items(source)
         if let test = loop.test {
             var kept: [TemplateValue] = []
@@ -174,9 +188,11 @@ struct TemplateRenderer {
             return
         }
         let again = TemplateFunction { (call) throws(TemplateFailure) in
-            var inner = Output()
-            try self.loop(loop, call.positional.first ?? .null, scope, level + 1, &inner)
-            return .string(inner.text)
+            try nested("a loop") { () throws(TemplateFailure) in
+                var inner = Output()
+                try self.loop(loop, call.positional.first ?? .null, scope, level + 1, &inner)
+                return .string(inner.text)
+            }
         }
         let state = TemplateLoopState(
             items: items, depth: level, again: loop.isRecursive ? again : nil)
@@ -192,13 +208,11 @@ struct TemplateRenderer {
     /// A macro as a function that sees the names of the place where it stands.
     private func function(_ macro: TemplateMacro, _ scope: TemplateScope) -> TemplateFunction {
         TemplateFunction { (call) throws(TemplateFailure) in
-            guard depth < TemplateRenderer.deepest else {
-                throw .init("macro '\(macro.name)' calls itself too deeply")
+            try nested("macro '\(macro.name)'") { () throws(TemplateFailure) in
+                let inner = TemplateScope(scope)
+                try bind(macro, call, inner)
+                return .string(try captured(macro.body, inner))
             }
-            let inner = TemplateScope(scope)
-            try bind(macro, call, inner)
-            let renderer = TemplateRenderer(depth: depth + 1)
-            return .string(try renderer.captured(macro.body, inner))
         }
     }
 

@@ -11,6 +11,7 @@ struct Charsmap: Sendable {
         guard size % 4 == 0, size >= 4, size <= bytes.count - 4 else { return nil }
         units = stride(from: 4, to: 4 + size, by: 4).map { Charsmap.integer(bytes, $0) }
         replacements = Array(bytes[(4 + size)...])
+        guard String(validating: replacements, as: UTF8.self) != nil else { return nil }
     }
 
     private static func integer(_ bytes: [UInt8], _ index: Int) -> UInt32 {
@@ -34,12 +35,16 @@ struct Charsmap: Sendable {
             guard unit & 0x8000_00FF == UInt32(byte) else { break }
             node ^= Int(offset(unit))
             guard node < units.count else { break }
-            if (unit >> 8) & 1 == 1 {
+            // A key of a damaged map could end within a character.
+            let isWhole = index + 1 == range.upperBound || bytes[index + 1] & 0xC0 != 0x80
+            if isWhole, (unit >> 8) & 1 == 1 {
                 found = (Int(units[node] & 0x7FFF_FFFF), index + 1 - range.lowerBound)
                 if !longest { break }
             }
         }
-        guard let (start, length) = found, start <= replacements.count else { return nil }
+        guard let (start, length) = found, start < replacements.count,
+            replacements[start] & 0xC0 != 0x80
+        else { return nil }
         let end = replacements[start...].firstIndex(of: 0) ?? replacements.count
         return (replacements[start..<end], length)
     }

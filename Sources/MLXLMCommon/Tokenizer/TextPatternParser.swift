@@ -41,6 +41,10 @@ struct TextPatternParser {
     private let scalars: [Unicode.Scalar]
     private var position = 0
     private var ignoresCase = false
+    private var depth = 0
+
+    /// The deepest nesting of groups, and of repeats.
+    private static let deepest = 50
 
     init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
@@ -69,7 +73,12 @@ struct TextPatternParser {
 
     private mutating func alternatives() throws(TextPattern.Failure) -> TextPatternNode {
         let outer = ignoresCase
-        defer { ignoresCase = outer }
+        depth += 1
+        defer {
+            ignoresCase = outer
+            depth -= 1
+        }
+        guard depth <= TextPatternParser.deepest else { throw failure("groups nested too deeply") }
         var nodes = [try sequence()]
         while take("|") { nodes.append(try sequence()) }
         return nodes.count == 1 ? nodes[0] : .alternatives(nodes)
@@ -88,7 +97,10 @@ struct TextPatternParser {
         of atom: TextPatternNode
     ) throws(TextPattern.Failure) -> TextPatternNode {
         var node = atom
+        var count = 0
         while true {
+            count += 1
+            guard count <= 10 else { throw failure("too many repeats of one another") }
             let bounds: (Int, Int)
             var isCounted = false
             if take("*") {

@@ -12,7 +12,7 @@ struct TokenTable: Sendable {
     private var used = 0
 
     /// Tokens that a table can hold.
-    static let mostIds = 1 << 26
+    static let mostIds = 1 << 22
 
     init(minimumCapacity: Int = 0) {
         var size = 16
