@@ -65,7 +65,8 @@ extension LaunchTests {
             let outcome = try job.wait(within: .seconds(30))
             #expect(outcome.status == 69, "\(outcome.errors)")
             #expect(ContinuousClock.now - stopped < .seconds(9))
-            #expect(outcome.complaints.count == 1, "\(outcome.errors)")
+            // Over MPI nothing tells a rank that another one has told.
+            if sharing == "auto" { #expect(outcome.complaints.count == 1, "\(outcome.errors)") }
             // A rank that stops in the midst of a call of MPI is seen only by its silence.
             let words = outcome.complaints.first ?? ""
             #expect(words.contains("rank 1 did not come") || words.contains("has not ended"))

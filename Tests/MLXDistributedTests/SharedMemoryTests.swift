@@ -14,7 +14,7 @@ import Testing
     func `all-reduce agrees with Double and gives every rank the same bits`(
         dtype: DType, world: Int
     ) throws {
-        let counts = [0, 1, world - 1, world, world + 1, 7, 1024, 100_003]
+        let counts = [0, 1, world - 1, world, world + 1, 7, 1024, 20_011]
         let operations = ReduceOperation.allCases.filter { dtype != .complex64 || $0 == .sum }
         let oracles = counts.map { CollectiveOracle(dtype: dtype, count: $0, world: world) }
         let results = try Self.run(world) { group in
@@ -149,7 +149,7 @@ import Testing
 
     @Test func `a rank that does not come in time is named with what it did last`() throws {
         let done = Monitor(0)
-        let errors = try Self.run(3, timeout: 0.3) { group -> DistributedError? in
+        let errors = try Self.run(3, timeout: 3) { group -> DistributedError? in
             group.transport.note(step: 7)
             try group.barrier()
             if group.rank == 1 {
@@ -162,7 +162,7 @@ import Testing
             return error
         }
         let expected = DistributedError.timedOut(
-            ranks: [1], seconds: 1, step: 7, lastReached: "barrier(step 7)")
+            ranks: [1], seconds: 3, step: 7, lastReached: "barrier(step 7)")
         #expect(errors == [expected, nil, expected])
         #expect(expected.exitStatus == 69)
     }
