@@ -29,20 +29,20 @@ final class ControlThread: @unchecked Sendable {
     private let side: any ControlSide
     private let state: ControlState
     private let authenticator: Authenticator?
-    private let grace: Duration
+    private let limits: ZeroMQLimits
     private let onFailure: (@Sendable (DistributedError) -> Void)?
     private var failed: ContinuousClock.Instant?
-    private var isFinishing = false
+    private var finishing: ContinuousClock.Instant?
     private var isOver = false
 
     init(
         _ side: any ControlSide, _ state: ControlState, _ authenticator: Authenticator?,
-        grace: Duration, onFailure: (@Sendable (DistributedError) -> Void)?
+        limits: ZeroMQLimits, onFailure: (@Sendable (DistributedError) -> Void)?
     ) {
         self.side = side
         self.state = state
         self.authenticator = authenticator
-        self.grace = grace
+        self.limits = limits
         self.onFailure = onFailure
     }
 
@@ -83,14 +83,19 @@ final class ControlThread: @unchecked Sendable {
         } else {
             try side.tick(now)
         }
-        if isFinishing, side.hasEnded || state.failure != nil { isOver = true }
+        guard let finishing else { return }
+        if side.hasEnded || state.failure != nil { isOver = true }
+        guard now - finishing > .seconds(limits.stallSeconds), !isOver else { return }
+        throw .transport(
+            name: "zmq", call: "finalize",
+            message: "other ranks have not ended within \(Int(limits.stallSeconds)) s")
     }
 
     private func obey(_ request: ControlState.Request) {
         switch request {
         case .finish:
-            if !isFinishing { side.leave() }
-            isFinishing = true
+            if finishing == nil { side.leave() }
+            finishing = finishing ?? .now
         case .abort(let status):
             // One that failed for another rank's sake has nothing to tell.
             if !state.isToldByAnother { side.announce(status: status) }
@@ -104,7 +109,7 @@ final class ControlThread: @unchecked Sendable {
     {
         let since = failed ?? now
         failed = since
-        guard let onFailure, now - since > grace else { return }
+        guard let onFailure, now - since > .seconds(limits.graceSeconds) else { return }
         onFailure(failure)
         isOver = true
     }

@@ -51,7 +51,7 @@ struct Rendezvous {
                 try link(socket, keys, stamp, master, endpoint)
             }
         try ControlThread(
-            side, state, authenticator, grace: .seconds(limits.graceSeconds), onFailure: onFailure
+            side, state, authenticator, limits: limits, onFailure: onFailure
         ).start()
         open = [inbox]
         hasThread = true

@@ -29,7 +29,7 @@ package final class ZeroMQTransport: Transport {
     /// Throws `peersMissing` or `rendezvousFailed` where ranks do not come in time.
     package init(
         _ job: ZeroMQJob, limits: ZeroMQLimits = ZeroMQLimits(), chunkBytes: Int = 1 << 20,
-        directBytes: Int = 1 << 16,
+        directBytes: Int = 1 << 19,
         onFailure: (@Sendable (DistributedError) -> Void)? = nil
     ) throws(DistributedError) {
         precondition(
@@ -130,6 +130,8 @@ package final class ZeroMQTransport: Transport {
         state.end(.finish)
         collectives.mesh.close()
         context.terminate()
+        // One that failed before is known from its collectives.
+        if case .transport(_, call: "finalize", _)? = state.failure { try state.check() }
     }
 }
 
