@@ -79,6 +79,13 @@ extension OrderedJSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
 }
 
 extension OrderedJSON {
+    /// The value of a JSON text in UTF-8; throws ``TokenizerError`` with the place of what is wrong.
+    ///
+    /// - Parameter source: the file's name, for messages.
+    public init(parsing bytes: [UInt8], source: String) throws {
+        self = try JSONCursor.value(bytes, source: source)
+    }
+
     /// A value of Swift's own types: keys of dictionaries in their order by bytes, nil and
     /// `Optional.none` as null.
     ///
