@@ -3,6 +3,17 @@ import MLXLLM
 import MLXLMCommon
 import Testing
 
+/// The file that `scripts/fetch-data.sh smollm2` fetches.
+enum SmolLM2 {
+    static let url: URL = {
+        var root = URL(filePath: #filePath)
+        for _ in 0..<3 { root.deleteLastPathComponent() }
+        return root.appending(path: "data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    }()
+
+    static var isThere: Bool { FileManager.default.fileExists(atPath: url.path) }
+}
+
 @Suite(
     "SmolLM2 by mlx-lm",
     .enabled(if: SmolLM2.isThere, "needs the model: run scripts/fetch-data.sh smollm2"),
