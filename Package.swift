@@ -26,6 +26,7 @@ let package = Package(
             targets: ["MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ"]),
         .executable(name: "mlx-train", targets: ["mlx-train"]),
         .executable(name: "mlx-launch", targets: ["mlx-launch"]),
+        .executable(name: "mlx-lm", targets: ["mlx-lm"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -56,11 +57,17 @@ let package = Package(
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
         .target(
-            name: "MLXLMCommon", dependencies: ["MLX", "MLXFast", "MLXNN"],
-            swiftSettings: settings),
+            name: "MLXLMCommon", dependencies: ["MLX", "MLXNN"], swiftSettings: settings),
         .target(
-            name: "MLXLLM", dependencies: ["MLX", "MLXFast", "MLXLMCommon", "MLXNN"],
-            swiftSettings: safeSettings),
+            name: "MLXLLM", dependencies: ["MLX", "MLXLMCommon", "MLXNN"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "mlx-lm",
+            dependencies: [
+                "MLX", "MLXLLM", "MLXLMCommon", "MLXNN",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
         .target(
             name: "MLXDistributed", dependencies: ["CKernels", "CSystem", "MLX"],
             swiftSettings: settings),
@@ -125,13 +132,15 @@ let package = Package(
         .testTarget(
             name: "MLXDistributedTests",
             dependencies: [
-                "CZeroMQ", "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ", "MLXNN",
-                "MLXOptimizers",
+                "CZeroMQ", "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ",
+                "MLXNN", "MLXOptimizers",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "MLXLMTests",
-            dependencies: ["MLX", "MLXFast", "MLXLLM", "MLXLMCommon", "MLXNN", "TestSupport"],
+            dependencies: [
+                "MLX", "MLXLLM", "MLXLMCommon", "MLXNN", "MLXOptimizers", "TestSupport", "mlx-lm",
+            ],
             swiftSettings: settings),
         .testTarget(name: "MLXLaunchTests", dependencies: ["MLXLaunch"], swiftSettings: settings),
         .testTarget(

@@ -18,3 +18,28 @@ extension ModelParts {
         return model
     }
 }
+
+extension ModelParts {
+    /// The tokenizer beside the weights; throws ``TokenizerError``.
+    public func makeTokenizer() throws -> any Tokenizer {
+        if let metadata {
+            return try PreTrainedTokenizer(gguf: metadata, source: source.lastPathComponent)
+        }
+        return try PreTrainedTokenizer(directory: source)
+    }
+}
+
+/// Loads language models.
+public enum LLMModelFactory {
+    /// The model and the tokenizer of a folder or a GGUF file.
+    ///
+    /// Throws ``LanguageModelError`` and ``TokenizerError``.
+    public static func load(
+        url: URL, mode: ComputationMode = .fast
+    ) throws -> ModelContext {
+        let parts = try ModelParts(url: url)
+        let model = try parts.makeModel(mode: mode)
+        return ModelContext(
+            model: model, tokenizer: try parts.makeTokenizer(), parts: parts, mode: mode)
+    }
+}

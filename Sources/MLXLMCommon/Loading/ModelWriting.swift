@@ -4,7 +4,8 @@ import MLXNN
 
 extension ModelParts {
     /// Writes a model as a folder: weights in files of at most `shardBytes`, their index where there
-    /// are several, and `config.json`. Other files of the source's folder go along.
+    /// are several, and `config.json`. Other files of the source's folder go along; a GGUF file's
+    /// tokenizer is written anew.
     ///
     /// The folder must not be there yet; it appears whole or not at all. Throws
     /// ``LanguageModelError``.
@@ -81,7 +82,10 @@ extension ModelParts {
 
     /// Tokenizer, template and the like.
     private func copyCompanions(to folder: URL) throws {
-        guard metadata == nil else { return }
+        if let metadata {
+            try GGUFTokenizerFile(metadata, source: source.path).write(to: folder)
+            return
+        }
         let names = try FileManager.default.contentsOfDirectory(atPath: source.path)
         let extensions = ["json", "jinja", "model", "tiktoken", "txt"]
         for name in names.sorted() where extensions.contains((name as NSString).pathExtension) {

@@ -1,0 +1,1 @@
+LanguageModelCommand.main()
