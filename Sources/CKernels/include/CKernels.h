@@ -9,6 +9,7 @@
 #define CKERNELS_H
 
 #include "ck_gguf.h"
+#include "ck_matmul.h"
 #include "ck_optimizer.h"
 #include "ck_scatter.h"
 

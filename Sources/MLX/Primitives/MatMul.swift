@@ -19,7 +19,8 @@ struct MatMul: Portable {
         let output = outputs[0]
         if output.count == 0 { return }
         let computed = output.dtype.computed
-        if computed != output.dtype {
+        let isDirect = output.dtype == .bfloat16 && BFloat16Product.isAvailable
+        if computed != output.dtype, !isDirect {
             // Half types are multiplied and summed as float32 and rounded once.
             let wide = Tensor(Spec(output.shape, computed))
             eval(inputs.map { $0.converted(to: computed, on: workers) }, into: [wide], on: workers)
@@ -56,9 +57,13 @@ struct MatMul: Portable {
         let planes = output.count / (m * n)
         let product = { (plane: Int) in
             guard let left = a.matrix(plane), let right = b.matrix(plane) else { return }
+            let place = output.address(at: plane * m * n)
+            if output.dtype == .bfloat16 {
+                let product = BFloat16Product(a: left, b: right, m: m, n: n, k: k)
+                return product.run(into: place, as: .bfloat16, on: workers)
+            }
             BLAS.multiply(
-                left, right, into: output.address(at: plane * m * n), m: m, n: n, k: k,
-                dtype: output.dtype, on: workers)
+                left, right, into: place, m: m, n: n, k: k, dtype: output.dtype, on: workers)
         }
         if planes == 1 { return product(0) }
         // Inside a worker's task a product runs on that worker alone.
