@@ -34,8 +34,8 @@ struct CollectiveOracle: Sendable {
             let bits = random.next()
             switch dtype {
             case .bool: return Double(bits % 2)
-            case .uint8, .uint16, .uint32, .uint64: return Double(bits % 41)
-            case .int8, .int16, .int32, .int64: return Double(bits % 41) - 20
+            case .uint8, .uint16, .uint32, .uint64: return Double(bits % 27)
+            case .int8, .int16, .int32, .int64: return Double(bits % 27) - 13
             case .float16, .bfloat16: return (Double(bits % 129) - 64) / 64
             case .float32, .complex64: return Double(Float(bits >> 40) / 0x1p23 - 1)
             case .float64: return Double(bits >> 11) / 0x1p52 - 1
