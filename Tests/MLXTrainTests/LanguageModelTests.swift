@@ -175,6 +175,7 @@ private final class TextJob: Sendable {
             ("data.scale=2", "data.scale has no meaning for the format text"),
             ("model.dropout=0.1", "does not apply to the models gpt and llama"),
             ("data.tokenizer=bytes", "data.tokenizer"),
+            ("evaluation.metric=accuracy", "evaluation.metric must be loss with the model gpt"),
         ])
     func `a job that makes no sense is refused`(override: String, words: String) throws {
         let job = try TextJob()

@@ -114,6 +114,11 @@ struct ConfigDecoder {
                 readsText
                     ? "a table or images with the model \(type)" : "text with it; got \(format)")
         }
+        if config.task == .languageModel, config.evaluation.metric == .accuracy,
+            let node = tree[JobKey.evaluation.rawValue]?[EvaluationKey.metric.rawValue]
+        {
+            throw node.outOfRange(EvaluationKey.metric.path, "loss with the model \(type)")
+        }
         if config.task == .classification, config.training.precision != .float32,
             let node = tree[JobKey.training.rawValue]?[TrainingKey.precision.rawValue]
         {

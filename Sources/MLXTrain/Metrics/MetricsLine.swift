@@ -42,9 +42,13 @@ package struct Evaluation: Equatable, Sendable {
     package var samples: Int
     package var seconds: Double
 
-    package init(loss: Double, accuracy: Double, samples: Int, seconds: Double) {
+    package init(
+        loss: Double, accuracy: Double? = nil, perplexity: Double? = nil, samples: Int,
+        seconds: Double
+    ) {
         self.loss = loss
         self.accuracy = accuracy
+        self.perplexity = perplexity
         self.samples = samples
         self.seconds = seconds
     }

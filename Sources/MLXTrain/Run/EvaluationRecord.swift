@@ -82,7 +82,7 @@ extension EvaluationMetric {
     package func value(of evaluation: Evaluation) -> Double {
         switch self {
         case .loss: evaluation.loss
-        case .accuracy: evaluation.accuracy
+        case .accuracy: evaluation.accuracy ?? .nan
         }
     }
 
