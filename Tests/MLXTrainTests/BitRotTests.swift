@@ -87,9 +87,9 @@ enum Damage: String, CaseIterable, Sendable {
         let moments = try Files.read("\(path)/optimizer.safetensors")
         for others in Self.worlds {
             let same = try Loopback.run(size: others) { group in
-                let data = try DataSplit.load(config.data, seed: config.seed)
+                let task = try config.makeTask(worldSize: group.size, processes: 1)
                 let trainer = try Trainer(
-                    config: config, data: data, group: group, checkpoints: store)
+                    config: config, task: task, group: group, checkpoints: store)
                 let found = try CheckpointChoice.find(.auto, in: store, group: group)
                 guard let contents = found?.contents else { return false }
                 try trainer.restore(contents, withOptimizer: true)

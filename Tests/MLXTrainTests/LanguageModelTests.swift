@@ -43,7 +43,8 @@ private final class TextJob: Sendable {
             try Job(
                 config: config, output: "\(self.folder)/\(output)", group: group,
                 show: { text in shown.withLock { $0 += text } }
-            ).train {
+            ).train { asked in
+                guard asked == .starting || asked == .step else { return nil }
                 polls += 1
                 return polls == stopAfter ? 15 : nil
             }
