@@ -22,7 +22,7 @@ struct DoctorTests {
         facts.coreQuota = 8
         facts.slurmKinds = ["none", "pmix_v4"]
         let findings = Doctor.findings(facts)
-        #expect(findings.count == 18)
+        #expect(findings.count == 17)
         #expect(findings.allSatisfy { $0.state == .good && $0.fix.isEmpty && !$0.found.isEmpty })
         #expect(DoctorReport(hosts: [HostReport(host: "a", findings: findings)]).status == .done)
     }

@@ -73,7 +73,9 @@ struct ConfigDecoder {
             let reason =
                 "leaves out or takes back steps, which distributed.sharded_optimizer cannot"
             if config.training.onNaN != .fail { try training.refuse([.onNaN], reason) }
-            if [.skip, .rollback].contains(config.training.onSpike) {
+            if config.training.spikeZScore != nil,
+                [.skip, .rollback].contains(config.training.onSpike)
+            {
                 try training.refuse(
                     [.spikeZScore],
                     "with training.on_spike "
