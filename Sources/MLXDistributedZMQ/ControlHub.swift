@@ -98,12 +98,15 @@ final class ControlHub: ControlSide {
                 refuse(identity, "the job runs already, with \(known.process) as rank \(rank)")
                 return
             }
-            members[rank] = nil
-            refuse(identity, "two processes have the same rank")
-            throw .invalidEnvironment(
+            let error = DistributedError.invalidEnvironment(
                 variable: "RANK", value: "\(rank)",
                 reason: "two processes have it: \(known.process), and \(words[1]); give each its "
                     + "own")
+            // The one that was here is told with the others, the one that came now.
+            let second = Member(
+                identity: identity, endpoint: words[0], process: words[1], lastHeard: now)
+            tell(second, ControlMessage(.abort, rank: 0, number: Int(error.exitStatus)))
+            throw error
         }
         members[rank] = Member(
             identity: identity, endpoint: words[0], process: words[1], lastHeard: now)
