@@ -47,6 +47,12 @@ package enum Console {
     package static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
     private static func write(_ text: String, to descriptor: Int32) {
+        // A reader that has stopped reading, as a launcher that is told to end, must not keep the
+        // run from being saved.
+        var output = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        while poll(&output, 1, 50) <= 0 {
+            if StopSignals.pending != nil { return }
+        }
         // Nobody may be left to read it, which is no reason to stop the work.
         try? Files.append(Array(text.utf8), to: descriptor, path: "standard output")
     }
