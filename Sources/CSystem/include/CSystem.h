@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,8 +71,12 @@ static inline int cs_adopt_orphans(void) {
 
 /// Copies bytes out of another process's memory; the number copied, or -1.
 static inline long cs_read_process(int process, uintptr_t address, void *bytes, size_t count) {
-    struct iovec local = {bytes, count}, remote = {(void *)address, count};
-    return process_vm_readv(process, &local, 1, &remote, 1, 0);
+    // Not by <sys/uio.h>, which brings in <sys/select.h>: its types differ under _GNU_SOURCE.
+    struct {
+        void *start;
+        size_t count;
+    } local = {bytes, count}, remote = {(void *)address, count};
+    return syscall(SYS_process_vm_readv, process, &local, 1UL, &remote, 1UL, 0UL);
 }
 
 /// The number of cores in this process's affinity mask.
