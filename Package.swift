@@ -69,7 +69,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "MLXDistributed", dependencies: ["CKernels", "CSystem", "MLX"],
+            name: "MLXDistributed", dependencies: ["CKernels", "CSystem", "MLX", "MLXNN"],
             swiftSettings: settings),
         .target(
             name: "MLXDistributedMPI", dependencies: ["CMPI", "MLX", "MLXDistributed"],
