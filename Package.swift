@@ -117,7 +117,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MLXNNTests", dependencies: ["MLX", "MLXNN", "TestSupport"],
+            name: "MLXNNTests", dependencies: ["MLX", "MLXNN", "MLXRandom", "TestSupport"],
             swiftSettings: safeSettings),
         .testTarget(
             name: "MLXOptimizersTests",
