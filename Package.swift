@@ -133,7 +133,7 @@ let package = Package(
             name: "MLXDistributedTests",
             dependencies: [
                 "CZeroMQ", "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ",
-                "MLXNN", "MLXOptimizers",
+                "MLXNN", "MLXOptimizers", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -150,7 +150,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "LaunchTests", dependencies: ["MLXLaunch", "mlx-launch", "mlx-train"],
+            name: "LaunchTests",
+            dependencies: ["MLXLaunch", "TestSupport", "mlx-launch", "mlx-train"],
             swiftSettings: settings),
     ]
 )

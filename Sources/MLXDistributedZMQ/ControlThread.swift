@@ -62,7 +62,8 @@ final class ControlThread: @unchecked Sendable {
                 if state.fail(error) { side.announce(status: error.exitStatus) }
             }
         }
-        side.socket.close(linger: 500)
+        // On a node that is overloaded the others may read their reason late.
+        side.socket.close(linger: 2000)
         authenticator?.socket.close()
         state.setEnded()
     }

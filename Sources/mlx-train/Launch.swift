@@ -19,6 +19,22 @@ struct Launch {
         (try? LaunchEnvironment.current())?.startsMPI == true
     }
 
+    /// Does what a subcommand asks for, and ends the process.
+    static func runSubcommand(_ word: String, _ arguments: some Sequence<String>) -> Never {
+        let arguments = Array(arguments)
+        switch word {
+        case "doctor": DoctorCommand.run(arguments)
+        case "bench-collectives": benchCollectives(arguments)
+        case "checkpoints": runCheckpoints(arguments)
+        default:
+            // It is the same on every rank: rank 0 tells.
+            guard isFirstRank else { exit(0) }
+            let known = ["bench-collectives", "checkpoints", "doctor"]
+            let nearest = NearestWord.to(word, among: known).map { "; did you mean \($0)?" } ?? ""
+            refuse("there is no subcommand '\(word)'\(nearest)", help: "mlx-train --help")
+        }
+    }
+
     /// Ends a command line that asks for help or the version, or is wrong.
     static func end(_ error: any Error) -> Never {
         // It is the same on every rank: rank 0 tells.

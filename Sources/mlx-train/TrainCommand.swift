@@ -6,6 +6,10 @@ struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mlx-train",
         abstract: "Trains the model of a JSON job on one process, or on many under mpirun.",
+        usage: """
+            mlx-train --config <path> [<options>]
+            mlx-train bench-collectives | checkpoints | doctor [<options>]
+            """,
         discussion: """
             Run the same command again to go on from the newest checkpoint of the output folder.
             mlx-train doctor says what is wrong with a node or with hosts.
@@ -17,8 +21,9 @@ struct TrainCommand: ParsableCommand {
             """,
         version: "0.1.0")
 
+    // Optional for the parser, which would tell that it is missing before it tells of a mistyped flag.
     @Option(help: ArgumentHelp("The job: a JSON file.", valueName: "path"))
-    var config: String
+    var config: String?
 
     @Option(
         name: .customLong("set"), parsing: .singleValue,
@@ -62,9 +67,18 @@ struct TrainCommand: ParsableCommand {
         }
     }
 
+    /// The command of a command line, which names a job.
+    static func parseJob(_ arguments: [String]) throws -> TrainCommand {
+        let command = try parse(arguments)
+        guard command.config != nil else {
+            throw ValidationError("Missing expected argument '--config <path>'")
+        }
+        return command
+    }
+
     /// The job of the configuration file and the `--set` arguments.
     func loadConfig() throws(ConfigError) -> TrainConfig {
-        try TrainConfig.load(path: config, overrides: overrides)
+        try TrainConfig.load(path: config ?? "", overrides: overrides)
     }
 }
 

@@ -1,18 +1,13 @@
 import MLXTrain
 
 Console.holdStreams()
-if CommandLine.arguments.dropFirst().first == "doctor" {
-    DoctorCommand.run(Array(CommandLine.arguments.dropFirst(2)))
-}
-if CommandLine.arguments.dropFirst().first == "bench-collectives" {
-    Launch.benchCollectives(Array(CommandLine.arguments.dropFirst(2)))
-}
-if CommandLine.arguments.dropFirst().first == "checkpoints" {
-    Launch.runCheckpoints(Array(CommandLine.arguments.dropFirst(2)))
+let arguments = Array(CommandLine.arguments.dropFirst())
+if let word = arguments.first, !word.hasPrefix("-") {
+    Launch.runSubcommand(word, arguments.dropFirst())
 }
 let command: TrainCommand
 do {
-    command = try TrainCommand.parse()
+    command = try TrainCommand.parseJob(arguments)
 } catch {
     Launch.end(error)
 }

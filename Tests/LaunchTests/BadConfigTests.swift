@@ -51,6 +51,15 @@ extension LaunchTests {
             job.expectNothingWritten()
         }
 
+        @Test func `a mistyped flag, a mistyped subcommand, and no job at all`() throws {
+            try TrainCommand.run(["--confg", "job.json"])
+                .expectRefusal(64, "--confg", "Did you mean '--config'")
+            try TrainCommand.run(["chekpoints", "list", "runs/a"])
+                .expectRefusal(64, "'chekpoints'", "did you mean checkpoints?")
+            try TrainCommand.run(["serve"]).expectRefusal(64, "no subcommand 'serve'")
+            try TrainCommand.run([]).expectRefusal(64, "--config <path>")
+        }
+
         @Test func `a file that is missing or a folder`() throws {
             let job = try TinyJob()
             let missing = job.folder / "other.json"

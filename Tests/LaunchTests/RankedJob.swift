@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The processes of one job that no MPI launcher starts: each gets its place from `RANK` and
@@ -35,35 +36,6 @@ final class RankedJob {
     func wait(within limit: Duration = .seconds(90)) throws -> [Outcome] {
         try ranks.map { try $0.wait(within: limit) }
     }
-}
-
-/// A port of the loopback interface that nobody else is given while the object lives.
-final class HeldPort {
-    let number: Int
-    private let descriptor: Int32
-
-    init() {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var yes: Int32 = 1
-        setsockopt(
-            descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        // It is not for the processes that the tests start.
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let descriptor = descriptor
-        number = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
-                bind(descriptor, name, length)
-                getsockname(descriptor, name, &length)
-            }
-            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
-        }
-    }
-
-    deinit { close(descriptor) }
 }
 
 extension TemporaryFolder {

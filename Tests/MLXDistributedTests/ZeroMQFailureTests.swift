@@ -2,6 +2,7 @@ import Glibc
 import MLX
 import MLXDistributed
 import MLXDistributedZMQ
+import TestSupport
 import Testing
 
 /// A rank that goes wrong must not leave the others waiting, and is named.
@@ -161,7 +162,7 @@ import Testing
     }
 
     @Test func `a port that is taken is told`() throws {
-        let taken = ZeroMQWorld.Port()
+        let taken = HeldPort()
         // Listening, and not only held.
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }

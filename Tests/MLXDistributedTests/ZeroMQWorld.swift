@@ -1,36 +1,10 @@
 import Glibc
 import MLXDistributed
 import MLXDistributedZMQ
+import TestSupport
 
 /// Ranks that are threads of this process and are connected by ZeroMQ.
 enum ZeroMQWorld {
-    /// A port that is free, and stays so for `ZeroMQTransport` while the object lives.
-    final class Port: Sendable {
-        let number: Int
-        private let descriptor: Int32
-
-        init() {
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var yes: Int32 = 1
-            setsockopt(
-                descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let descriptor = descriptor
-            number = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
-                    bind(descriptor, name, length)
-                    getsockname(descriptor, name, &length)
-                }
-                return Int(UInt16(bigEndian: pointer.pointee.sin_port))
-            }
-        }
-
-        deinit { close(descriptor) }
-    }
-
     /// 32 bytes that nobody else knows.
     static let key = [UInt8](repeating: 7, count: 32)
 
@@ -48,7 +22,7 @@ enum ZeroMQWorld {
         _ size: Int, _ settings: Settings = Settings(),
         _ body: @escaping @Sendable (ZeroMQTransport) throws -> Value
     ) throws -> [Result<Value, any Error>] {
-        let port = Port()
+        let port = HeldPort()
         let results = Monitor([Result<Value, any Error>?](repeating: nil, count: size))
         let threads = try (0..<size).map { rank in
             try PlatformThread {

@@ -112,12 +112,12 @@ extension [MLXArray] {
 extension MLXArray {
     /// The result of a primitive with one output; refused inputs go to the error handler and give
     /// an empty array.
-    static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
+    package static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
         applyAll(primitive, inputs)[0]
     }
 
     /// The results of a primitive; refused inputs go to the error handler and give empty arrays.
-    static func applyAll(
+    package static func applyAll(
         _ primitive: some Primitive, _ inputs: [MLXArray], placeholders: Int = 1
     ) -> [MLXArray] {
         do {

@@ -44,7 +44,7 @@ public enum GGUFTensorType: Int32, CaseIterable, Sendable {
     case bf16 = 30
 
     /// The element type that has this memory layout; nil for blocks.
-    var dtype: DType? {
+    package var dtype: DType? {
         switch self {
         case .f32: .float32
         case .f16: .float16
@@ -59,7 +59,7 @@ public enum GGUFTensorType: Int32, CaseIterable, Sendable {
     }
 
     /// The elements and the bytes of one block.
-    var block: (elements: Int, bytes: Int) {
+    package var block: (elements: Int, bytes: Int) {
         switch self {
         case .q4_0: (32, 18)
         case .q4_1: (32, 20)
@@ -83,6 +83,33 @@ public enum GGUFTensorType: Int32, CaseIterable, Sendable {
         else { return nil }
         let (result, overflow) = (single / elements).multipliedReportingOverflow(by: bytes)
         return overflow ? nil : result
+    }
+}
+
+/// The metadata of a GGUF file, and where its tensors lie as they are stored.
+package struct GGUFHeader: Sendable {
+    /// A tensor's name, its shape from the outermost axis to the innermost, and its place.
+    package struct Tensor: Sendable {
+        package let name: String
+        package let shape: [Int]
+        package let type: GGUFTensorType
+        /// Its bytes, counted from the beginning of the file.
+        package let range: Range<Int>
+    }
+
+    package let metadata: [String: GGUFValue]
+    package let tensors: [Tensor]
+
+    /// The header of a file of version 2 or 3, whose bytes are at hand.
+    package static func read(_ data: Data, url: URL) throws(LoadSaveError) -> GGUFHeader {
+        let result = data.withUnsafeBytes { bytes in
+            Result { () throws(Malformed) in try GGUFReader.header(bytes) }
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw .malformed(url, error.reason)
+        }
     }
 }
 

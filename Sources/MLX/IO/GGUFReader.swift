@@ -12,20 +12,21 @@ struct GGUFReader {
     /// The deepest nesting of arrays in metadata.
     private static let deepest = 4
 
-    private struct Entry {
-        let name: String
-        let shape: [Int]
-        let type: GGUFTensorType
-        let range: Range<Int>
+    private typealias Entry = GGUFHeader.Tensor
+
+    /// What the bytes of a file tell of its metadata and tensors.
+    static func header(_ bytes: UnsafeRawBufferPointer) throws(Malformed) -> GGUFHeader {
+        var reader = GGUFReader(bytes: bytes)
+        let (metadata, tensors) = try reader.header()
+        return GGUFHeader(metadata: metadata, tensors: tensors)
     }
 
     static func read(
         _ source: ArraySource, dequantizedTo dtype: DType
     ) throws(Malformed) -> (arrays: [String: MLXArray], metadata: [String: GGUFValue]) {
-        var reader = GGUFReader(bytes: source.bytes)
-        let (metadata, entries) = try reader.header()
+        let header = try header(source.bytes)
         var arrays: [String: MLXArray] = [:]
-        for entry in entries {
+        for entry in header.tensors {
             if let plain = entry.type.dtype {
                 arrays[entry.name] = source.array(entry.range, Spec(entry.shape, plain))
             } else {
@@ -33,14 +34,14 @@ struct GGUFReader {
                 arrays[entry.name] = dequantized(part, entry, dtype)
             }
         }
-        return (arrays, metadata)
+        return (arrays, header.metadata)
     }
 
     private init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     private mutating func header() throws(Malformed) -> ([String: GGUFValue], [Entry]) {
         guard try integer(UInt32.self) == GGUF.magic else {
-            throw refusal("does not begin with GGUF")
+            throw refusal("does not begin with GGUF: this is no GGUF file")
         }
         let version = try integer(UInt32.self)
         guard 2...3 ~= version else {
@@ -55,7 +56,9 @@ struct GGUFReader {
     private mutating func pairs(_ count: UInt64) throws(Malformed) -> [String: GGUFValue] {
         var metadata: [String: GGUFValue] = [:]
         // A pair takes 13 bytes at least.
-        guard count <= rest / 13 else { throw refusal("promises \(count) metadata values") }
+        guard count <= rest / 13 else {
+            throw refusal("promises \(count) metadata values: is it cut off?")
+        }
         for number in 0..<Int(count) {
             field = "metadata key \(number)"
             let key = try string()
@@ -80,7 +83,7 @@ struct GGUFReader {
     ) throws(Malformed) -> [Entry] {
         field = "the header"
         // A tensor's description takes 24 bytes at least.
-        guard count <= rest / 24 else { throw refusal("promises \(count) tensors") }
+        guard count <= rest / 24 else { throw refusal("promises \(count) tensors: is it cut off?") }
         var found: [(name: String, shape: [Int], type: GGUFTensorType, offset: UInt64)] = []
         var names: Set<String> = []
         for number in 0..<Int(count) {
@@ -105,7 +108,10 @@ struct GGUFReader {
             guard offset % UInt64(alignment) == 0 else { throw refusal("is not aligned") }
             guard start <= bytes.count || count == 0, offset <= UInt64(max(bytes.count - start, 0)),
                 count <= bytes.count - min(start, bytes.count) - Int(offset)
-            else { throw refusal("of \(count) bytes at \(offset) leads out of the file") }
+            else {
+                throw refusal(
+                    "of \(count) bytes at \(offset) leads out of the file: is it cut off?")
+            }
             let first = min(start, bytes.count) + Int(offset)
             entries.append(
                 Entry(name: name, shape: shape, type: type, range: first..<first + count))
@@ -157,7 +163,7 @@ extension GGUFReader {
 
     private mutating func string() throws(Malformed) -> String {
         let count = try integer(UInt64.self)
-        guard count <= rest else { throw refusal("has a string of \(count) bytes") }
+        guard count <= rest else { throw refusal("has a string of \(count) bytes: is it cut off?") }
         let text = UnsafeRawBufferPointer(rebasing: bytes[position..<position + Int(count)])
         guard let result = String(validating: text, as: UTF8.self) else {
             throw refusal("has a string that is not UTF-8")

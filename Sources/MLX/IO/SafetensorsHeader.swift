@@ -143,7 +143,7 @@ extension SafetensorsHeader {
         var members: [String] = []
         if !metadata.isEmpty {
             let texts = metadata.sorted { precedes($0.key, $1.key) }
-                .map { "\(quoted($0.key)):\(quoted($0.value))" }
+                .map { "\(quotedJSON($0.key)):\(quotedJSON($0.value))" }
             members.append("\"\(Self.metadataKey)\":{\(texts.joined(separator: ","))}")
         }
         members += entries.map(member)
@@ -156,7 +156,7 @@ extension SafetensorsHeader {
         let dtype = Self.names.first { $0.dtype == entry.spec.dtype }?.name ?? ""
         let shape = entry.spec.shape.map(String.init).joined(separator: ",")
         let offsets = "\(entry.range.lowerBound),\(entry.range.upperBound)"
-        return "\(quoted(entry.name)):"
+        return "\(quotedJSON(entry.name)):"
             + "{\"dtype\":\"\(dtype)\",\"shape\":[\(shape)],\"data_offsets\":[\(offsets)]}"
     }
 }
@@ -165,8 +165,8 @@ private func precedes(_ a: String, _ b: String) -> Bool {
     a.utf8.lexicographicallyPrecedes(b.utf8)
 }
 
-/// A JSON string.
-private func quoted(_ text: String) -> String {
+/// A text as a JSON string.
+package func quotedJSON(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
         if scalar == "\"" || scalar == "\\" {

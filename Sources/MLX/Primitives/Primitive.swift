@@ -54,7 +54,7 @@ extension Primitive {
     package var isTracer: Bool { false }
     package func inlined(_ inputs: [MLXArray]) -> [MLXArray]? { nil }
 
-    func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }
+    package func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }
 }
 
 /// Which inputs of a call have the axis that the call is repeated over.
@@ -65,13 +65,13 @@ package struct Batch {
     package let isBatched: [Bool]
 
     /// An input with the axis, stretched where it is the same for all.
-    func stretched(_ input: MLXArray, _ position: Int) -> MLXArray {
+    package func stretched(_ input: MLXArray, _ position: Int) -> MLXArray {
         if isBatched[position] { return input }
         return broadcast(expandedDimensions(input, axis: 0), to: [size] + input.shape)
     }
 
     /// All inputs with the axis.
-    func stretched(_ inputs: [MLXArray]) -> [MLXArray] {
+    package func stretched(_ inputs: [MLXArray]) -> [MLXArray] {
         inputs.enumerated().map { stretched($1, $0) }
     }
 }
@@ -81,7 +81,7 @@ package struct Batched {
     package let array: MLXArray
     package let axis: Int?
 
-    init(_ array: MLXArray, axis: Int? = 0) {
+    package init(_ array: MLXArray, axis: Int? = 0) {
         self.array = array
         self.axis = axis
     }
@@ -96,7 +96,7 @@ package struct Batched {
 extension Primitive {
     /// The same primitive on the inputs with the axis in front, as vmap rules of operations that
     /// look at each element alone, or that take leading axes as they come.
-    func vmapLeading(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+    package func vmapLeading(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         [Batched(MLXArray.apply(self, batch.stretched(inputs)))]
     }
 }

@@ -39,17 +39,11 @@ public final class BatchKVCache: KVCache {
 
     /// Takes up to so many tokens back, and tells how many.
     @discardableResult
-    public func trim(_ count: Int) -> Int {
-        let trimmed = min(count, buffer.count)
-        buffer.count -= trimmed
-        return trimmed
-    }
+    public func trim(_ count: Int) -> Int { buffer.trim(count) }
 
     /// Adds keys and values, and gives all of them.
     public func update(keys: MLXArray, values: MLXArray) -> (MLXArray, MLXArray) {
-        buffer.append([keys, values])
-        let all = buffer.contents
-        return (all[0], all[1])
+        buffer.append(keys: keys, values: values)
     }
 
     /// A causal mask [B, 1, count, keys] that hides padding; what is padding itself sees itself.

@@ -32,17 +32,11 @@ public final class KVCacheSimple: KVCache {
 
     /// Takes up to so many tokens back, and tells how many.
     @discardableResult
-    public func trim(_ count: Int) -> Int {
-        let trimmed = min(count, buffer.count)
-        buffer.count -= trimmed
-        return trimmed
-    }
+    public func trim(_ count: Int) -> Int { buffer.trim(count) }
 
     /// Adds keys and values, and gives all of them.
     public func update(keys: MLXArray, values: MLXArray) -> (MLXArray, MLXArray) {
-        buffer.append([keys, values])
-        let all = buffer.contents
-        return (all[0], all[1])
+        buffer.append(keys: keys, values: values)
     }
 
     /// A causal mask, with a window if there is one.
@@ -90,6 +84,20 @@ struct GrowingBuffer {
             array[0..., 0..., count..<count + added] = update
         }
         count += added
+    }
+
+    /// Adds keys and values, and gives all of them.
+    mutating func append(keys: MLXArray, values: MLXArray) -> (MLXArray, MLXArray) {
+        append([keys, values])
+        let all = contents
+        return (all[0], all[1])
+    }
+
+    /// Takes up to so many tokens back, and tells how many.
+    mutating func trim(_ count: Int) -> Int {
+        let trimmed = min(count, self.count)
+        self.count -= trimmed
+        return trimmed
     }
 
     private mutating func grow(by added: Int, like new: [MLXArray]) {

@@ -37,11 +37,7 @@ public final class QuantizedKVCache: KVCache {
 
     /// Takes up to so many tokens back, and tells how many.
     @discardableResult
-    public func trim(_ count: Int) -> Int {
-        let trimmed = min(count, buffer.count)
-        buffer.count -= trimmed
-        return trimmed
-    }
+    public func trim(_ count: Int) -> Int { buffer.trim(count) }
 
     /// Adds keys and values, and gives all of them unpacked.
     public func update(keys: MLXArray, values: MLXArray) -> (MLXArray, MLXArray) {

@@ -18,7 +18,7 @@ package enum GGUFBlocks {
     /// The weight [rows, columns] of a type's blocks.
     package static func weight(_ bytes: MLXArray, _ type: GGUFTensorType, _ shape: [Int]) -> Weight?
     {
-        let (elements, size) = type.blockSize
+        let (elements, size) = type.block
         let columns = shape.last ?? 1
         let rows = shape.dropLast().reduce(1, *)
         let blocks = Blocks(

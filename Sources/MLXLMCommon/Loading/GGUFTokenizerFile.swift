@@ -56,12 +56,14 @@ struct GGUFTokenizerFile {
         // Control and user-defined tokens are found in a text before all else.
         let added = kinds.indices.filter { kinds[$0] == 3 || kinds[$0] == 4 }.map { id in
             """
-            {"id": \(id), "content": \(quoted(tokens[id])), "single_word": false, \
+            {"id": \(id), "content": \(quotedJSON(tokens[id])), "single_word": false, \
             "lstrip": false, "rstrip": false, "normalized": false, "special": \(kinds[id] == 3)}
             """
         }
-        let vocabulary = tokens.enumerated().map { "\(quoted($1)): \($0)" }
-        let merges = (metadata["tokenizer.ggml.merges"]?.list ?? []).map { quoted($0.text ?? "") }
+        let vocabulary = tokens.enumerated().map { "\(quotedJSON($1)): \($0)" }
+        let merges = (metadata["tokenizer.ggml.merges"]?.list ?? []).map {
+            quotedJSON($0.text ?? "")
+        }
         return """
             {"version": "1.0", "truncation": null, "padding": null,
             "added_tokens": [\(added.joined(separator: ",\n"))],
@@ -88,7 +90,7 @@ struct GGUFTokenizerFile {
             """
         }
         func split(_ digits: String) -> String {
-            let pattern = quoted(Self.letters + digits + Self.rest)
+            let pattern = quotedJSON(Self.letters + digits + Self.rest)
             return """
                 {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": \
                 {"Regex": \(pattern)}, "behavior": "Isolated", "invert": false}, \
@@ -122,7 +124,7 @@ struct GGUFTokenizerFile {
                 "use_regex": true}
                 """
         }
-        let name = quoted(begin)
+        let name = quotedJSON(begin)
         let special = #"{"SpecialToken": {"id": \#(name), "type_id": 0}}"#
         let text = { (part: String, type: Int) in
             #"{"Sequence": {"id": "\#(part)", "type_id": \#(type)}}"#
@@ -132,21 +134,5 @@ struct GGUFTokenizerFile {
             "pair": [\(special), \(text("A", 0)), \(special), \(text("B", 1))],
             "special_tokens": {\(name): {"id": \(name), "ids": [\(id)], "tokens": [\(name)]}}}
             """
-    }
-
-    /// A JSON string.
-    private func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            if scalar == "\"" || scalar == "\\" {
-                result += "\\\(scalar)"
-            } else if scalar.value < 0x20 {
-                result += scalar.value < 0x10 ? "\\u000" : "\\u00"
-                result += String(scalar.value, radix: 16)
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -33,3 +33,27 @@ package struct StepBoard {
         return Int(number)
     }
 }
+
+/// A rank's side of its step board, which it shows its steps on.
+package struct RankStepBoard {
+    private let descriptor: Int32
+
+    /// The board of this process; nil where it was not started by mlx-launch.
+    package init?() {
+        guard let text = getenv(StepBoard.variable), let number = Int32(String(cString: text))
+        else { return nil }
+        // The variable may have come to a process that has another file under this number.
+        let length = 8 + StepBoard.mark.count
+        var content = [UInt8](repeating: 0, count: length + 1)
+        guard pread(number, &content, length + 1, 0) == length,
+            content[8..<length].elementsEqual(StepBoard.mark)
+        else { return nil }
+        descriptor = number
+    }
+
+    /// Shows the number of the last step that was taken.
+    package func show(_ step: Int) {
+        var number = Int64(step)
+        _ = pwrite(descriptor, &number, 8, 0)
+    }
+}

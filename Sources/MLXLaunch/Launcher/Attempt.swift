@@ -217,7 +217,8 @@ final class Attempt {
             records[rank].end = RankEnd(status: LaunchStatus.unavailable, signal: 0, step: -1)
             records[rank].ended = .now
             records[rank].wasKilled = true
-            relay.finish(rank: rank, failed: false)
+            // Its last lines may be those of a job that was stopped: the verdict tells them.
+            relay.finish(rank: rank, failed: true)
         }
     }
 
@@ -291,12 +292,18 @@ final class Attempt {
     private func verdict() -> AttemptEnd {
         if let signal = stop.urgent { return .done(status: 128 + signal) }
         if let first = records.firstFailure(hasWords: relay.holdsError) {
-            let errors = relay.takeErrors(first.rank)
+            var errors = relay.takeErrors(first.rank)
+            if errors.isEmpty, first.end?.status == LaunchStatus.interrupted {
+                // mpirun may kill the agent of the rank that tells before it has reported.
+                let speaker = records.first { relay.holdsError($0.rank) }
+                errors = speaker.map { relay.takeErrors($0.rank) } ?? []
+            }
             for record in records where record.rank != first.rank {
                 dropEcho(of: errors, record.rank)
             }
             return .failed(first, errors: errors)
         }
+        for record in records { dropEcho(of: [], record.rank) }
         if let fault {
             return .broken(status: fault.status, words: fault.words, details: fault.details)
         }

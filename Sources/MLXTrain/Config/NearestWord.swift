@@ -1,8 +1,8 @@
 /// Finds the word that a mistyped one most likely stands for.
-enum NearestWord {
+package enum NearestWord {
     /// The candidate with the fewest edits from `word`, if it is at most a third of its length
     /// (and at least two edits are allowed).
-    static func to(_ word: String, among candidates: [String]) -> String? {
+    package static func to(_ word: String, among candidates: [String]) -> String? {
         let limit = max(2, word.count / 3)
         let ranked = candidates.map { ($0, distance($0.lowercased(), word.lowercased())) }
         guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= limit,

@@ -1,3 +1,5 @@
+import MLXLaunch
+
 /// What a run tells: metrics and the display on rank 0, and a log on every rank.
 package final class RunOutput {
     private let lines: MetricsLines
@@ -6,7 +8,7 @@ package final class RunOutput {
     /// Nil on all ranks but 0.
     private let metrics: MetricsFile?
     private let display: ProgressDisplay?
-    private let board = StepBoard()
+    private let board = RankStepBoard()
     private var samplesSinceLine = 0
     private var tokensSinceLine: Int?
     private var secondsSinceLine = 0.0

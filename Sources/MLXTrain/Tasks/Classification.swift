@@ -57,26 +57,15 @@ package final class Classification: TrainingTask {
     package func evaluate(
         batchSize: Int, group: Group, votes: () -> StepVotes
     ) throws -> Judgement {
-        let start = ContinuousClock.now
         let dataset = data.test
-        model.train(false)
-        defer { model.train(true) }
-        var (lossSum, correct, vote) = (0.0, 0, StepVotes())
-        for rows in group.share(ofBatches: batchSize, of: dataset.count) {
-            vote = votes()
-            if vote.stops { break }
-            let (loss, hits) = judge(dataset.gather(Array(rows)))
-            lossSum += loss
-            correct += hits
-        }
-        let totals = try group.allReduce([lossSum, Double(correct)] + vote.numbers)
-        let votesOfAll = StepVotes(sums: totals.dropFirst(2))
-        if votesOfAll.stops { return .brokenOff(votesOfAll) }
-        return .done(
+        return try judge(
+            dataset.count, batchSize: batchSize, group: group, votes: votes,
+            { self.judge(dataset.gather($0)) }
+        ) { sums, seconds in
             Evaluation(
-                loss: totals[0] / Double(dataset.count),
-                accuracy: totals[1] / Double(dataset.count), samples: dataset.count,
-                seconds: (ContinuousClock.now - start) / .seconds(1)))
+                loss: sums[0] / Double(dataset.count), accuracy: sums[1] / Double(dataset.count),
+                samples: dataset.count, seconds: seconds)
+        }
     }
 
     package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] { parameters }
@@ -85,13 +74,14 @@ package final class Classification: TrainingTask {
     package func writeModelFiles(to folder: String) {}
 
     /// The sum of a batch's losses and the number of samples whose class was found.
-    private func judge(_ batch: MicroBatch) -> (Double, Int) {
+    private func judge(_ batch: MicroBatch) -> [Double] {
+        guard batch.count > 0 else { return [0, 0] }
         let arrays = Classification.arrays(of: batch, data.test.sampleShape)
         let logits = layers(arrays[0])
         let loss = crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
         let hits = (argMax(logits, axis: -1).asType(.int32) .== arrays[1]).asType(.int32).sum()
         eval(loss, hits)
-        return (Double(loss.item(Float.self)), Int(hits.item(Int32.self)))
+        return [Double(loss.item(Float.self)), Double(hits.item(Int32.self))]
     }
 
     /// Features [N, ...] and labels [N].
@@ -100,14 +90,5 @@ package final class Classification: TrainingTask {
             MLXArray(batch.features, [batch.count] + sampleShape),
             MLXArray(batch.labels, [batch.count]),
         ]
-    }
-}
-
-extension Group {
-    /// This rank's batches of `count` samples in their order, the same cut for every world size.
-    func share(ofBatches batchSize: Int, of count: Int) -> [Range<Int>] {
-        let batches = (count + batchSize - 1) / batchSize
-        let share = batches * rank / size..<batches * (rank + 1) / size
-        return share.map { $0 * batchSize..<min(($0 + 1) * batchSize, count) }
     }
 }

@@ -71,27 +71,23 @@ package final class LanguageModeling: TrainingTask {
     package func evaluate(
         batchSize: Int, group: Group, votes: () -> StepVotes
     ) throws -> Judgement {
-        let start = ContinuousClock.now
         let dataset = corpus.test
-        model.train(false)
-        defer { model.train(true) }
-        var (lossSum, vote) = (0.0, StepVotes())
-        for rows in group.share(ofBatches: batchSize, of: dataset.count) {
-            vote = votes()
-            if vote.stops { break }
-            let arrays = LanguageModeling.arrays(of: dataset.gather(Array(rows)), dataset.context)
-            let logits = languageModel(arrays[0], cache: nil)
-            let loss = crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
-            lossSum += Double(loss.item(Float.self))
+        return try judge(
+            dataset.count, batchSize: batchSize, group: group, votes: votes,
+            { [self.lossSum(dataset.gather($0))] }
+        ) { sums, seconds in
+            let loss = sums[0] / Double(dataset.count * dataset.context)
+            return Evaluation(
+                loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count, seconds: seconds)
         }
-        let totals = try group.allReduce([lossSum] + vote.numbers)
-        let votesOfAll = StepVotes(sums: totals.dropFirst())
-        if votesOfAll.stops { return .brokenOff(votesOfAll) }
-        let loss = totals[0] / Double(dataset.count * dataset.context)
-        return .done(
-            Evaluation(
-                loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count,
-                seconds: (ContinuousClock.now - start) / .seconds(1)))
+    }
+
+    private func lossSum(_ batch: TokenBatch) -> Double {
+        guard batch.count > 0 else { return 0 }
+        let arrays = LanguageModeling.arrays(of: batch, corpus.test.context)
+        let logits = languageModel(arrays[0], cache: nil)
+        let loss = crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
+        return Double(loss.item(Float.self))
     }
 
     package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] {

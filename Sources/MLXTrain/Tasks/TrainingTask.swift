@@ -54,6 +54,37 @@ package enum Judgement {
     case brokenOff(StepVotes)
 }
 
+extension TrainingTask {
+    /// Judges `count` samples in batches that are the same for every world size: what `judge` gives
+    /// of this rank's batches is added up over all ranks, and `evaluation` makes a result of the
+    /// sums and the seconds it took. A collective; the model doesn't train meanwhile.
+    func judge(
+        _ count: Int, batchSize: Int, group: Group, votes: () -> StepVotes,
+        _ judge: ([Int]) -> [Double], evaluation: ([Double], Double) -> Evaluation
+    ) throws -> Judgement {
+        let start = ContinuousClock.now
+        model.train(false)
+        defer { model.train(true) }
+        let batches = (count + batchSize - 1) / batchSize
+        let share = batches * group.rank / group.size..<batches * (group.rank + 1) / group.size
+        // A rank without a batch gives as many sums.
+        var (sums, vote) = (judge([]), StepVotes())
+        for batch in share {
+            vote = votes()
+            if vote.stops { break }
+            let rows = batch * batchSize..<min((batch + 1) * batchSize, count)
+            sums = zip(sums, judge(Array(rows))).map { $0 + $1 }
+        }
+        let totals = try group.allReduce(vote.numbers + sums)
+        let votesOfAll = StepVotes(sums: totals.prefix(vote.numbers.count))
+        if votesOfAll.stops { return .brokenOff(votesOfAll) }
+        return .done(
+            evaluation(
+                Array(totals.dropFirst(vote.numbers.count)),
+                (ContinuousClock.now - start) / .seconds(1)))
+    }
+}
+
 /// One rank's share of a step, before the ranks are summed.
 package struct StepGradients {
     /// The samples of the step over all ranks.
