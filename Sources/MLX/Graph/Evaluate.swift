@@ -1,7 +1,7 @@
 import Glibc
 
 /// Computes pending nodes.
-enum Evaluate {
+package enum Evaluate {
     /// Computes the values of the nodes, and of what somebody holds among the nodes they need.
     static func run(_ roots: [Node]) throws(MLXError) {
         lock.lock()
@@ -26,6 +26,13 @@ enum Evaluate {
 
     /// Evaluations and walks of the graph take turns.
     static let lock = RecursiveLock()
+
+    /// Waits, within `eval` of a primitive, for other threads, which may evaluate meanwhile.
+    package static func waiting<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try lock.released(body)
+    }
 
     private static func runCall(
         _ position: Int, _ schedule: inout Schedule, keepsGraph: Bool
@@ -196,8 +203,9 @@ extension Node.Value {
 
 /// A lock that its holder may take again.
 final class RecursiveLock: @unchecked Sendable {
-    // Unchecked: the mutex is only reached through the system's calls.
+    // Unchecked: the mutex is only reached through the system's calls, the depth by its owner.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private var depth = 0
 
     init() {
         mutex = .allocate(capacity: 1)
@@ -213,6 +221,23 @@ final class RecursiveLock: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func lock() { pthread_mutex_lock(mutex) }
-    func unlock() { pthread_mutex_unlock(mutex) }
+    func lock() {
+        pthread_mutex_lock(mutex)
+        depth += 1
+    }
+
+    func unlock() {
+        depth -= 1
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// Runs code of the lock's owner while others may have the lock.
+    func released<Result, Failure: Error>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let held = depth
+        for _ in 0..<held { unlock() }
+        defer { for _ in 0..<held { lock() } }
+        return try body()
+    }
 }

@@ -60,12 +60,13 @@ package final class Classification: TrainingTask {
         let dataset = data.test
         return try judge(
             dataset.count, batchSize: batchSize, group: group, votes: votes,
-            { self.judge(dataset.gather($0)) }
-        ) { sums, seconds in
-            Evaluation(
-                loss: sums[0] / Double(dataset.count), accuracy: sums[1] / Double(dataset.count),
-                samples: dataset.count, seconds: seconds)
-        }
+            sums: { self.judge(dataset.gather($0)) },
+            evaluation: { sums, seconds in
+                Evaluation(
+                    loss: sums[0] / Double(dataset.count),
+                    accuracy: sums[1] / Double(dataset.count),
+                    samples: dataset.count, seconds: seconds)
+            })
     }
 
     package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] { parameters }

@@ -74,12 +74,13 @@ package final class LanguageModeling: TrainingTask {
         let dataset = corpus.test
         return try judge(
             dataset.count, batchSize: batchSize, group: group, votes: votes,
-            { [self.lossSum(dataset.gather($0))] }
-        ) { sums, seconds in
-            let loss = sums[0] / Double(dataset.count * dataset.context)
-            return Evaluation(
-                loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count, seconds: seconds)
-        }
+            sums: { [self.lossSum(dataset.gather($0))] },
+            evaluation: { sums, seconds in
+                let loss = sums[0] / Double(dataset.count * dataset.context)
+                return Evaluation(
+                    loss: loss, perplexity: Glibc.exp(loss), samples: dataset.count,
+                    seconds: seconds)
+            })
     }
 
     private func lossSum(_ batch: TokenBatch) -> Double {

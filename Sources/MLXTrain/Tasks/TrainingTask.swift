@@ -60,7 +60,7 @@ extension TrainingTask {
     /// sums and the seconds it took. A collective; the model doesn't train meanwhile.
     func judge(
         _ count: Int, batchSize: Int, group: Group, votes: () -> StepVotes,
-        _ judge: ([Int]) -> [Double], evaluation: ([Double], Double) -> Evaluation
+        sums judge: ([Int]) -> [Double], evaluation: ([Double], Double) -> Evaluation
     ) throws -> Judgement {
         let start = ContinuousClock.now
         model.train(false)
