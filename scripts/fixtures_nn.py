@@ -254,14 +254,18 @@ def attention():
         yield ("Transformer", dict(layers=[1, 1], count=[4], heads=[2], mlp=[5], first=[first]),
                lambda: nn.Transformer(4, 2, 1, 1, 5, norm_first=bool(first)),
                [normal(1, 3, 4), normal(1, 2, 4), square, normal(2, 2), wide])
+    yield ("Transformer", dict(layers=[1, 1], count=[12], heads=[2], mlp=[6], first=[0]),
+           lambda: nn.Transformer(12, 2, 1, 1, 6, norm_first=False),
+           [normal(1, 3, 12), normal(1, 2, 12), normal(3, 3), normal(2, 2), normal(2, 3)])
 
 
 def layer_cases(rows):
     for name, arguments, make, inputs in rows:
         for dtype in DTYPES:
-            # A chain this long errs by up to 4 % in mlx itself, more in single elements; its parts
-            # are compared in both types.
-            if name == "Transformer" and not arguments["first"][0] and dtype != mx.float32:
+            # Norms of four numbers one after the other make a half type's roundings as large as
+            # some gradients, in mlx as well: there the chain is compared at a width of twelve.
+            if (name == "Transformer" and not arguments["first"][0]
+                    and (arguments["count"][0] > 4) == (dtype == mx.float32)):
                 continue
             modes = (True, False) if name == "BatchNorm" else (True,)
             for training in modes:

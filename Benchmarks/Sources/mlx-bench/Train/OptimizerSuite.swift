@@ -87,6 +87,7 @@ enum OptimizerSuite {
         _ optimizer: @escaping () -> any Optimizer
     ) -> Case {
         let bytes = Double(arrays * dtype.size * count)
+        let extra = ExtraMemory()
         let make = { (_: Setting) throws -> () throws -> Void in
             let model = OneParameter(MLXRandom.uniform(0..<1, [count]).asType(dtype))
             eval(model)
@@ -99,10 +100,26 @@ enum OptimizerSuite {
             }
             Memory.clearCache()
             return {
-                optimizer.update(model: model, gradients: gradient)
-                eval(model, optimizer)
+                extra.watch {
+                    optimizer.update(model: model, gradients: gradient)
+                    eval(model, optimizer)
+                }
             }
         }
-        return Case(name: name, metric: "GB/s", value: { bytes / $0 / 1e9 }, make: make)
+        return Case(
+            name: name, metric: "GB/s", value: { bytes / $0 / 1e9 },
+            notes: { [("extra_bytes", Double(extra.bytes))] }, make: make)
+    }
+
+    /// The most memory that a step took beside the parameters and the optimizer's state.
+    private final class ExtraMemory {
+        private(set) var bytes = 0
+
+        func watch(_ step: () -> Void) {
+            let before = Memory.activeMemory
+            Memory.peakMemory = 0
+            step()
+            bytes = max(bytes, Memory.peakMemory - before)
+        }
     }
 }
