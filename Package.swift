@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "MLXFast", targets: ["MLXFast"]),
         .library(name: "MLXNN", targets: ["MLXNN"]),
         .library(name: "MLXOptimizers", targets: ["MLXOptimizers"]),
+        .library(name: "MLXHub", targets: ["MLXHub"]),
         .library(name: "MLXLMCommon", targets: ["MLXLMCommon"]),
         .library(name: "MLXLLM", targets: ["MLXLLM"]),
         .library(
@@ -57,6 +58,9 @@ let package = Package(
         .target(
             name: "MLXOptimizers", dependencies: ["MLX", "MLXNN"], swiftSettings: safeSettings),
         .target(
+            name: "MLXHub", dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: settings),
+        .target(
             name: "MLXLMCommon", dependencies: ["MLX", "MLXNN"], swiftSettings: settings),
         .target(
             name: "MLXLLM", dependencies: ["MLX", "MLXLMCommon", "MLXNN"],
@@ -64,7 +68,7 @@ let package = Package(
         .executableTarget(
             name: "mlx-lm",
             dependencies: [
-                "MLX", "MLXLLM", "MLXLMCommon", "MLXNN",
+                "MLX", "MLXHub", "MLXLLM", "MLXLMCommon", "MLXNN",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -140,6 +144,12 @@ let package = Package(
             name: "MLXLMTests",
             dependencies: [
                 "MLX", "MLXLLM", "MLXLMCommon", "MLXNN", "MLXOptimizers", "TestSupport", "mlx-lm",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MLXHubTests",
+            dependencies: [
+                "MLXHub", "mlx-lm", .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .testTarget(name: "MLXLaunchTests", dependencies: ["MLXLaunch"], swiftSettings: settings),

@@ -29,7 +29,7 @@ readonly -A levels=(
     [MLXNN]=3
     [MLXOptimizers]=4 [MLXDistributed]=4 [MLXLMCommon]=4
     [MLXDistributedMPI]=5 [MLXDistributedZMQ]=5 [MLXLLM]=5
-    [MLXLaunch]=1
+    [MLXLaunch]=1 [MLXHub]=1
     [MLXTrain]=6
     [mlx-train]=7 [mlx-launch]=7 [mlx-lm]=7
 )

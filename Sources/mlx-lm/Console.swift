@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MLX
+import MLXHub
 import MLXLMCommon
 
 /// What the commands print, and how they end.
@@ -20,6 +21,9 @@ enum Console {
         do {
             try withError { try body() }
         } catch let error as LanguageModelError {
+            note("mlx-lm: \(error)")
+            throw ExitCode(error.exitStatus)
+        } catch let error as HubError {
             note("mlx-lm: \(error)")
             throw ExitCode(error.exitStatus)
         } catch let error as TokenizerError {

@@ -12,8 +12,11 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         name: [.customLong("hf-path"), .customLong("model")],
-        help: ArgumentHelp("The model: a folder or a GGUF file.", valueName: "path"))
+        help: ModelSource.help)
     var model: String
+
+    @Option(help: "The branch, tag or commit of a model on the hub.")
+    var revision: String = "main"
 
     @Option(help: ArgumentHelp("The folder to write; it must be new.", valueName: "folder"))
     var mlxPath: String = "mlx_model"
@@ -51,7 +54,7 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
         try Console.run {
-            let parts = try ModelParts(url: URL(filePath: model))
+            let parts = try ModelParts(url: ModelSource.url(model, revision: revision))
             let network = try parts.makeModel(keepingTypes: true)
             var quantization = parts.quantization
             if dequantizes {

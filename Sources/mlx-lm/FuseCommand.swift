@@ -9,8 +9,11 @@ struct FuseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fuse", abstract: "Joins an adapter with its model, and writes a new folder.")
 
-    @Option(help: ArgumentHelp("The model: a folder or a GGUF file.", valueName: "path"))
+    @Option(help: ModelSource.help)
     var model: String = "mlx_model"
+
+    @Option(help: "The branch, tag or commit of a model on the hub.")
+    var revision: String = "main"
 
     @Option(help: ArgumentHelp("The folder to write; it must be new.", valueName: "folder"))
     var savePath: String = "fused_model"
@@ -23,7 +26,7 @@ struct FuseCommand: ParsableCommand {
 
     func run() throws {
         try Console.run {
-            let parts = try ModelParts(url: URL(filePath: model))
+            let parts = try ModelParts(url: ModelSource.url(model, revision: revision))
             let network = try parts.makeModel(keepingTypes: true)
             let adapter = try LoRAContainer.from(directory: URL(filePath: adapterPath))
             try adapter.load(into: network)

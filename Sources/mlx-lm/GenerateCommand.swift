@@ -72,7 +72,7 @@ struct GenerateCommand: ParsableCommand {
         let tokens = try promptOptions.tokens(
             text, prefill: prefillResponse, context.tokenizer)
         let draft = try draftModel.map { path in
-            try ModelParts(url: URL(filePath: path)).makeModel(mode: context.mode)
+            try ModelParts(url: ModelSource.url(path)).makeModel(mode: context.mode)
         }
         let generation = try TextGeneration(
             prompt: tokens, context: context, draft: draft, proposals: numDraftTokens,

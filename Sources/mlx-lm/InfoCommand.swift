@@ -10,12 +10,15 @@ struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info", abstract: "Tells what a model is.")
 
-    @Option(help: ArgumentHelp("The model: a folder or a GGUF file.", valueName: "path"))
+    @Option(help: ModelSource.help)
     var model: String
+
+    @Option(help: "The branch, tag or commit of a model on the hub.")
+    var revision: String = "main"
 
     func run() throws {
         try Console.run {
-            let parts = try ModelParts(url: URL(filePath: model))
+            let parts = try ModelParts(url: ModelSource.url(model, revision: revision))
             let network = try parts.makeModel()
             let parameters = network.parameters().flattened()
             let bytes = parameters.reduce(0) { $0 + $1.1.nbytes }

@@ -6,8 +6,11 @@ import MLXLMCommon
 
 /// Which model, and how it computes.
 struct ModelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The model: a folder or a GGUF file.", valueName: "path"))
+    @Option(help: ModelSource.help)
     var model: String
+
+    @Option(help: "The branch, tag or commit of a model on the hub.")
+    var revision: String = "main"
 
     @Option(help: ArgumentHelp("An adapter's folder, of mlx-lm or PEFT.", valueName: "folder"))
     var adapterPath: String?
@@ -26,7 +29,7 @@ struct ModelOptions: ParsableArguments {
     func load() throws -> ModelContext {
         if let threads { Workers.count = threads }
         let context = try LLMModelFactory.load(
-            url: URL(filePath: model), mode: exact ? .exact : .fast)
+            url: ModelSource.url(model, revision: revision), mode: exact ? .exact : .fast)
         if let adapterPath {
             let adapter = try LoRAContainer.from(directory: URL(filePath: adapterPath))
             try adapter.load(into: context.model)
