@@ -131,6 +131,9 @@ struct Launch {
 
     private func train(_ config: TrainConfig, _ group: Group) throws {
         Workers.count = group.threadBudget
+        // The processes of a node share its memory.
+        Memory.cacheLimit /= group.localSize
+        Memory.memoryLimit /= group.localSize
         if group.rank == 0 {
             let warnings = config.warnings(worldSize: group.size)
             for warning in warnings + [group.bindingWarning].compactMap({ $0 }) {

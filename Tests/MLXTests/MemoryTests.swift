@@ -48,6 +48,26 @@ struct MemoryTests {
         }
     }
 
+    @Test("of sizes that come once is not kept for ever")
+    func changingSizes() async {
+        await #expect(processExitsWith: .success) {
+            var asked = 0
+            var size = 2 << 20
+            while size < 64 << 20 {
+                copied(ones([size / 4])).eval()
+                asked += size
+                size += size / 8
+            }
+            let slack = 256 << 20
+            #expect(asked > slack + 2 * Memory.peakMemory)
+            #expect(Memory.cacheMemory <= slack + 2 * Memory.peakMemory)
+            // What was used last is there.
+            let count = Memory.allocationCount
+            copied(ones([size / 9 * 8 / 4])).eval()
+            #expect(Memory.allocationCount == count)
+        }
+    }
+
     @Test("is kept for new arrays up to a limit")
     func limits() async {
         await #expect(processExitsWith: .success) {

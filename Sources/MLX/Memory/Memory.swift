@@ -47,7 +47,8 @@ public enum Memory {
             activeMemory: figures.active, cacheMemory: figures.cached, peakMemory: figures.peak)
     }
 
-    /// The most that is kept for new arrays; half of the machine's memory unless set.
+    /// The most that is kept for new arrays; half of the machine's memory unless set. In any case it
+    /// is about as much as was on loan at one time of late.
     public static var cacheLimit: Int {
         get { Pool.shared.figures.limit }
         set { Pool.shared.setLimit(newValue) }
@@ -59,6 +60,9 @@ public enum Memory {
         get { Pool.shared.memoryLimit }
         set { Pool.shared.memoryLimit = newValue }
     }
+
+    /// The bytes of memory that this process may use: the machine's, or those of its control group.
+    package static var physicalMemory: Int { Pool.physicalMemory }
 
     /// How many pieces of memory the system was asked for so far; those that were kept and used
     /// again don't count.

@@ -3,6 +3,10 @@ import Synchronization
 
 /// Keeps freed memory by size, so that the pages of an array are used again instead of being
 /// faulted in anew.
+///
+/// What is kept and what is on loan are together at most twice what was on loan at one time of
+/// late, so that a program whose sizes change does not keep all that it ever had; the memory that
+/// lay unused for longest goes first.
 final class Pool: Sendable {
     static let shared = Pool()
 
@@ -15,12 +19,33 @@ final class Pool: Sendable {
         var memoryLimit = Pool.physicalMemory / 10 * 8
         /// How many pieces of memory the system was asked for.
         var allocations = 0
+        /// How often memory was lent or given back.
+        var clock = 0
+        /// The most that was on loan in this window of time and in the one before.
+        var recentPeak = 0
+        var earlierPeak = 0
+
+        /// The most that may be on loan and kept together.
+        var bound: Int { Pool.slack + 2 * max(recentPeak, earlierPeak) }
+
+        mutating func tick() {
+            clock &+= 1
+            if clock % Pool.window == 0 { (earlierPeak, recentPeak) = (recentPeak, active) }
+            recentPeak = max(recentPeak, active)
+        }
     }
 
     private struct Free: @unchecked Sendable {
         let address: UnsafeMutableRawPointer
         let shift: Int
+        /// When it was given back.
+        let time: Int
     }
+
+    /// So much may be kept in any case.
+    private static let slack = 256 << 20
+    /// How many loans and returns a window of time has: more than a large model's step.
+    private static let window = 1 << 16
 
     private let state = Mutex(State())
 
@@ -33,9 +58,23 @@ final class Pool: Sendable {
     private static let shifts = 8
     private static let shiftBytes = 20 << 10
 
-    /// The bytes of memory that the machine has.
-    static var physicalMemory: Int {
-        sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    /// The bytes of memory that this process may use: the machine's, or those of its control group.
+    static let physicalMemory: Int = {
+        let machine = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+        let limits = [
+            "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        ].compactMap(number)
+        return min(machine, limits.filter { $0 > 0 }.min() ?? machine)
+    }()
+
+    /// The number that a file of the kernel holds; nil where it is none.
+    private static func number(_ path: String) -> Int? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var value = 0
+        return withUnsafeMutablePointer(to: &value) { pointer in
+            withVaList([pointer]) { vfscanf(file, "%ld", $0) } == 1 ? pointer.pointee : nil
+        }
     }
 
     /// Lends at least `bytes` bytes, uninitialised; traps when the system has no memory left.
@@ -44,6 +83,7 @@ final class Pool: Sendable {
         let (found, turn, isTight) = state.withLock { state -> (Free?, Int, Bool) in
             state.active += capacity
             state.peak = max(state.peak, state.active)
+            state.tick()
             if let free = state.free[capacity]?.popLast() {
                 state.cached -= capacity
                 return (free, 0, false)
@@ -77,14 +117,37 @@ final class Pool: Sendable {
     }
 
     func recycle(address: UnsafeMutableRawPointer, capacity: Int, shift: Int) {
-        let keeps = state.withLock { state -> Bool in
+        let surplus = state.withLock { state -> [Free] in
             state.active -= capacity
-            guard state.cached + capacity <= state.limit else { return false }
+            state.tick()
+            let given = Free(address: address, shift: shift, time: state.clock)
+            guard state.cached + capacity <= state.limit else { return [given] }
             state.cached += capacity
-            state.free[capacity, default: []].append(Free(address: address, shift: shift))
-            return true
+            state.free[capacity, default: []].append(given)
+            return state.active + state.cached > state.bound ? Self.takeOldest(&state) : []
         }
-        if !keeps { free(address - shift) }
+        for entry in surplus { free(entry.address - entry.shift) }
+    }
+
+    /// Takes out what lay unused for longest, until an eighth below the bound, so that this is rare.
+    private static func takeOldest(_ state: inout State) -> [Free] {
+        let goal = state.bound / 8 * 7
+        var ages = state.free.flatMap { size, entries in entries.map { (time: $0.time, size: size) }
+        }
+        ages.sort { $0.time < $1.time }
+        var taken: [Int: Int] = [:]
+        for (_, size) in ages {
+            guard state.active + state.cached > goal else { break }
+            state.cached -= size
+            taken[size, default: 0] += 1
+        }
+        // Within a size the oldest come first.
+        var surplus: [Free] = []
+        for (size, count) in taken {
+            surplus += state.free[size]?.prefix(count) ?? []
+            state.free[size]?.removeFirst(count)
+        }
+        return surplus
     }
 
     /// Gives the kept memory back to the system.

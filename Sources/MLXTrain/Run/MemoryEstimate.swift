@@ -42,7 +42,7 @@ struct MemoryEstimate {
     /// need more memory than it has.
     func check(processes: Int) throws(ModelError) {
         let wanted = bytes * Double(processes)
-        let memory = MemoryEstimate.machineMemory
+        let memory = Double(Memory.physicalMemory)
         guard wanted > memory else { return }
         let largest = parts.max { $0.bytes < $1.bytes }?.name ?? ""
         var advice = largest == "activations" ? batchAdvice : "make the model smaller"
@@ -51,17 +51,6 @@ struct MemoryEstimate {
         throw .tooLarge(
             parameters: parameters, bytes: wanted, memory: memory, largest: largest,
             advice: advice)
-    }
-
-    /// The bytes of memory that this process and its like may use together.
-    private static var machineMemory: Double {
-        let pages = Double(sysconf(Int32(_SC_PHYS_PAGES)))
-        let machine = pages * Double(sysconf(Int32(_SC_PAGESIZE)))
-        // A container's limit; the word "max" stands for none.
-        let limit = (try? Files.read("/sys/fs/cgroup/memory.max"))
-            .map { String(decoding: $0, as: UTF8.self) }
-            .flatMap { Double($0.filter { !$0.isWhitespace }) }
-        return min(machine, limit ?? machine)
     }
 }
 
