@@ -19,6 +19,7 @@ public final class Group: Sendable {
     ) throws(DistributedError) {
         transport.wait(within: limit)
         let placement = try Placement.exchange(over: transport, identity: identity)
+        transport.know(placement.neighbours)
         self.placement = placement
         self.limit = limit
         let shares = sharesMemory && placement.canShareMemory(inTreeOrder: keepsTree)
