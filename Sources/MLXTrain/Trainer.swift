@@ -72,7 +72,7 @@ package final class Trainer {
                 step += 1
             } else {
                 let votes = StepVotes(stop(.step), saveFailed: try saver.hasFailed())
-                let (report, votesOfAll, defect) = try withError {
+                let (report, votesOfAll, defect) = try group.withError {
                     try takeStep(start: start, votes: votes)
                 }
                 decision = votesOfAll
