@@ -143,15 +143,19 @@ choose_root() {
 
 # What single tests use, which are skipped without it: no reason to stop.
 try_test_tools() {
-    if have strace || ! have apt-get; then return; fi
+    if ! have apt-get; then return; fi
+    packages=()
+    if ! have strace; then packages+=(strace); fi
+    if ! have nft && [[ ! -x /usr/sbin/nft ]]; then packages+=(nftables); fi
+    if ((${#packages[@]} == 0)); then return; fi
     as_root=()
     if ((EUID != 0)); then
         if ! have sudo || ! sudo -n true 2>/dev/null; then return; fi
         as_root=(sudo)
     fi
-    packages=(strace)
-    say 'installing strace'
-    install_once >/dev/null 2>&1 || say 'strace cannot be had; the test that needs it is skipped'
+    say "installing ${packages[*]}"
+    install_once >/dev/null 2>&1 \
+        || say "${packages[*]} cannot be had; the tests that need it are skipped"
 }
 
 check_swift() {

@@ -1,3 +1,6 @@
+import MLX
+import Synchronization
+
 /// The processes that train together, and this one's place among them.
 public final class Group: Sendable {
     package let transport: any Transport
@@ -5,6 +8,9 @@ public final class Group: Sendable {
 
     /// How long this rank waits for the others in a collective.
     package let limit: WaitLimit
+
+    /// What the first collective of the graph that failed ended with.
+    private let firstFailure = Mutex<DistributedError?>(nil)
 
     /// Joins a connected transport; a collective, in which the ranks tell each other their nodes
     /// and cores.
@@ -19,6 +25,7 @@ public final class Group: Sendable {
     ) throws(DistributedError) {
         transport.wait(within: limit)
         let placement = try Placement.exchange(over: transport, identity: identity)
+        transport.know(placement.neighbours)
         self.placement = placement
         self.limit = limit
         let shares = sharesMemory && placement.canShareMemory(inTreeOrder: keepsTree)
@@ -95,6 +102,29 @@ public final class Group: Sendable {
     /// Leaves the group after all communication; the last call of a process on its group.
     public func finalize() throws(DistributedError) {
         try transport.finalize()
+    }
+
+    /// Runs the body, throws the first error of an array operation in it at its end, and the error of
+    /// communication itself where that was one.
+    public func withError<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try MLX.withError { (_: ErrorBox) in try body() }
+        } catch let error as MLXError {
+            throw firstFailure.withLock { $0 } ?? error
+        }
+    }
+
+    /// Runs a collective of the graph, unless an earlier one has failed: then the ranks are no
+    /// longer at the same place.
+    func communicate(_ body: () throws(DistributedError) -> Void) throws(DistributedError) {
+        if let failure = firstFailure.withLock({ $0 }) { throw failure }
+        do throws(DistributedError) {
+            // Ranks that are threads take turns to evaluate, and the others need theirs.
+            if transport.ranksAreThreads { try Evaluate.waiting(body) } else { try body() }
+        } catch {
+            firstFailure.withLock { $0 = $0 ?? error }
+            throw error
+        }
     }
 
     /// Joins lists of numbers element by element; the list has the same length on every rank.

@@ -3,6 +3,7 @@ import MLX
 /// One rank of a group whose ranks are threads of this process.
 final class LoopbackTransport: Transport {
     let name = "loopback"
+    let ranksAreThreads = true
     let rank: Int
     var size: Int { hub.size }
 

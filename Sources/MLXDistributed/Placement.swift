@@ -1,3 +1,5 @@
+import Glibc
+
 /// Which ranks share this node, and which cores each of them may run on.
 package struct Placement: Sendable {
     /// The ranks of every node, ascending, the nodes in the order of their first ranks.
@@ -6,6 +8,8 @@ package struct Placement: Sendable {
     package let node: Int
     /// This process's index in `ranks`.
     package let localRank: Int
+    /// The process of each rank on this node.
+    package let processes: [Int32]
     /// The cores of each rank on this node.
     package let masks: [[Int]]
     /// The cores of this node.
@@ -32,13 +36,19 @@ package struct Placement: Sendable {
         ThreadBudget.warning(unused: ThreadBudget.unusedCores(masks: masks, node: nodeCores))
     }
 
-    /// Tells all ranks this one's node and cores; a collective. `identity` stands for the node.
+    /// The other ranks on this node.
+    var neighbours: [Neighbour] {
+        zip(ranks, processes).filter { $0.0 != ranks[localRank] }
+            .map { Neighbour(rank: $0.0, process: $0.1) }
+    }
+
+    /// Tells all ranks this one's node, process and cores; a collective. `identity` stands for the node.
     package static func exchange(
         over transport: any Transport, identity: UInt64 = Cores.nodeIdentity()
     ) throws(DistributedError) -> Placement {
         let mine =
             withUnsafeBytes(of: identity) { Array($0) }
-            + Cores.mask(of: Cores.allowed())
+            + withUnsafeBytes(of: UInt64(getpid())) { Array($0) } + Cores.mask(of: Cores.allowed())
         let all = try transport.allGather(mine)
         var nodes: [[Int]] = []
         for rank in all.indices {
@@ -49,7 +59,12 @@ package struct Placement: Sendable {
         let ranks = nodes[node]
         return Placement(
             nodes: nodes, node: node, localRank: ranks.firstIndex(of: transport.rank) ?? 0,
-            masks: ranks.map { Cores.cores(in: all[$0].dropFirst(8)) },
+            processes: ranks.map { rank in
+                all[rank].withUnsafeBytes {
+                    Int32(truncatingIfNeeded: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                }
+            },
+            masks: ranks.map { Cores.cores(in: all[$0].dropFirst(16)) },
             nodeCores: Cores.ofNode())
     }
 }

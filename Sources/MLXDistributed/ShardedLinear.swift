@@ -84,29 +84,50 @@ open class ShardedToAllLinear: Module, UnaryLayer {
     }
 }
 
-/// This rank's part of a linear layer.
+/// This rank's part of a linear layer, quantized if that is.
 public func shardLinear(
     _ linear: Linear, sharding: LinearSharding, segments: Int = 1, group: Group
 ) -> any UnaryLayer {
-    switch sharding {
-    case .allToSharded: AllToShardedLinear(linear, segments: segments, group: group)
-    case .shardedToAll: ShardedToAllLinear(linear, segments: segments, group: group)
+    switch (sharding, linear as? QuantizedLinear) {
+    case (.allToSharded, nil): AllToShardedLinear(linear, segments: segments, group: group)
+    case (.shardedToAll, nil): ShardedToAllLinear(linear, segments: segments, group: group)
+    case (.allToSharded, let quantized?):
+        QuantizedAllToShardedLinear(quantized, segments: segments, group: group)
+    case (.shardedToAll, let quantized?):
+        QuantizedShardedToAllLinear(quantized, segments: segments, group: group)
     }
 }
 
 /// The mean of the gradients of all ranks, nested as they are; half types are summed as float32.
 ///
-/// A collective. For a training loop a ``GradientReducer``, which keeps its memory, is faster.
-public func averageGradients(_ gradients: ModuleParameters, group: Group) throws
-    -> ModuleParameters
-{
-    let sums = try GradientReducer(group: group).sum(gradients.flattenedValues())
-    return gradients.replacingValues(with: sums.map { $0 / Float(group.size) })
+/// They travel together, up to `bucketBytes` of one type at a time, the last ones first. All ranks
+/// give the same names, shapes and types. For a training loop a ``GradientReducer``, which keeps its
+/// memory, is faster; this one may stand in compiled functions.
+public func averageGradients(
+    _ gradients: ModuleParameters, bucketBytes: Int = 32 << 20, group: Group
+) -> ModuleParameters {
+    guard group.size > 1 else { return gradients }
+    let arrays = gradients.flattenedValues()
+    let tensors = arrays.map { (name: "", byteCount: $0.nbytes, dtype: $0.dtype) }
+    let plan = Buckets(tensors, capacity: bucketBytes, firstCapacity: bucketBytes)
+    var means = arrays
+    for bucket in plan.buckets {
+        let parts = bucket.indices.map { arrays[$0].reshaped([arrays[$0].size]) }
+        let whole = parts.count == 1 ? parts[0] : concatenated(parts)
+        let mean = allSum(whole, group: group) / Float(group.size)
+        var start = 0
+        for index in bucket.indices {
+            let end = start + arrays[index].size
+            means[index] = mean[start..<end].reshaped(arrays[index].shape)
+            start = end
+        }
+    }
+    return gradients.replacingValues(with: means)
 }
 
 extension MLXArray {
     /// This rank's part of an axis, of which each of `segments` equal parts is dealt by itself.
-    fileprivate func shard(axis: Int, segments: Int, group: Group) -> MLXArray {
+    func shard(axis: Int, segments: Int, group: Group) -> MLXArray {
         precondition(
             dim(axis).isMultiple(of: segments * group.size),
             "[shardLinear] axis \(axis) of \(shape) is no multiple of \(segments * group.size)")

@@ -148,13 +148,14 @@ package final class ShardedParameters {
     /// where their norm exceeds `limit`; gives the norm before. A collective.
     ///
     /// `rule` is for the next step; nobody may use values of the parameters that are not computed
-    /// yet.
+    /// yet. `judge` is told the norm before the parameters change, which they do not where it says
+    /// no; it must say the same on all ranks.
     package func step(
-        _ addends: [MLXArray], divisor: Float, limit: Float?, rule: UpdateRule
+        _ addends: [MLXArray], divisor: Float, limit: Float?, rule: UpdateRule,
+        judge: ((Double) throws -> Bool)? = nil
     ) throws -> Double {
         eval(addends)
         let start = ContinuousClock.now
-        defer { seconds = (ContinuousClock.now - start) / .seconds(1) }
         for (offset, addend) in zip(offsets, addends) {
             withBytes(addend) { bytes in
                 UnsafeMutableRawBufferPointer(rebasing: gradients.own[offset...])
@@ -168,14 +169,19 @@ package final class ShardedParameters {
             gradients: gradients.addends.compactMap(\.baseAddress),
             sums: gradients.sums.baseAddress,
             divisor: divisor, rule: rule)
-        var squares = pass.run(slice, limit == nil ? .all : .join, scale: 1, on: transport.arena)
-        squares = try transport.sum(squares)
+        let isOnePass = limit == nil && judge == nil
+        let squares = try transport.sum(
+            pass.run(slice, isOnePass ? .all : .join, scale: 1, on: transport.arena))
         let norm = squares.squareRoot()
-        if let limit {
-            let scale = Float(norm) < limit ? 1 : limit / (Float(norm) + 1e-6)
-            _ = pass.run(slice, .update, scale: scale, on: transport.arena)
+        seconds = (ContinuousClock.now - start) / .seconds(1)
+        guard try judge?(norm) ?? true else { return norm }
+        let second = ContinuousClock.now
+        if !isOnePass {
+            let excess = limit.map { Float(norm) < $0 ? 1 : $0 / (Float(norm) + 1e-6) }
+            _ = pass.run(slice, .update, scale: excess ?? 1, on: transport.arena)
         }
         try meet(.barrier)
+        seconds += (ContinuousClock.now - second) / .seconds(1)
         return norm
     }
 

@@ -65,6 +65,8 @@ package final class SharedMemoryTransport: Transport {
 
     package var checksCalls: Bool { true }
 
+    package var ranksAreThreads: Bool { outer.ranksAreThreads }
+
     package var flightRecorder: FlightRecorder? { recorder }
 
     package func note(step: Int) {

@@ -52,8 +52,14 @@ package protocol Transport: AnyObject, Sendable {
     /// Whether each collective notices by itself that ranks called different ones.
     var checksCalls: Bool { get }
 
+    /// Whether other ranks are threads of this process.
+    var ranksAreThreads: Bool { get }
+
     /// Notes the training step that this rank is in, for what is told of a failure.
     func note(step: Int)
+
+    /// Is told who else is on this node, for what is told of a rank that is lost.
+    func know(_ neighbours: [Neighbour])
 
     /// Waits for other ranks no longer than `limit` in each collective from now on.
     func wait(within limit: WaitLimit)
@@ -85,7 +91,9 @@ package protocol Transport: AnyObject, Sendable {
 extension Transport {
     package var path: String { name }
     package var checksCalls: Bool { false }
+    package var ranksAreThreads: Bool { false }
     package func note(step: Int) {}
+    package func know(_ neighbours: [Neighbour]) {}
     package func wait(within limit: WaitLimit) {}
     package func split(color: Int) throws(DistributedError) -> (any Transport)? { nil }
     package var flightRecorder: FlightRecorder? { nil }

@@ -14,6 +14,7 @@ final class MPIFrames: @unchecked Sendable {
     private let recorder: FlightRecorder
     private let limit = Mutex(WaitLimit(seconds: 300))
     private let step = Atomic<Int>(0)
+    private let neighbours = Mutex<[Neighbour]>([])
     /// The watchdog of the calls that move data.
     private let watchdog = Mutex<Watchdog?>(nil)
     private let own = Scratch(byteCount: MPIFrames.frameBytes)
@@ -30,16 +31,29 @@ final class MPIFrames: @unchecked Sendable {
 
     func note(step: Int) { self.step.store(step, ordering: .relaxed) }
 
+    /// Watches the other ranks of this node from now on.
+    func know(_ neighbours: [Neighbour]) { self.neighbours.withLock { $0 = neighbours } }
+
     /// Waits for others no longer than `limit` from now on.
     func wait(within limit: WaitLimit) {
         self.limit.withLock { $0 = limit }
         let calls = calls
         let (rank, recorder) = (calls.rank, recorder)
+        let stopped = { @Sendable [weak self] in
+            self?.neighbours.withLock { $0.first(where: \.isStopped) }
+        }
         // Ranks that see the same give the first of them time to tell.
         let dog = try? Watchdog(recorder, limit: limit) { call, seconds in
             usleep(UInt32(min(rank, 8)) * 250_000)
             recorder.dump()
-            let error = DistributedError.stalled(call: "\(call)", seconds: seconds)
+            let error: DistributedError =
+                if let stopped = stopped() {
+                    .timedOut(
+                        ranks: [stopped.rank], seconds: seconds, step: call.step,
+                        lastReached: "\(call) and was stopped in it")
+                } else {
+                    .stalled(call: "\(call)", seconds: seconds)
+                }
             let line = Array("mlx-train: \(error)\n".utf8)
             _ = write(STDERR_FILENO, line, line.count)
             calls.abort(status: error.exitStatus)

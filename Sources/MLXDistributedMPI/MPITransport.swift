@@ -67,6 +67,8 @@ package final class MPITransport: Transport {
         return true
     }
 
+    package func know(_ neighbours: [Neighbour]) { frames.know(neighbours) }
+
     package func wait(within limit: WaitLimit) { frames.wait(within: limit) }
 
     package func split(color: Int) throws(DistributedError) -> (any Transport)? {

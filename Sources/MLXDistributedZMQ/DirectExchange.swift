@@ -28,30 +28,58 @@ struct DirectExchange {
     func allReduce(
         _ buffer: UnsafeMutableRawBufferPointer, _ fold: PairFold, scratch: Scratch
     ) throws(DistributedError) {
+        if fold.isHalf { return try sumHalves(buffer, fold, scratch) }
+        guard let result = buffer.baseAddress, let total = scratch.buffer.baseAddress else {
+            return
+        }
         let count = buffer.count / fold.element.size
-        let part = (buffer.count * (fold.isHalf ? 2 : 1) + 63) & ~63
+        let aside = total + ((buffer.count + 63) & ~63)
+        let last = mesh.size - 1
+        // What is joined so far: the first rank's bytes where they lie, then `total`. The buffer is
+        // this rank's own addend until the last join.
+        var joined: UnsafeRawPointer?
+        try gather(UnsafeRawBufferPointer(buffer)) { rank, bytes in
+            guard var source = bytes.baseAddress else { return }
+            let isAligned = Int(bitPattern: source) % fold.element.size == 0
+            guard let first = joined else {
+                // A message's bytes hold as long as this call.
+                if rank == mesh.rank {
+                    joined = source
+                } else {
+                    total.copyMemory(from: source, byteCount: bytes.count)
+                    joined = UnsafeRawPointer(total)
+                }
+                return
+            }
+            if !isAligned {
+                aside.copyMemory(from: source, byteCount: bytes.count)
+                source = UnsafeRawPointer(aside)
+            }
+            let target = rank == last ? result : total
+            fold.join(target, first, source, count: count)
+            joined = UnsafeRawPointer(target)
+        }
+    }
+
+    /// Half types are joined as float32 and rounded once.
+    private func sumHalves(
+        _ buffer: UnsafeMutableRawBufferPointer, _ fold: PairFold, _ scratch: Scratch
+    ) throws(DistributedError) {
+        let count = buffer.count / fold.element.size
+        let part = (2 * buffer.count + 63) & ~63
         guard let total = scratch.buffer.baseAddress, let start = buffer.baseAddress else { return }
-        // The second place is for bytes of messages, which need not be aligned.
+        // The last place is for bytes of messages, which need not be aligned.
         let (other, copy) = (total + part, total + 2 * part)
         try gather(UnsafeRawBufferPointer(buffer)) { rank, bytes in
             guard let source = bytes.baseAddress else { return }
             copy.copyMemory(from: source, byteCount: bytes.count)
-            let place = rank == 0 ? total : other
-            if fold.isHalf {
-                HalfConversion.widen(
-                    copy, fold.element, count: count,
-                    into: place.assumingMemoryBound(to: Float.self))
-            } else {
-                place.copyMemory(from: copy, byteCount: bytes.count)
-            }
+            HalfConversion.widen(
+                copy, fold.element, count: count,
+                into: (rank == 0 ? total : other).assumingMemoryBound(to: Float.self))
             if rank > 0 { fold.join(total, other, count: count) }
         }
-        if fold.isHalf {
-            HalfConversion.narrow(
-                total.assumingMemoryBound(to: Float.self), count: count, fold.element, into: start)
-        } else {
-            start.copyMemory(from: total, byteCount: buffer.count)
-        }
+        HalfConversion.narrow(
+            total.assumingMemoryBound(to: Float.self), count: count, fold.element, into: start)
     }
 
     /// The scratch that `allReduce` needs for buffers of up to `byteCount` bytes.

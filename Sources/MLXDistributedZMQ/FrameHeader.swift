@@ -19,7 +19,7 @@ package struct JobStamp: Equatable, Sendable {
 
 /// A collective as frames name it; all ranks must have called the same.
 package struct CollectiveName: Equatable, Sendable {
-    package enum Kind: UInt8 { case allReduce, broadcast, allGather, barrier }
+    package enum Kind: UInt8 { case allReduce, broadcast, allGather, barrier, send }
 
     package let kind: Kind
     package var operation: UInt8 = 0
@@ -51,6 +51,7 @@ extension CollectiveName: CustomStringConvertible {
         case .broadcast: return "broadcast(root \(root), \(byteCount) bytes)"
         case .allGather: return "allGather(\(byteCount) bytes)"
         case .barrier: return "barrier()"
+        case .send: return "send(\(byteCount) bytes)"
         }
     }
 }

@@ -23,7 +23,7 @@ struct Piece {
 /// which connects at its first frame. No more than `window` frames of a stream are under way: the
 /// receiver gives credit as it takes them up, so that what waits is bounded.
 ///
-/// Unchecked: the communication thread alone uses it.
+/// Unchecked: one thread at a time uses it.
 final class Mesh: @unchecked Sendable {
     /// Frames of one stream that may wait to be taken up.
     static let window = 16
@@ -37,6 +37,9 @@ final class Mesh: @unchecked Sendable {
     /// The collective that runs, for errors.
     private(set) var call: UInt64 = 0
     private(set) var name = CollectiveName(.barrier, byteCount: 0)
+
+    /// How long to wait for a piece of a rank that lives, where it is not what the limits say.
+    var patience: WaitLimit?
 
     private var failure: DistributedError?
     let stamp: JobStamp
@@ -54,15 +57,39 @@ final class Mesh: @unchecked Sendable {
         let socket: ZeroMQSocket
         var sequence: UInt64 = 0
         var underWay = 0
+        /// Buffers that were sent to the rank alone.
+        var letters: UInt64 = 0
     }
 
     private struct Inlet {
         let identity: [UInt8]
         var sequence: UInt64 = 0
-        var pieces: [Piece] = []
-        var next = 0
+        /// Pieces of collectives, and of what the rank sends to this one alone.
+        var pieces = Queue()
+        var mail = Queue()
+        /// Buffers that the rank has sent to this one alone.
+        var letters: UInt64 = 0
         /// Taken up since the last credit.
         var taken = 0
+    }
+
+    private struct Queue {
+        private var pieces: [Piece] = []
+        private var next = 0
+
+        mutating func add(_ piece: Piece) { pieces.append(piece) }
+
+        mutating func take() -> Piece? {
+            guard next < pieces.count else { return nil }
+            defer {
+                next += 1
+                if next == pieces.count {
+                    pieces.removeAll(keepingCapacity: true)
+                    next = 0
+                }
+            }
+            return pieces[next]
+        }
     }
 
     /// Where this rank receives frames.
@@ -130,12 +157,85 @@ final class Mesh: @unchecked Sendable {
         if let failure { throw failure }
         call += 1
         self.name = name
+        try failing(body)
+    }
+
+    private func failing(
+        _ body: () throws(DistributedError) -> Void
+    ) throws(DistributedError) {
         do throws(DistributedError) {
             try body()
         } catch {
             failure = error
             close()
             throw error
+        }
+    }
+
+    /// Sends a buffer to a rank alone.
+    func send(letter bytes: UnsafeRawBufferPointer, to peer: Int, chunkBytes: Int)
+        throws(DistributedError)
+    {
+        let name = CollectiveName(.send, byteCount: bytes.count)
+        try outlet(peer)
+        let number = outlets[peer]?.letters ?? 0
+        outlets[peer]?.letters += 1
+        try asCall(number, name) { () throws(DistributedError) in
+            for start in stride(from: 0, to: max(1, bytes.count), by: chunkBytes) {
+                let end = min(start + chunkBytes, bytes.count)
+                try send(
+                    UnsafeRawBufferPointer(rebasing: bytes[start..<end]), offset: start, to: peer)
+            }
+        }
+    }
+
+    /// Receives a buffer that a rank sends to this one alone.
+    func receive(letter bytes: UnsafeMutableRawBufferPointer, from peer: Int)
+        throws(DistributedError)
+    {
+        let name = CollectiveName(.send, byteCount: bytes.count)
+        let number = inlets[peer].letters
+        inlets[peer].letters += 1
+        try asCall(number, name) { () throws(DistributedError) in
+            var missing = bytes.count
+            repeat {
+                let piece = try receive(from: peer)
+                let start = bytes.count - missing
+                guard piece.header.offset == start, piece.count <= missing,
+                    piece.count > 0 || missing == 0
+                else { throw unexpected(piece) }
+                piece.withPayload {
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: $0)
+                }
+                missing -= piece.count
+            } while missing > 0
+        }
+    }
+
+    /// Runs what only two ranks take part in, so that it does not count as a collective.
+    private func asCall(
+        _ number: UInt64, _ name: CollectiveName, _ body: () throws(DistributedError) -> Void
+    ) throws(DistributedError) {
+        try state.check()
+        if let failure { throw failure }
+        let last = call
+        (call, self.name) = (number, name)
+        defer { call = last }
+        try failing(body)
+    }
+
+    /// Waits until nothing of the caller's memory has still to be sent.
+    func land(to peer: Int) throws(DistributedError) {
+        let deadline = deadline
+        var looks = 0
+        while !flight.hasLanded {
+            looks += 1
+            if looks < 100 { sched_yield() } else { usleep(50) }
+            guard looks % 100 == 0 else { continue }
+            try state.check()
+            guard ContinuousClock.now < deadline.end else {
+                throw .peerSilent(rank: peer, seconds: deadline.seconds, call: "\(name)")
+            }
         }
     }
 
@@ -216,19 +316,21 @@ extension Mesh {
 extension Mesh {
     /// The next piece of the running collective from a rank; nil where none has come.
     func tryReceive(from peer: Int) throws(DistributedError) -> Piece? {
-        if inlets[peer].next == inlets[peer].pieces.count { try drain() }
-        guard inlets[peer].next < inlets[peer].pieces.count else { return nil }
-        let piece = inlets[peer].pieces[inlets[peer].next]
-        inlets[peer].next += 1
-        if inlets[peer].next == inlets[peer].pieces.count {
-            inlets[peer].pieces.removeAll(keepingCapacity: true)
-            inlets[peer].next = 0
+        var next = takePiece(from: peer)
+        if next == nil {
+            try drain()
+            next = takePiece(from: peer)
         }
+        guard let piece = next else { return nil }
         try giveCredit(peer)
         guard case .piece(let theirs) = piece.header.kind, theirs == name,
             piece.header.call == call
         else { throw mismatch(piece.header, peer) }
         return piece
+    }
+
+    private func takePiece(from peer: Int) -> Piece? {
+        name.kind == .send ? inlets[peer].mail.take() : inlets[peer].pieces.take()
     }
 
     /// The next piece of the running collective from a rank.
@@ -242,6 +344,9 @@ extension Mesh {
 
     private func mismatch(_ header: FrameHeader, _ peer: Int) -> DistributedError {
         guard case .piece(let theirs) = header.kind else { return .peerLeft(rank: peer) }
+        if name.kind == .send {
+            return .wrongSize(call: "recv", expected: theirs.byteCount, got: name.byteCount)
+        }
         return .collectiveMismatch(
             rank: peer, called: "\(theirs) as its call \(header.call)",
             expected: "\(name) as its call \(call)")
@@ -254,7 +359,12 @@ extension Mesh {
                 refusedFrames += 1
                 continue
             }
-            inlets[piece.header.source].pieces.append(piece)
+            guard case .piece(let name) = piece.header.kind else { continue }
+            if name.kind == .send {
+                inlets[piece.header.source].mail.add(piece)
+            } else {
+                inlets[piece.header.source].pieces.add(piece)
+            }
         }
     }
 
@@ -311,7 +421,7 @@ extension Mesh {
     }
 
     /// The deadline of a piece that is waited for from now on.
-    var deadline: Deadline { Deadline(limits.stallSeconds) }
+    var deadline: Deadline { Deadline(patience?.seconds ?? limits.stallSeconds) }
 
     /// Waits until a frame comes, or, where there is something to send to the rank `sending`, credit
     /// does; with `room`, until its stream takes a message.

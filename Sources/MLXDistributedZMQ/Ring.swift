@@ -36,7 +36,8 @@ struct RingCut: Equatable {
 /// way around, and goes around once more with the result.
 ///
 /// In step s, rank r sends slice r - s to its right and gets slice r - s - 1 from its left. A chunk
-/// is sent on as soon as it has come, so that the steps of different chunks overlap.
+/// is sent on as soon as it has come, so that the steps of different chunks overlap. What is sent for
+/// the first time, addend or result, is sent from where it is.
 struct RingReduction {
     private struct Pending {
         let message: ZeroMQMessage
@@ -94,6 +95,8 @@ struct RingReduction {
                     for: missing > 0 ? left : right, &deadline, sending: isSending ? right : nil)
             }
         }
+        // Parts of the result are sent from where they are.
+        try mesh.land(to: right)
     }
 
     /// Sends what has come and is hot in the cache, else the next chunk of the own slice.
@@ -147,22 +150,28 @@ struct RingReduction {
         } else if fold.isHalf {
             forward = joinHalves(aligned(piece.message), target, elements.count, step)
         } else {
-            forward = aligned(piece.message)
-            join(forward, target, elements.count, step)
+            forward = join(aligned(piece.message), target, elements.count, step)
         }
         if step < lastStep {
             pending.append(Pending(message: forward, step: step + 1, chunk: number))
         }
     }
 
-    /// Joins in the memory of the message, which goes on.
+    /// Joins in the memory of the message, which goes on; a sum that is whole, where it belongs,
+    /// from where it goes on.
     private func join(
         _ message: ZeroMQMessage, _ target: UnsafeMutableRawPointer, _ count: Int, _ step: Int
-    ) {
+    ) -> ZeroMQMessage {
         message.withBytes { bytes in
-            guard let sum = bytes.baseAddress else { return }
+            guard let sum = bytes.baseAddress else { return message }
+            if step == mesh.size - 2 {
+                fold.join(target, sum, target, count: count)
+                return ZeroMQMessage(
+                    borrowing: UnsafeRawBufferPointer(start: target, count: bytes.count),
+                    mesh.flight)
+            }
             fold.join(sum, target, count: count)
-            if step == mesh.size - 2 { target.copyMemory(from: sum, byteCount: bytes.count) }
+            return message
         }
     }
 
@@ -193,7 +202,7 @@ struct RingReduction {
         if step == mesh.size - 2 {
             HalfConversion.narrow(theirs, count: count, fold.element, into: target)
             return ZeroMQMessage(
-                copying: UnsafeRawBufferPointer(start: target, count: 2 * count))
+                borrowing: UnsafeRawBufferPointer(start: target, count: 2 * count), mesh.flight)
         }
         return ZeroMQMessage(copying: UnsafeRawBufferPointer(start: theirs, count: 4 * count))
     }

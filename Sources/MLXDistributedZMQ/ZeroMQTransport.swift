@@ -2,10 +2,13 @@ import CZeroMQ
 import Glibc
 import MLX
 import MLXDistributed
+import Synchronization
 
 /// The processes of a job that are connected by ZeroMQ.
 ///
-/// One thread runs the collectives, another keeps the ranks in touch with each other.
+/// Collectives run on the calling thread where no submitted work waits, else on a thread of the
+/// transport, so that they keep the order of their calls; another thread keeps the ranks in touch with
+/// each other.
 package final class ZeroMQTransport: Transport {
     package let name = "zmq"
     package let rank: Int
@@ -20,6 +23,9 @@ package final class ZeroMQTransport: Transport {
     private let context: ZeroMQContext
     private let collectives: Collectives
     private let isOpen = Monitor(true)
+    /// How many pieces of submitted work have not ended yet.
+    private let pending = Atomic<Int>(0)
+    private let turns = Mutex<Void>(())
 
     /// Meets the other ranks of the job.
     ///
@@ -65,7 +71,9 @@ package final class ZeroMQTransport: Transport {
     package var refusedFrames: Int {
         let count = Monitor(0)
         let collectives = collectives
-        try? thread.perform { count.withLock { $0 = collectives.mesh.refusedFrames } }
+        try? perform { () throws(DistributedError) in
+            count.withLock { $0 = collectives.mesh.refusedFrames }
+        }
         return count.withLock { $0 }
     }
 
@@ -76,7 +84,7 @@ package final class ZeroMQTransport: Transport {
             dtype: dtype, operation: operation, byteCount: buffer.count)
         let name = CollectiveName(reducing: buffer.count, dtype, operation)
         let (bytes, collectives) = (SharedBytes(buffer), collectives)
-        try thread.perform { () throws(DistributedError) in
+        try perform { () throws(DistributedError) in
             reduction.prepare(bytes.buffer)
             try collectives.allReduce(bytes.buffer, reduction, name)
             reduction.restore(bytes.buffer)
@@ -87,7 +95,7 @@ package final class ZeroMQTransport: Transport {
         throws(DistributedError)
     {
         let (bytes, collectives) = (SharedBytes(buffer), collectives)
-        try thread.perform { () throws(DistributedError) in
+        try perform { () throws(DistributedError) in
             try collectives.broadcast(bytes.buffer, root: root)
         }
     }
@@ -98,20 +106,57 @@ package final class ZeroMQTransport: Transport {
         try checkGather(send, receive, size: size)
         let (source, target) = (SharedBytes(reading: send), SharedBytes(receive))
         let collectives = collectives
-        try thread.perform { () throws(DistributedError) in
+        try perform { () throws(DistributedError) in
             try collectives.allGather(UnsafeRawBufferPointer(source.buffer), into: target.buffer)
         }
     }
 
     package func barrier() throws(DistributedError) {
         let collectives = collectives
-        try thread.perform { () throws(DistributedError) in try collectives.barrier() }
+        try perform { () throws(DistributedError) in try collectives.barrier() }
+    }
+
+    package func send(_ buffer: UnsafeRawBufferPointer, to target: Int) throws(DistributedError) {
+        let (bytes, collectives) = (SharedBytes(reading: buffer), collectives)
+        try perform { () throws(DistributedError) in
+            try collectives.send(UnsafeRawBufferPointer(bytes.buffer), to: target)
+        }
+    }
+
+    package func receive(_ buffer: UnsafeMutableRawBufferPointer, from source: Int)
+        throws(DistributedError)
+    {
+        let (bytes, collectives) = (SharedBytes(buffer), collectives)
+        try perform { () throws(DistributedError) in
+            try collectives.mesh.receive(letter: bytes.buffer, from: source)
+        }
+    }
+
+    package func wait(within limit: WaitLimit) {
+        turns.withLock { _ in collectives.mesh.patience = limit }
     }
 
     package func submit(
         _ work: @escaping @Sendable () throws(DistributedError) -> Void
     ) -> CommunicationHandle {
-        thread.submit(work)
+        pending.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        return thread.submit { [self] () throws(DistributedError) in
+            defer { pending.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+            try work()
+        }
+    }
+
+    /// Runs what uses the streams, after all submitted work.
+    private func perform(
+        _ work: @escaping @Sendable () throws(DistributedError) -> Void
+    ) throws(DistributedError) {
+        guard thread.isCurrent || isOpen.withLock({ $0 }) else { throw .closed(transport: name) }
+        if thread.isCurrent || pending.load(ordering: .sequentiallyConsistent) == 0 {
+            return try turns.withLock { (_) throws(DistributedError) in try work() }
+        }
+        try thread.perform { [self] () throws(DistributedError) in
+            try turns.withLock { (_) throws(DistributedError) in try work() }
+        }
     }
 
     /// Tells the other ranks; returns when they were told, within a second.
@@ -128,16 +173,16 @@ package final class ZeroMQTransport: Transport {
         guard wasOpen else { return }
         thread.stop()
         state.end(.finish)
-        collectives.mesh.close()
+        turns.withLock { _ in collectives.mesh.close() }
         context.terminate()
         // One that failed before is known from its collectives.
         if case .transport(_, call: "finalize", _)? = state.failure { try state.check() }
     }
 }
 
-/// The collectives on the communication thread.
+/// The collectives over the streams.
 ///
-/// Unchecked: that thread alone uses it.
+/// Unchecked: one thread at a time uses it, under a lock.
 private final class Collectives: @unchecked Sendable {
     let mesh: Mesh
     private let chunkBytes: Int
@@ -201,6 +246,10 @@ private final class Collectives: @unchecked Sendable {
                 try RingCopy(mesh: mesh, chunkBytes: chunkBytes).allGather(receive)
             }
         }
+    }
+
+    func send(_ buffer: UnsafeRawBufferPointer, to target: Int) throws(DistributedError) {
+        try mesh.send(letter: buffer, to: target, chunkBytes: chunkBytes)
     }
 
     func barrier() throws(DistributedError) {

@@ -51,11 +51,7 @@ package final class Trainer {
     /// Throws `RunError.interrupted` after saving where a rank was asked to stop.
     func run(_ output: RunOutput, stop: StopRequest) throws -> Evaluation {
         try synchronizeReplicas()
-        if config.distributed.shardedOptimizer, group.size > 1 {
-            sharded = try group.agree {
-                try ShardedUpdate(task.model, optimizer, config.optimizer, group: group)
-            }
-        }
+        try shareOut()
         let saver = CheckpointSaver(
             store: checkpoints, config: config, from: step > 0 ? step : nil, group: group,
             output: output)
@@ -72,7 +68,7 @@ package final class Trainer {
                 step += 1
             } else {
                 let votes = StepVotes(stop(.step), saveFailed: try saver.hasFailed())
-                let (report, votesOfAll, defect) = try withError {
+                let (report, votesOfAll, defect) = try group.withError {
                     try takeStep(start: start, votes: votes)
                 }
                 decision = votesOfAll
@@ -157,19 +153,40 @@ package final class Trainer {
         }
     }
 
-    /// The same where each rank of a node updates its part; the guard looks at it afterwards.
+    /// The same where each rank of a node updates its part.
     private func updateShared(
         _ own: StepGradients, _ rate: Double, _ votes: StepVotes
     ) throws -> Outcome {
+        var outcome = Outcome()
+        var finding: StepFinding?
+        let judge = { (norm: Double) throws in
+            outcome = try self.exchange(own, norm, votes)
+            finding = self.stepGuard.finding(loss: outcome.loss, gradientNorm: norm)
+            return StepDefect.isTaken(finding, by: self.config.training)
+        }
+        // A run that ends at a bad step may find it after the update, which saves a pass.
+        let judgesFirst = config.training.leavesOutSteps
         let norm = try sharded?.step(
-            own.gradients, count: own.lossCount, rate: Float(rate), evaluating: own.lossSums)
-        var outcome = try exchange(own, norm ?? 0, votes)
-        let finding = stepGuard.finding(loss: outcome.loss, gradientNorm: outcome.gradientNorm)
-        stepGuard.took(loss: outcome.loss)
+            own.gradients, count: own.lossCount, rate: Float(rate), evaluating: own.lossSums,
+            judge: judgesFirst ? judge : nil)
+        if !judgesFirst { _ = try judge(norm ?? 0) }
+        if StepDefect.isTaken(finding, by: config.training) {
+            stepGuard.took(loss: outcome.loss)
+        }
         outcome.defect = try finding.map { finding in
             try locate(finding, lossIsFinite: isFinite(own.lossSums), own.gradients, [])
         }
         return outcome
+    }
+
+    /// Moves the model, and the optimizer's state, to memory that the ranks share where the job asks
+    /// for it; a collective.
+    func shareOut() throws {
+        guard config.distributed.shardedOptimizer, group.size > 1 else { return }
+        sharded = nil
+        sharded = try group.agree {
+            try ShardedUpdate(task.model, optimizer, config.optimizer, group: group)
+        }
     }
 
     private func isFinite(_ lossSums: [MLXArray]) -> Bool {

@@ -10,6 +10,12 @@ final class TwoHosts {
         return (try? TwoHosts()) == nil ? "this system allows no network namespaces" : nil
     }()
 
+    /// Whether packets can be dropped on a host.
+    static let canDrop: Bool = {
+        guard obstacle == nil, let hosts = try? TwoHosts() else { return false }
+        return (try? hosts.drop(percent: 1)) != nil
+    }()
+
     private let names: [String]
 
     init() throws {
@@ -40,6 +46,19 @@ final class TwoHosts {
     /// Pulls the plug, or puts it in again.
     func setConnected(_ isConnected: Bool) throws {
         try Self.must("ip", "-n", names[1], "link", "set", "wire", isConnected ? "up" : "down")
+    }
+
+    /// Drops so many of the packets that come to either host, at random; those that only pass through
+    /// a host's own loopback stay.
+    func drop(percent: Int) throws {
+        let choice = percent < 100 ? "numgen random mod 100 < \(percent)" : ""
+        for name in names {
+            try Self.must(
+                "ip", "netns", "exec", name, "nft",
+                "add table inet loss; add chain inet loss input { type filter hook input priority 0; };"
+                    + "flush chain inet loss input;"
+                    + "add rule inet loss input iifname wire \(choice) drop")
+        }
     }
 
     private static func must(_ command: String...) throws {
@@ -121,6 +140,30 @@ extension LaunchTests {
             #expect(outcomes.map(\.status) == [69, 69])
             #expect(outcomes[0].errors.contains("rank 1 "), "\(outcomes)")
             #expect(outcomes[1].errors.contains("rank 0 "), "\(outcomes)")
+        }
+
+        @Test(.enabled(if: TwoHosts.canDrop, "nft can drop packets here"))
+        func `Lost packets change no bit, and a network that loses all is told of at the limit`()
+            throws
+        {
+            let local = try TrainingRun.steps(40, Self.off)
+            #expect(try RankedJob(local, ranks: 2).wait().map(\.status) == [0, 0])
+            let hosts = try TwoHosts()
+            try hosts.drop(percent: 1)
+            let run = try TrainingRun.steps(40, Self.off)
+            let outcomes = try start(run, hosts).wait()
+            #expect(outcomes.map(\.status) == [0, 0], "\(outcomes)")
+            #expect(try run.trace() == local.trace())
+
+            let endless = try TrainingRun.steps(
+                100_000, Self.off, "distributed.timeout_seconds=4")
+            let job = try start(endless, hosts)
+            try job.ranks[0].wait(for: "to reach step 5") { endless.hasReached(5) }
+            try hosts.drop(percent: 100)
+            let ends = try job.wait(within: .seconds(20))
+            #expect(ends.map(\.status) == [69, 69])
+            #expect(ends[0].errors.contains("rank 1 "), "\(ends)")
+            #expect(ends[1].errors.contains("rank 0 "), "\(ends)")
         }
 
         @Test func `A short interruption is survived, to the same bits`() throws {

@@ -84,9 +84,10 @@ import Testing
         let (next, last) = (
             (group.rank + 1) % group.size, (group.rank + group.size - 1) % group.size
         )
-        if group.rank == 0 { send(MLXArray(rank), to: next, group: group) }
+        if group.rank == 0 { send(MLXArray(rank), to: next, group: group).eval() }
         let got = recvLike(MLXArray(rank), from: last, group: group)
-        if group.rank != 0 { send(MLXArray(rank), to: next, group: group) }
+        got.eval()
+        if group.rank != 0 { send(MLXArray(rank), to: next, group: group).eval() }
         #expect(got.item(Int32.self) == Int32(last))
     }
 

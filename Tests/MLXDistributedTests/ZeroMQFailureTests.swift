@@ -49,6 +49,24 @@ import Testing
         }
     }
 
+    @Test func `a rank that lives and does not come is named at the limit of the group`() throws {
+        let hasFailed = Monitor(false)
+        let outcomes = try ZeroMQWorld.outcomes(2) { transport in
+            try transport.barrier()
+            transport.wait(within: WaitLimit(seconds: 0.2))
+            if transport.rank == 0 {
+                defer { hasFailed.withLock { $0 = true } }
+                try transport.barrier()
+            } else {
+                hasFailed.wait { $0 ? () : nil }
+            }
+        }
+        guard case .peerSilent(rank: 1, seconds: 0.2, _)? = outcomes[0].distributedError else {
+            Issue.record("\(outcomes[0])")
+            return
+        }
+    }
+
     @Test func `a rank that calls another collective is named with both calls`() throws {
         let outcomes = try ZeroMQWorld.outcomes(2) { transport in
             let scratch = Scratch(copying: [0, 0, 0, 0, 0, 0, 0, 0])

@@ -171,6 +171,57 @@ import Testing
         #expect(try job.weights() == job.weights(output: whole))
     }
 
+    @Test(arguments: ["skip", "rollback"])
+    func `a shared-out optimizer leaves steps out as a whole one does`(action: String) throws {
+        try poison()
+        var weights: [[UInt8]] = []
+        for sharing in ["false", "true"] {
+            let output = "\(job.folder)/\(sharing)"
+            let config = try config(
+                "training.on_nan=\(action)", "optimizer.clip_norm=null",
+                "distributed.sharded_optimizer=\(sharing)")
+            try job.train(config, ranks: 3, output: output)
+            let found = try job.metrics(.guarded, output: output)
+            #expect(found.first?["step"]?.integerValue == 5)
+            #expect(found.first?["ranks"]?.elements?.map(\.integerValue) == [2])
+            weights.append(try job.weights(output: output))
+            guard sharing == "true" else { continue }
+            // A run that is stopped behind the bad step goes on to the same end.
+            let halves = "\(job.folder)/halves"
+            let stopped = job.failure {
+                try job.train(config, ranks: 3, output: halves, stopAfter: 9)
+            }
+            #expect(stopped?.status == 75)
+            try job.train(config, ranks: 3, output: halves)
+            weights.append(try job.weights(output: halves))
+        }
+        #expect(weights[0] == weights[1] && weights[1] == weights[2])
+    }
+
+    @Test func `a shared-out optimizer leaves out spikes, and by default ends at a bad step`()
+        throws
+    {
+        let rule = [
+            "training.spike_z_score=0.01", "training.spike_window=2", "training.on_spike=skip",
+            "optimizer.clip_norm=null",
+        ]
+        var weights: [[UInt8]] = []
+        for sharing in ["false", "true"] {
+            let output = "\(job.folder)/\(sharing)"
+            let config = try TrainConfig(
+                json: job.config().resolvedJSON(), baseDirectory: job.folder,
+                overrides: rule + ["distributed.sharded_optimizer=\(sharing)"])
+            try job.train(config, ranks: 2, output: output)
+            #expect(try job.metrics(.guarded, output: output).count >= 2)
+            weights.append(try job.weights(output: output))
+        }
+        #expect(weights[0] == weights[1])
+        try poison()
+        let config = try config("distributed.sharded_optimizer=true")
+        #expect(job.failure { try job.train(config, ranks: 2) }?.status == 70)
+        #expect(try OutputFolder(job.output).checkpoints.steps() == [4, 2])
+    }
+
     @Test func `rollback without a checkpoint ends with 70 and says so`() throws {
         try poison()
         let config = try config("training.on_nan=rollback", "checkpoint.every_steps=10")

@@ -53,7 +53,8 @@ final class SampleJob: Sendable {
     ) throws -> String {
         let shown = Mutex("")
         let output = output ?? self.output
-        _ = try Loopback.run(size: ranks) { group in
+        let shares = config.distributed.shardedOptimizer
+        _ = try Loopback.run(size: ranks, sharesMemory: shares) { group in
             var polls = -1
             try Job(
                 config: config, output: output, resume: resume,

@@ -68,20 +68,6 @@ struct ConfigDecoder {
         if config.training.onSpike == .rollback, !hasCheckpoints {
             try training.refuse([.onSpike], "\"rollback\" needs checkpoint.every_steps")
         }
-        if config.distributed.shardedOptimizer {
-            // The update is made while the gradients are summed, before anybody can judge it.
-            let reason =
-                "leaves out or takes back steps, which distributed.sharded_optimizer cannot"
-            if config.training.onNaN != .fail { try training.refuse([.onNaN], reason) }
-            if config.training.spikeZScore != nil,
-                [.skip, .rollback].contains(config.training.onSpike)
-            {
-                try training.refuse(
-                    [.spikeZScore],
-                    "with training.on_spike "
-                        + "\(config.training.onSpike.rawValue) \(reason)")
-            }
-        }
         if config.training.finalWeights == .best, config.checkpoint.keepBest == 0 {
             try training.refuse([.finalWeights], "\"best\" needs checkpoint.keep_best of 1 or more")
         }

@@ -44,20 +44,31 @@ struct ShardedUpdate {
     var seconds: Double { shards.seconds }
 
     /// One step; gives the norm of the mean gradient before it is scaled down. A collective.
+    ///
+    /// `judge` is told the norm before anything changes, and nothing does where it says no.
     mutating func step(
-        _ gradients: ModuleParameters, count: Int, rate: Float, evaluating others: [MLXArray]
+        _ gradients: ModuleParameters, count: Int, rate: Float, evaluating others: [MLXArray],
+        judge: ((Double) throws -> Bool)? = nil
     ) throws -> Double {
         let byName = Dictionary(uniqueKeysWithValues: gradients.flattened())
         let ordered = names.compactMap { byName[$0] }
         // Nothing that was computed from the parameters may be left for later.
         eval(ordered + others)
-        steps += 1
-        return try shards.step(
+        var isTaken = true
+        let norm = try shards.step(
             ordered, divisor: Float(count), limit: config.clipNorm.map(Float.init),
-            rule: rule(rate))
+            rule: rule(rate, step: steps + 1),
+            judge: judge.map { judge in
+                { norm in
+                    isTaken = try judge(norm)
+                    return isTaken
+                }
+            })
+        if isTaken { steps += 1 }
+        return norm
     }
 
-    private func rule(_ rate: Float) -> UpdateRule {
+    private func rule(_ rate: Float, step: Int) -> UpdateRule {
         let decay = Float(config.weightDecay)
         switch config.type {
         case .sgd where config.momentum > 0:
@@ -69,7 +80,7 @@ struct ShardedUpdate {
             return .adam(
                 rate: rate, betas: (Float(config.beta1), Float(config.beta2)),
                 eps: Float(config.epsilon), decay: config.type == .adamw ? decay : 0,
-                step: config.biasCorrection ? steps : nil)
+                step: config.biasCorrection ? step : nil)
         }
     }
 

@@ -27,6 +27,13 @@ public struct StepDefect: Equatable, Sendable {
     }
 }
 
+extension TrainingConfig {
+    /// Whether a step may be left out, and the run goes on.
+    var leavesOutSteps: Bool {
+        onNaN != .fail || (spikeZScore != nil && [.skip, .rollback].contains(onSpike))
+    }
+}
+
 // What becomes of a step that is not as it should be.
 extension Trainer {
     enum Course {
@@ -94,6 +101,7 @@ extension Trainer {
         }
         let memory = stepGuard
         try group.agree { try restore(found.contents, withOptimizer: true) }
+        try shareOut()
         guard stepGuard.avoid(bad, as: memory) else {
             return try group.agree {
                 throw RunError.badSteps(StepGuard.mostAvoided, last: bad, defect)
