@@ -14,7 +14,7 @@ struct ConfigJSONTests {
         ("[1,]", "1:3: not valid JSON: a comma before the closing bracket is not allowed"),
         ("{a: 1}", "1:2: not valid JSON: expected a key in quotes, found 'a'"),
         ("[1 2]", "1:4: not valid JSON: expected ',' or ']', found '2'"),
-        ("{} x", "1:4: not valid JSON: expected the end of the file after the value"),
+        ("{} x", "1:4: not valid JSON: expected nothing after the value"),
         ("[tru]", "1:2: not valid JSON: expected a value, found 'tru' without quotes"),
         ("[NaN]", "1:2: not valid JSON: expected a value, found 'NaN' without quotes"),
         ("[01]", "1:2: not valid JSON: a number may not begin with 0: 01"),

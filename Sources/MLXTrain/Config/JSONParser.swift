@@ -12,9 +12,10 @@ package struct JSONParser {
     /// The deepest nesting that is read.
     private static let depthLimit = 128
 
-    private init(bytes: [UInt8], source: String) {
+    private init(bytes: [UInt8], source: String, line: Int) {
         self.bytes = bytes
         self.source = source
+        self.line = line
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
@@ -23,15 +24,18 @@ package struct JSONParser {
     /// - Parameters:
     ///   - bytes: the text in UTF-8.
     ///   - source: the file's name, for the places of values and errors.
-    package static func parse(_ bytes: [UInt8], source: String) throws(ConfigError) -> JSONNode {
-        var parser = JSONParser(bytes: bytes, source: source)
+    ///   - line: the line of the file that the text begins on.
+    package static func parse(
+        _ bytes: [UInt8], source: String, line: Int = 1
+    ) throws(ConfigError) -> JSONNode {
+        var parser = JSONParser(bytes: bytes, source: source, line: line)
         try parser.requireUTF8()
         parser.skipSpace()
         guard parser.current != nil else { throw parser.failure("the file holds no JSON value") }
         let node = try parser.value(path: "")
         parser.skipSpace()
         guard parser.current == nil else {
-            throw parser.failure("expected the end of the file after the value")
+            throw parser.failure("expected nothing after the value")
         }
         return node
     }
@@ -76,7 +80,7 @@ package struct JSONParser {
 
     private mutating func requireUTF8() throws(ConfigError) {
         if String(validating: bytes, as: UTF8.self) != nil { return }
-        var line = 1
+        var line = self.line
         for lineBytes in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
             if String(validating: lineBytes, as: UTF8.self) == nil { break }
             line += 1

@@ -13,7 +13,7 @@ final class ByteSource {
     private var streamEnded = false
 
     private static let chunkSize = 1 << 16
-    private static let gzipMarks: [UInt8] = [0x1F, 0x8B]
+    static let gzipMarks: [UInt8] = [0x1F, 0x8B]
 
     init(_ path: String, isStopped: @escaping () -> Bool = { false }) throws(DataError) {
         self.path = path

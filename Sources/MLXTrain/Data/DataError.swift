@@ -9,8 +9,17 @@ public enum DataError: Error, Equatable, Sendable {
     /// A gzip file that ends before its data does.
     case truncatedGzip(String)
     case corruptGzip(String, reason: String)
+    /// A compressed file of a format that is read at any place.
+    case compressed(String)
+    /// A file that was written to, cut or replaced after the run had begun to read it; sizes in
+    /// bytes.
+    case changedFile(String, size: Int, found: Int)
     /// A file without a sample.
     case noSamples(String)
+    /// A line too long to be a record; lines count from 1.
+    case longLine(String, line: Int, limit: Int)
+    /// A record that is not what its format says; `place` is `file:line` or `file:line:column`.
+    case malformedRecord(place: String, reason: String)
     /// A row with another number of fields than the first.
     case raggedRow(String, line: Int, expected: Int, found: Int)
     /// A feature that is not a finite number; fields count from 1.
@@ -64,7 +73,8 @@ extension DataError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .missingFile, .unreadableFile, .notAFile, .interrupted, .truncatedGzip, .corruptGzip,
-            .noSamples, .notUTF8, .textTooShort, .notATable:
+            .compressed, .changedFile, .noSamples, .notUTF8, .longLine, .malformedRecord,
+            .textTooShort, .notATable:
             fileDescription
         case .notIDX, .wrongIDXSize, .unpaired, .labelRange, .testShape:
             idxDescription
@@ -88,10 +98,21 @@ extension DataError: CustomStringConvertible {
             "\(path): the compressed file is truncated; fetch it again"
         case .corruptGzip(let path, let reason):
             "\(path): the compressed file is corrupt (\(reason)); fetch it again"
+        case .compressed(let path):
+            "\(path): the file is compressed by gzip and is read at any place; unpack it by gunzip"
+        case .changedFile(let path, let size, let found):
+            "\(path): the file changed while the run read it ("
+                + (size == found ? "it was written to" : "\(size) bytes became \(found)")
+                + "); give the run a copy that nobody changes"
         case .noSamples(let path):
             "\(path): the file holds no samples"
         case .notUTF8(let path, let line):
             "\(path):\(line): the text is not UTF-8; convert it"
+        case .longLine(let path, let line, let limit):
+            "\(path):\(line): the line has more than \(limit >> 20) MiB;"
+                + " a record stands on a line of its own"
+        case .malformedRecord(let place, let reason):
+            "\(place): \(reason)"
         case .notATable(let path):
             "\(path): a classification needs a table or images; set data.format to csv or mnist"
         case .textTooShort(let path, let tokens, let context):

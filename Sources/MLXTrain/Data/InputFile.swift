@@ -8,8 +8,8 @@ enum InputFailure: Error, Equatable {
     case failed(reason: String)
 }
 
-/// A file open for reading from start to end; closed when it is let go.
-final class InputFile {
+/// A file open for reading, from start to end or at any place; closed when it is let go.
+final class InputFile: Sendable {
     private let descriptor: Int32
 
     /// Opens a file; `isRegular` refuses devices, pipes and folders.
@@ -49,6 +49,32 @@ final class InputFile {
         return bytes
     }
 
+    /// The bytes from `offset` on, `count` of them or fewer at the end of the file.
+    func read(at offset: Int, count: Int) throws(InputFailure) -> [UInt8] {
+        var failed = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let place = buffer.baseAddress.map { $0 + filled }
+                let more = pread(descriptor, place, count - filled, off_t(offset + filled))
+                if more < 0 && errno == EINTR { continue }
+                failed = more < 0
+                if more <= 0 { return }
+                filled += more
+            }
+        }
+        if failed { throw InputFile.failure() }
+        return bytes
+    }
+
+    /// What tells one state of the file from another.
+    func state() throws(InputFailure) -> FileState {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw InputFile.failure() }
+        return FileState(
+            size: Int(status.st_size), device: status.st_dev, number: status.st_ino,
+            seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+    }
+
     /// All bytes of a file or a pipe, of which there may be 64 MiB.
     static func contents(of path: String) throws(InputFailure) -> [UInt8] {
         let file = try InputFile(path, isRegular: false)
@@ -66,4 +92,13 @@ final class InputFile {
         if code == ENOENT || code == ENOTDIR { return .missing }
         return .failed(reason: String(cString: strerror(code)))
     }
+}
+
+/// Which file it is, how long, and when it was last written to.
+struct FileState: Equatable, Sendable {
+    var size: Int
+    var device: UInt
+    var number: UInt
+    var seconds: Int
+    var nanoseconds: Int
 }
