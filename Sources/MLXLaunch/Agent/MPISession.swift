@@ -1,7 +1,7 @@
 import Glibc
 
 /// What Open MPI leaves on a node when its mpirun or a rank is killed, and its removal.
-enum MPISession {
+package enum MPISession {
     private static let segments = "/dev/shm"
 
     /// Removes the files of an mpirun that has ended.
@@ -28,9 +28,25 @@ enum MPISession {
         clearSegments { $0.hasSuffix(".\(String(job, radix: 16)).\(rank)") }
     }
 
+    /// Removes the shared memory of this user's ranks of former jobs, which nobody holds any more.
+    package static func clearStaleSegments() {
+        clearSegments { name in
+            let descriptor = open("\(segments)/\(name)", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor >= 0 else { return false }
+            defer { close(descriptor) }
+            // The system gives a lease on what no other process has open or mapped.
+            return fcntl(descriptor, setLease, Int32(F_WRLCK)) == 0
+        }
+    }
+
+    /// `F_SETLEASE`, which the headers hide.
+    private static let setLease: Int32 = 1024
+
+    /// What the names of this user's segments begin with.
+    package static var segmentPrefix: String { "vader_segment.\(ownHostName()).\(getuid())." }
+
     private static func clearSegments(where isWanted: (String) -> Bool) {
-        let start = "vader_segment.\(ownHostName()).\(getuid())."
-        for name in names(in: segments) where name.hasPrefix(start) && isWanted(name) {
+        for name in names(in: segments) where name.hasPrefix(segmentPrefix) && isWanted(name) {
             unlink("\(segments)/\(name)")
         }
     }
