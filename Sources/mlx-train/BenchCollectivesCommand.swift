@@ -33,6 +33,17 @@ struct BenchCollectivesCommand: ParsableCommand {
                 + "shared out.", valueName: "bytes"))
     var optimizer: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Instead sum 195 arrays of mixed sizes this often, back to back, and check each sum.",
+            valueName: "calls"))
+    var soak: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "auto: through shared memory where there is some.", valueName: "auto|off"))
+    var sharedMemory: SharingChoice = .auto
+
     @Flag(help: "Answer with one JSON object a row.")
     var json = false
 
@@ -43,6 +54,9 @@ struct BenchCollectivesCommand: ParsableCommand {
         guard optimizer.map({ $0 >= 4 && $0 % 4 == 0 }) ?? true else {
             throw ValidationError("--optimizer is a multiple of 4 bytes")
         }
+        guard soak.map({ $0 > 0 }) ?? true else {
+            throw ValidationError("--soak must be greater than 0")
+        }
         guard seconds > 0 else { throw ValidationError("--seconds must be greater than 0") }
     }
 
@@ -51,6 +65,11 @@ struct BenchCollectivesCommand: ParsableCommand {
         guard group.size > 1 else { throw BenchError.alone }
         Workers.count = group.threadBudget
         let isFirst = group.rank == 0
+        if let soak {
+            let report = try CollectiveSoak(group).run(calls: soak)
+            if isFirst { Console.write(text(report, group)) }
+            return
+        }
         if isFirst { Console.write(head) }
         let benchmark = CollectiveBenchmark(group, seconds: seconds)
         for size in sizes {
@@ -81,6 +100,21 @@ struct BenchCollectivesCommand: ParsableCommand {
     /// The rows in words.
     func text(_ rows: [CollectiveBenchmark.Row]) -> String {
         rows.map { json ? line($0) : table($0) }.joined()
+    }
+
+    /// What came of the sums back to back.
+    func text(_ report: CollectiveSoak.Report, _ group: Group) -> String {
+        guard !json else {
+            return JSONNode.object([
+                ("path", .string(group.path)), ("ranks", .integer(group.size)),
+                ("calls", .integer(report.calls)), ("arrays", .integer(report.arrays)),
+                ("bytes", .integer(report.byteCount)), ("seconds", .number(report.seconds)),
+                ("slowest_seconds", .number(report.slowestSeconds)),
+            ]).compact + "\n"
+        }
+        return "\(report.calls) calls of \(report.arrays) arrays (\(report.byteCount) bytes) on "
+            + "\(group.size) ranks over \(group.path): \(rounded(report.seconds, 1)) s, the slowest "
+            + "call \(rounded(report.slowestSeconds * 1000, 1)) ms, every sum right\n"
     }
 
     /// The head of the table.
@@ -115,6 +149,11 @@ struct BenchCollectivesCommand: ParsableCommand {
     }
 }
 
+/// Whether the processes of a node share memory.
+enum SharingChoice: String, ExpressibleByArgument, CaseIterable {
+    case auto, off
+}
+
 extension Launch {
     /// Does what the arguments after `bench-collectives` ask for, and ends the process.
     static func benchCollectives(_ arguments: [String]) -> Never {
@@ -133,7 +172,8 @@ extension Launch {
         ParentProcess.endWithLauncher()
         let group: Group
         do {
-            group = try Connection(choice: command.transport, config: nil).join()
+            group = try Connection(choice: command.transport, config: nil)
+                .join(sharesMemory: command.sharedMemory == .auto)
         } catch {
             let verdict = Verdict(error)
             if isFirstRank, let line = verdict.line { Console.complain("mlx-train: \(line)") }

@@ -1,6 +1,7 @@
 import Glibc
 import MLXDistributed
 import MLXDistributedMPI
+import MLXLaunch
 import MLXTrain
 
 /// How this process joins the others of its job, and leaves them when it fails.
@@ -11,12 +12,13 @@ struct Connection {
     let config: TrainConfig?
 
     /// Joins the other processes: the command line decides before the launcher's environment, and
-    /// that before the configuration.
-    func join() throws -> Group {
+    /// that before the configuration. `sharesMemory` is what the configuration says, if there is
+    /// one.
+    func join(sharesMemory: Bool = true) throws -> Group {
         let environment = try LaunchEnvironment.current()
         switch choice ?? .auto {
-        case .mpi: return try join(MPITransport.start())
-        case .zmq: return try joinByZeroMQ(environment)
+        case .mpi: return try join(MPITransport.start(), sharesMemory)
+        case .zmq: return try joinByZeroMQ(environment, sharesMemory)
         case .single:
             let size = environment?.size ?? 1
             guard size == 1 else { throw RunError.notSingle(processes: size) }
@@ -24,27 +26,33 @@ struct Connection {
         case .auto: break
         }
         if ZeroMQStart.isChosen(by: environment, config?.distributed.transport) {
-            return try joinByZeroMQ(environment)
+            return try joinByZeroMQ(environment, sharesMemory)
         }
         if environment?.startsMPI == true || config?.distributed.transport == .mpi {
-            return try join(MPITransport.start())
+            return try join(MPITransport.start(), sharesMemory)
         }
         try environment?.checkWorldSize(1)
         return try Group.single()
     }
 
-    private func joinByZeroMQ(_ environment: LaunchEnvironment?) throws -> Group {
+    private func joinByZeroMQ(
+        _ environment: LaunchEnvironment?, _ sharesMemory: Bool
+    ) throws -> Group {
         guard let transport = try ZeroMQStart(environment, config?.distributed).join() else {
             return try Group.single()
         }
-        return try join(transport)
+        return try join(transport, sharesMemory)
     }
 
-    private func join(_ transport: any Transport) throws -> Group {
-        try Group(
-            transport: transport, sharesMemory: config?.distributed.sharedMemory != .off,
+    private func join(_ transport: any Transport, _ sharesMemory: Bool) throws -> Group {
+        let group = try Group(
+            transport: transport,
+            sharesMemory: sharesMemory && config?.distributed.sharedMemory != .off,
             keepsTree: config?.distributed.reduction == .tree,
             limit: WaitLimit(seconds: config?.distributed.startupTimeoutSeconds ?? 300))
+        // Open MPI leaves its memory behind where a whole job is killed.
+        if transport.name == "mpi", group.localRank == 0 { MPISession.clearStaleSegments() }
+        return group
     }
 
     /// Ends a job that failed.

@@ -100,6 +100,14 @@ extension LaunchTests {
                 #expect(lines.filter { $0.contains("\"\(path)\"") }.count == 3)
             }
             try TrainCommand.run(arguments).expectRefusal(64, "mpirun -n 2")
+            for sharing in ["auto", "off"] {
+                let soak = try TrainCommand.run(
+                    ["bench-collectives", "--soak", "20", "--shared-memory", sharing], ranks: 3)
+                soak.expectSuccess()
+                #expect(soak.output.hasPrefix("20 calls of 195 arrays"), "\(soak.output)")
+                #expect(
+                    soak.output.contains(sharing == "off" ? "over mpi:" : "over shared_memory:"))
+            }
         }
     }
 }

@@ -7,10 +7,8 @@ enum JobLauncher {
         URL(fileURLWithPath: TrainCommand.program).deletingLastPathComponent()
         .appendingPathComponent("mlx-launch").path
 
-    /// How the ranks of `mlx-train` can be started.
-    static let transports = ["mpi"]
-    /// How those of any program can be.
-    static let allTransports = ["mpi", "zmq"]
+    /// How ranks can be started.
+    static let transports = ["mpi", "zmq"]
 
     static func start(
         _ flags: [String], _ command: [String], environment: [String: String] = [:]

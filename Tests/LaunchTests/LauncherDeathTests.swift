@@ -4,7 +4,7 @@ import Testing
 extension LaunchTests {
     @Suite("mlx-launch that is killed")
     struct LauncherDeath {
-        @Test(arguments: JobLauncher.allTransports)
+        @Test(arguments: JobLauncher.transports)
         func `leaves no process, also of ranks that hide their children`(transport: String) throws {
             let job = try JobLauncher.start(
                 ["-n", "2", "--transport", transport],

@@ -4,7 +4,7 @@ import Testing
 extension LaunchTests {
     @Suite("mlx-launch gives its ranks")
     struct LauncherRanks {
-        @Test(arguments: JobLauncher.allTransports)
+        @Test(arguments: JobLauncher.transports)
         func `their numbers, a place to meet, and the job's secret`(transport: String) throws {
             let outcome = try JobLauncher.run(
                 ["-n", "3", "--transport", transport],
@@ -67,7 +67,7 @@ extension LaunchTests {
                 ])
         }
 
-        @Test(arguments: JobLauncher.allTransports)
+        @Test(arguments: JobLauncher.transports)
         func `room where there are more of them than cores`(transport: String) throws {
             let count = 2 * ProcessInfo.processInfo.activeProcessorCount + 1
             let outcome = try JobLauncher.run(

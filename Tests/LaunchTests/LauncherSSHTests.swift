@@ -49,6 +49,27 @@ extension LaunchTests {
             #expect(outcome.status == 75)
             #expect(outcome.errorLines == ["saved"])
         }
+
+        @Test func `is announced by mlx-train doctor, which tells of hosts it does not reach`()
+            throws
+        {
+            let server = try SSHServer()
+            let folder = try TemporaryFolder()
+            let arguments = ["doctor", "--output", folder / "runs", "--hosts", "root@127.0.0.1:1"]
+            let seen = try TrainCommand.run(arguments + ["--ssh", server.command])
+            #expect(seen.status == 0 || seen.status == 69, "\(seen.errors)")
+            #expect(seen.output.contains("reachable without a password"), "\(seen.output)")
+            #expect(seen.output.contains("within a second of this host's"))
+            // What is found on the host itself: its cores and its disk.
+            #expect(seen.output.contains("OpenBLAS") && seen.output.contains("disk"))
+            let unseen = try TrainCommand.run(
+                arguments + ["--ssh", "ssh -p 1 -o BatchMode=yes -o ConnectTimeout=5"])
+            #expect(unseen.status == 69)
+            #expect(unseen.output.contains("ssh must reach it without a question"))
+            let wrong = try TrainCommand.run(arguments + ["--ssh", "/bin/false"])
+            #expect(wrong.status == 69)
+            #expect(wrong.output.contains("put the same build at"), "\(wrong.output)")
+        }
     }
 }
 

@@ -40,7 +40,7 @@ extension LaunchTests {
             #expect(try run.metrics("train").map(\.step) == Array(1...20))
         }
 
-        @Test(arguments: JobLauncher.allTransports)
+        @Test(arguments: JobLauncher.transports)
         func `twice kills ranks that do not want to end`(transport: String) throws {
             let job = try JobLauncher.start(
                 ["-n", "2", "--transport", transport],
