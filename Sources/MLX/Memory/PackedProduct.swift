@@ -1,36 +1,58 @@
 import CKernels
 
-/// Products of bfloat16 matrices by the processor's own instructions for them.
+/// Products of float32 or bfloat16 matrices by the processor's widest instructions for them, on
+/// packed operands.
 ///
 /// Every result sums its products along k in one order, whatever piece of the product it belongs
 /// to, so that its bits do not depend on the number of threads.
-struct BFloat16Product {
-    /// Whether the processor has such instructions; products are made by BLAS otherwise.
-    static let isAvailable = ck_has_bf16_products() != 0
-
+struct PackedProduct {
     let a: BLAS.Matrix  // [m, k]
     let b: BLAS.Matrix  // [k, n]
     let m: Int
     let n: Int
     let k: Int
+    private let dtype: DType
 
-    private static let rowPanel = Int(CK_BF16_ROWS)
-    private static let columnPanel = Int(CK_BF16_COLUMNS)
-    /// How far along k a tile is summed in registers, the columns that are packed at a time, and
-    /// the bytes of packed rows that stay in the second cache meanwhile.
-    private static let most = (depth: 4096, columns: 1024, rowBytes: 384 << 10)
-    /// The most rows that are multiplied with lines of `b` as they lie.
+    private static let isAvailable = (
+        float32: ck_has_packed_products(DType.float32.code) != 0,
+        bfloat16: ck_has_packed_products(DType.bfloat16.code) != 0
+    )
+    private static let rowPanel = Int(CK_PACKED_ROWS)
+    private static let columnPanel = Int(CK_PACKED_COLUMNS)
+    /// The columns that are packed at a time, and the bytes of packed rows that stay in the second
+    /// cache meanwhile.
+    private static let most = (columns: 1024, rowBytes: 384 << 10)
+    /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
     private static let fewRows = 8
 
-    /// Writes the product to row-major memory of bfloat16 or float32.
-    func run(into output: UnsafeMutableRawPointer, as dtype: DType, on workers: Workers) {
-        let isFew = m <= Self.fewRows && !a.isTransposed && b.isTransposed
-        if isFew { return runFew(into: output, isNarrow: dtype == .bfloat16, on: workers) }
+    /// Whether the processor has such instructions; products are made by BLAS otherwise.
+    static func isAvailable(_ dtype: DType) -> Bool {
+        switch dtype {
+        case .float32: isAvailable.float32
+        case .bfloat16: isAvailable.bfloat16
+        default: false
+        }
+    }
+
+    init(
+        _ a: BLAS.Matrix, _ b: BLAS.Matrix, m: Int, n: Int, k: Int, dtype: DType
+    ) {
+        (self.a, self.b, self.m, self.n, self.k) = (a, b, m, n, k)
+        self.dtype = dtype
+    }
+
+    /// How far along k a tile is summed in registers: 64 bytes of every packed line.
+    private var depth: Int { dtype == .bfloat16 ? 4096 : 1024 }
+
+    /// Writes the product to row-major memory of the operands' type.
+    func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
+        let isHalf = dtype == .bfloat16
+        let isFew = isHalf && m <= Self.fewRows && !a.isTransposed && b.isTransposed
+        if isFew { return runFew(into: output, on: workers) }
         // Sums of several depths meet in float32.
-        let isWide = k > Self.most.depth && dtype == .bfloat16
-        let sums = isWide ? Tensor(Spec([m, n], .float32)) : nil
+        let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
+        let isNarrow = isHalf && sums == nil
         let target = sums?.address ?? output
-        let isNarrow = dtype == .bfloat16 && !isWide
         let (rows, columns) = grid(threads: m * n / 64 * k < 1 << 13 ? 1 : Workers.count)
         workers.run(rows * columns) { piece in
             let (row, column) = piece.quotientAndRemainder(dividingBy: columns)
@@ -46,15 +68,11 @@ struct BFloat16Product {
         }
     }
 
-    private func runFew(
-        into output: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
-    ) {
-        let size = isNarrow ? 2 : 4
+    private func runFew(into output: UnsafeMutableRawPointer, on workers: Workers) {
         workers.forRanges(of: n, grain: max(4, (1 << 16) / max(k, 1) / 4 * 4)) { range in
             ck_bf16_dots(
-                output + range.lowerBound * size, n, a.address, a.leading,
-                b.address + range.lowerBound * b.leading * 2, b.leading, m, range.count, k,
-                isNarrow ? 1 : 0)
+                output + range.lowerBound * 2, n, a.address, a.leading,
+                b.address + range.lowerBound * b.leading * 2, b.leading, m, range.count, k, 1)
         }
     }
 
@@ -88,27 +106,24 @@ struct BFloat16Product {
         _ rows: Range<Int>, _ columns: Range<Int>, into target: UnsafeMutableRawPointer,
         isNarrow: Bool
     ) {
-        let pairs = (min(k, Self.most.depth) + 1) / 2
-        let lineBytes = pairs * 64
+        let most = min(k, depth)
+        let lineBytes = (dtype == .bfloat16 ? (most + 1) / 2 : most) * 64
         let width = min(columns.count, Self.most.columns)
         let height = min(rows.count, max(1, Self.most.rowBytes / lineBytes) * Self.rowPanel)
         let right = Storage(
             byteCount: (width + Self.columnPanel - 1) / Self.columnPanel * lineBytes)
         let left = Storage(byteCount: (height + Self.rowPanel - 1) / Self.rowPanel * lineBytes)
-        for depth in (0..<k).pieces(of: Self.most.depth) {
-            let result =
-                isNarrow
-                ? CK_BF16_NARROW
-                : depth.lowerBound == 0
-                    ? CK_BF16_WRITTEN : CK_BF16_ADDED
+        let itemSize = isNarrow ? 2 : 4
+        for range in (0..<k).pieces(of: depth) {
+            let sum = range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
             for columns in columns.pieces(of: width) {
-                b.transposed.pack(columns, depth, width: Self.columnPanel, into: right)
+                b.transposed.pack(columns, range, width: Self.columnPanel, into: right, dtype)
                 for rows in rows.pieces(of: height) {
-                    a.pack(rows, depth, width: Self.rowPanel, into: left)
+                    a.pack(rows, range, width: Self.rowPanel, into: left, dtype)
                     let place = rows.lowerBound * n + columns.lowerBound
-                    ck_bf16_multiply(
-                        target + place * (isNarrow ? 2 : 4), n, left.address, right.address,
-                        rows.count, columns.count, (depth.count + 1) / 2, result)
+                    ck_packed_multiply(
+                        dtype.code, target + place * itemSize, n, left.address, right.address,
+                        rows.count, columns.count, range.count, isNarrow ? CK_PACKED_NARROW : sum)
                 }
             }
         }
@@ -116,13 +131,15 @@ struct BFloat16Product {
 }
 
 extension BLAS.Matrix {
-    /// Packs some rows from some columns for a product of bfloat16.
+    /// Packs some rows from some columns.
     fileprivate func pack(
-        _ rows: Range<Int>, _ columns: Range<Int>, width: Int, into packed: Storage
+        _ rows: Range<Int>, _ columns: Range<Int>, width: Int, into packed: Storage,
+        _ dtype: DType
     ) {
-        let start = advanced(rows: rows.lowerBound, columns: columns.lowerBound, size: 2)
-        ck_bf16_pack(
-            packed.address, start.address, rows.count, columns.count, leading,
+        let start = advanced(
+            rows: rows.lowerBound, columns: columns.lowerBound, size: dtype.size)
+        ck_pack(
+            dtype.code, packed.address, start.address, rows.count, columns.count, leading,
             isTransposed ? 1 : 0, width)
     }
 }
