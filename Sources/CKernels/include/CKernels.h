@@ -12,6 +12,7 @@
 #include "ck_matmul.h"
 #include "ck_optimizer.h"
 #include "ck_scatter.h"
+#include "ck_tile.h"
 
 #include <stdint.h>
 
