@@ -43,6 +43,41 @@ UNARY(sigmoid, f32, sigmoid_float(x))
 UNARY_CALL(sigmoid, f64, sigmoid_double(x))
 LOOKUP(ck_unary, ck_sigmoid, ROWS_FLOATS(sigmoid))
 
+// MARK: the Gaussian error linear unit by tanh: x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³)
+
+static const double GELU_SCALE = 0.7978845608028654, GELU_CUBE = 0.044715;
+
+// (1 + tanh u) / 2 is the logistic function of 2u.
+INLINE float gelu_share(float x) {
+    return sigmoid_float(x * (2 * (float)GELU_SCALE) * (1.0f + (float)GELU_CUBE * x * x));
+}
+INLINE double gelu_share_double(double x) {
+    return sigmoid_double(x * (2 * GELU_SCALE) * (1 + GELU_CUBE * x * x));
+}
+
+// The derivative: share + x·share·(1 - share)·2u′.
+INLINE float gelu_slope(float x) {
+    float share = gelu_share(x);
+    float slope = 2 * (float)GELU_SCALE * (1.0f + 3 * (float)GELU_CUBE * x * x);
+    // Where the share is 0 or 1 the rest vanishes, though x² may be infinite.
+    float inner = share * (1.0f - share);
+    return share + (inner == 0 ? 0 : x * inner * slope);
+}
+INLINE double gelu_slope_double(double x) {
+    double share = gelu_share_double(x);
+    double slope = 2 * GELU_SCALE * (1 + 3 * GELU_CUBE * x * x);
+    double inner = share * (1 - share);
+    return share + (inner == 0 ? 0 : x * inner * slope);
+}
+
+UNARY(gelu, f32, x * gelu_share(x))
+UNARY_CALL(gelu, f64, x * gelu_share_double(x))
+LOOKUP(ck_unary, ck_gelu_tanh, ROWS_FLOATS(gelu))
+
+UNARY(gelu_slope, f32, gelu_slope(x))
+UNARY_CALL(gelu_slope, f64, gelu_slope_double(x))
+LOOKUP(ck_unary, ck_gelu_tanh_slope, ROWS_FLOATS(gelu_slope))
+
 UNARY_CALL(sinh, f32, sinhf(x))
 UNARY_CALL(sinh, f64, sinh(x))
 UNARY_CALL(sinh, c64, from_libm(csinhf(LIBM_COMPLEX(x))))
