@@ -1,37 +1,25 @@
 // Small products of matrices: a tile of results, of up to 14 x 32, stays in registers while it
 // walks along k; elements of the left operand are spread straight from memory.
 
-#include "kernel.h"
+#include "wide.h"
 
 #include "ck_tile.h"
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#define WIDE_INLINE WIDE __attribute__((always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
-
-enum { ROWS = 14, LANES_16 = 16 };
+enum { ROWS = 14 };
 
 WIDE_INLINE void tile(float *c, long c_row, const ck_tile_operands *o, const float *a,
     const float *b, long a_row, int rows, int halves, __mmask16 mask, int is_added) {
     __m512 sum[ROWS][2];
-    UNROLL for (int row = 0; row < rows; row++) {
-        float *place = c + row * c_row;
-        UNROLL for (int half = 0; half < halves; half++) {
-            __mmask16 kept = half == halves - 1 ? mask : 0xffff;
-            sum[row][half] = is_added ? _mm512_maskz_loadu_ps(kept, place + half * LANES_16)
-                                      : _mm512_setzero_ps();
-        }
-    }
+    UNROLL for (int row = 0; row < rows; row++)
+        UNROLL for (int half = 0; half < halves; half++) sum[row][half] = _mm512_setzero_ps();
     long b_row = o->b_row, a_column = o->a_column, depth = o->depth;
     for (long run = 0; run < o->run_count; run++) {
         const float *x = a + o->runs[run];
         for (long i = 0; i < depth; i++) {
             __m512 left = halves == 2 ? _mm512_loadu_ps(b) : _mm512_maskz_loadu_ps(mask, b);
-            __m512 right = halves == 2 ? _mm512_maskz_loadu_ps(mask, b + LANES_16) : left;
+            __m512 right = halves == 2 ? _mm512_maskz_loadu_ps(mask, b + WIDTH) : left;
             UNROLL for (int row = 0; row < rows; row++) {
                 __m512 spread = _mm512_set1_ps(x[row * a_row]);
                 sum[row][0] = _mm512_fmadd_ps(spread, left, sum[row][0]);
@@ -42,9 +30,11 @@ WIDE_INLINE void tile(float *c, long c_row, const ck_tile_operands *o, const flo
         }
     }
     UNROLL for (int row = 0; row < rows; row++) {
-        float *place = c + row * c_row;
+        float *place = c + row * c_row, *last = place + (halves - 1) * WIDTH;
+        if (is_added && halves == 2) sum[row][0] += _mm512_loadu_ps(place);
+        if (is_added) sum[row][halves - 1] += _mm512_maskz_loadu_ps(mask, last);
         if (halves == 2) _mm512_storeu_ps(place, sum[row][0]);
-        _mm512_mask_storeu_ps(place + (halves - 1) * LANES_16, mask, sum[row][halves - 1]);
+        _mm512_mask_storeu_ps(last, mask, sum[row][halves - 1]);
     }
 }
 
@@ -70,10 +60,10 @@ static const tile_kernel tiles[ROWS][2][2] = {TILES(ENTRY)};
 static void multiply_wide(
     float *c, long c_row, const ck_tile_operands *o, long rows, long columns, int is_added) {
     long panels = (rows + ROWS - 1) / ROWS;
-    for (long column = 0; column < columns; column += 2 * LANES_16) {
-        long width = smaller(columns - column, 2 * LANES_16);
-        int halves = width > LANES_16 ? 2 : 1;
-        __mmask16 mask = (__mmask16)((1u << (width - (halves - 1) * LANES_16)) - 1);
+    for (long column = 0; column < columns; column += 2 * WIDTH) {
+        long width = smaller(columns - column, 2 * WIDTH);
+        int halves = width > WIDTH ? 2 : 1;
+        __mmask16 mask = first_lanes(width - (halves - 1) * WIDTH);
         for (long panel = 0; panel < panels; panel++) {
             long row = rows * panel / panels, height = rows * (panel + 1) / panels - row;
             tiles[height - 1][o->a_row == 1][halves - 1](c + row * c_row + column, c_row, o,
@@ -96,10 +86,7 @@ enum { FEW_ROWS = 4 };
     KERNEL static void sums_##R##_##T(                                                             \
         T *c, long c_row, const ck_tile_operands *o, const T *a, const T *b) {                     \
         enum { LENGTH = sizeof(part_##T) / sizeof(T) };                                            \
-        part_##T sum[R][2];                                                                        \
-        for (int row = 0; row < R; row++)                                                          \
-            for (int half = 0; half < 2; half++)                                                   \
-                sum[row][half] = *(const part_##T *)(c + row * c_row + LENGTH * half);             \
+        part_##T sum[R][2] = {};                                                                   \
         for (long run = 0; run < o->run_count; run++) {                                            \
             const T *x = a + o->runs[run];                                                         \
             for (long i = 0; i < o->depth; i++, b += o->b_row) {                                   \
@@ -114,15 +101,16 @@ enum { FEW_ROWS = 4 };
         }                                                                                          \
         for (int row = 0; row < R; row++)                                                          \
             for (int half = 0; half < 2; half++)                                                   \
-                *(part_##T *)(c + row * c_row + LENGTH * half) = sum[row][half];                   \
+                *(part_##T *)(c + row * c_row + LENGTH * half) += sum[row][half];                  \
     }
 
 #define NARROW(T, UNUSED)                                                                          \
     SUMS(T, 1)                                                                                     \
     SUMS(T, 4)                                                                                     \
     /* A result at the edge of the product. */                                                     \
-    static T sum_of_##T(const ck_tile_operands *o, long row, long column, T sum) {                 \
+    static T sum_of_##T(const ck_tile_operands *o, long row, long column) {                        \
         const T *b = (const T *)o->b + column;                                                     \
+        T sum = 0;                                                                                 \
         for (long run = 0; run < o->run_count; run++) {                                            \
             const T *x = (const T *)o->a + o->runs[run] + row * o->a_row;                          \
             for (long i = 0; i < o->depth; i++, b += o->b_row) {                                   \
@@ -149,20 +137,34 @@ enum { FEW_ROWS = 4 };
         }                                                                                          \
         for (long row = 0; row < rows; row++)                                                      \
             for (long column = whole; column < columns; column++)                                  \
-                c[row * c_row + column] = sum_of_##T(&o, row, column, c[row * c_row + column]);    \
+                c[row * c_row + column] += sum_of_##T(&o, row, column);                            \
     }
 FOR_FLOATS(NARROW, )
 
-static void multiply_best(
+// A chain of additions loses digits with its length: runs that have so many products together make
+// a sum of their own, which joins the others in memory.
+enum { CHAIN = 48 };
+
+static void multiply_widest_f32(
     void *c, long c_row, ck_tile_operands o, long rows, long columns, int is_added) {
+    ck_tile_operands part = o;
+    long next = 0;
+    do {
+        part.runs = o.runs + next;
+        part.b = (const float *)o.b + next * o.depth * o.b_row;
+        part.run_count = 0;
+        while (next < o.run_count && part.run_count * o.depth < CHAIN) part.run_count++, next++;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return multiply_wide(c, c_row, &o, rows, columns, is_added);
+        if (has_wide()) {
+            multiply_wide(c, c_row, &part, rows, columns, is_added);
+        } else
 #endif
-    multiply_f32(c, c_row, o, rows, columns, is_added);
+            multiply_f32(c, c_row, part, rows, columns, is_added);
+        is_added = 1;
+    } while (next < o.run_count);
 }
 
-LOOKUP(ck_tile, ck_tile_multiply, [CK_F32] = multiply_best, [CK_F64] = multiply_f64)
+LOOKUP(ck_tile, ck_tile_multiply, ROWS_WIDE(multiply))
 
 // MARK: transposes
 

@@ -62,7 +62,7 @@ struct WindowTests {
             image: [1, 7, 6, 4], kernel: [2, 2, 3, 2], stride: [2, 1], padding: [2, 1],
             dilation: [2, 1], groups: 2),
         Setting(image: [3, 1, 9, 2], kernel: [5, 1, 4, 2], padding: [0, 3]),
-        Setting(image: [1, 5, 4, 16], kernel: [3, 3, 3, 16], padding: [1, 2]),
+        Setting(image: [1, 5, 4, 16], kernel: [3, 2, 2, 16], padding: [1, 2]),
         Setting(image: [2, 3, 4, 17], kernel: [2, 2, 2, 17], padding: [3, 2]),
         Setting(image: [1, 6, 5, 16], kernel: [2, 2, 3, 16], padding: [1, 2], dilation: [2, 1]),
         Setting(image: [18, 3, 3, 2], kernel: [3, 2, 2, 2], padding: [1, 0]),

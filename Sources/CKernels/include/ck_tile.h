@@ -20,7 +20,7 @@ typedef struct {
 } ck_tile_operands;
 
 /// Writes the product to c, or adds it to what is there; c_row elements between its rows. A result
-/// is summed along k in order.
+/// is summed along k in order; in float32, sums of several runs are joined in theirs.
 typedef void (*ck_tile)(void *c, long c_row, ck_tile_operands operands, long rows, long columns,
     int is_added);
 ck_tile _Nullable ck_tile_multiply(int dtype);
