@@ -21,7 +21,7 @@ struct ConvolutionForm: Codable, Sendable, Equatable {
 
 /// The cross-correlation of images with kernels, or one of its two transposes: the three are the
 /// derivatives of one form that is linear in images [N, H, W, C], kernels [O, KH, KW, C] and
-/// results [N, OH, OW, O].
+/// results [N, OH, OW, O]. Both inputs may have further axes before these.
 struct ImageConvolution: Portable {
     /// Which of the three is computed, from the other two in this order.
     enum Part: String, Codable {
@@ -30,6 +30,8 @@ struct ImageConvolution: Portable {
 
     let form: ConvolutionForm
     let part: Part
+    /// How many axes stand before those of a convolution; it is repeated along them.
+    var leading = 0
 
     var name: String { part == .results ? "conv2d" : "conv2dGradient" }
 
@@ -38,9 +40,18 @@ struct ImageConvolution: Portable {
         guard a.dtype == b.dtype, a.dtype.isFloatingPoint, !a.dtype.isComplex else {
             throw refusal("needs two arrays of one real type: got \(a) and \(b)")
         }
-        guard a.shape.count == 4, b.shape.count == 4 else {
-            throw refusal("needs arrays of four axes: got shapes \(a.shape) and \(b.shape)")
+        guard a.shape.count == leading + 4, b.shape.count == leading + 4,
+            a.shape.prefix(leading) == b.shape.prefix(leading)
+        else {
+            throw refusal(
+                "needs arrays of four axes behind \(leading) that are alike: got shapes \(a.shape) "
+                    + "and \(b.shape)")
         }
+        let result = try resultShape(Array(a.shape.suffix(4)), Array(b.shape.suffix(4)))
+        return [Spec(a.shape.prefix(leading) + result, a.dtype)]
+    }
+
+    private func resultShape(_ a: [Int], _ b: [Int]) throws(MLXError) -> [Int] {
         let places = form.places
         func check(_ shape: [Int], _ sizes: [Int]) throws(MLXError) {
             if Array(shape[1...2]) != sizes {
@@ -53,25 +64,25 @@ struct ImageConvolution: Portable {
         }
         switch part {
         case .results:
-            try check(a.shape, form.image)
-            try check(b.shape, form.kernel)
-            guard a.shape[3] == b.shape[3] else { throw channels(a, b) }
-            return [Spec([a.shape[0]] + places + [b.shape[0]], a.dtype)]
+            try check(a, form.image)
+            try check(b, form.kernel)
+            guard a[3] == b[3] else { throw channels(a, b) }
+            return [a[0]] + places + [b[0]]
         case .images:
-            try check(a.shape, form.kernel)
-            try check(b.shape, places)
-            guard a.shape[0] == b.shape[3] else { throw channels(a, b) }
-            return [Spec([b.shape[0]] + form.image + [a.shape[3]], a.dtype)]
+            try check(a, form.kernel)
+            try check(b, places)
+            guard a[0] == b[3] else { throw channels(a, b) }
+            return [b[0]] + form.image + [a[3]]
         case .kernels:
-            try check(a.shape, form.image)
-            try check(b.shape, places)
-            guard a.shape[0] == b.shape[0] else { throw channels(a, b) }
-            return [Spec([b.shape[3]] + form.kernel + [a.shape[3]], a.dtype)]
+            try check(a, form.image)
+            try check(b, places)
+            guard a[0] == b[0] else { throw channels(a, b) }
+            return [b[3]] + form.kernel + [a[3]]
         }
     }
 
-    private func channels(_ a: Spec, _ b: Spec) -> MLXError {
-        refusal("shapes \(a.shape) and \(b.shape) do not go together")
+    private func channels(_ a: [Int], _ b: [Int]) -> MLXError {
+        refusal("shapes \(a) and \(b) do not go together")
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
@@ -80,16 +91,28 @@ struct ImageConvolution: Portable {
         else { return }
         let wide = outputs[0].computing(dtype)
         let operands = inputs.map { $0.converted(to: dtype, on: workers) }
-        switch part {
-        case .results: tiles.results(images: operands[0], kernels: operands[1], into: wide)
-        case .images: tiles.images(kernels: operands[0], results: operands[1], into: wide)
-        case .kernels: tiles.kernels(images: operands[0], results: operands[1], into: wide)
+        for index in 0..<wide.shape.prefix(leading).reduce(1, *) {
+            let (a, b) = (plane(operands[0], index), plane(operands[1], index))
+            let output = plane(wide, index)
+            switch part {
+            case .results: tiles.results(images: a, kernels: b, into: output)
+            case .images: tiles.images(kernels: a, results: b, into: output)
+            case .kernels: tiles.kernels(images: a, results: b, into: output)
+            }
         }
         outputs[0].finish(wide, on: workers)
     }
 
+    /// One convolution's part of a row-major tensor.
+    private func plane(_ tensor: Tensor, _ index: Int) -> Tensor {
+        var part = tensor
+        part.layout = Layout(contiguous: Array(tensor.shape.suffix(4)))
+        part.layout.offset = tensor.layout.offset + index * part.count
+        return part
+    }
+
     private func other(_ part: Part, _ a: MLXArray, _ b: MLXArray) -> MLXArray {
-        MLXArray.apply(ImageConvolution(form: form, part: part), [a, b])
+        MLXArray.apply(ImageConvolution(form: form, part: part, leading: leading), [a, b])
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -120,27 +143,16 @@ struct ImageConvolution: Portable {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         // Images or results alone are only more of them.
         let samples = part == .images ? 1 : 0
-        if part != .kernels, batch.isBatched[samples], !batch.isBatched[1 - samples] {
+        if leading == 0, part != .kernels, batch.isBatched[samples], !batch.isBatched[1 - samples] {
             var folded = inputs
             folded[samples] = flattened(inputs[samples], start: 0, end: 1)
             let result = MLXArray.apply(self, folded)
             let shape = [batch.size, result.dim(0) / max(batch.size, 1)] + result.shape.dropFirst()
             return [Batched(reshaped(result, shape))]
         }
-        if batch.size == 0 {
-            let each = inputs.map { Spec(Array($0.shape.dropFirst()), $0.dtype) }
-            guard let spec = try? outputs(each).first else { return [Batched(inputs[0])] }
-            return [Batched(zeros([0] + spec.shape, dtype: spec.dtype))]
-        }
-        let each = (0..<batch.size).map { index in
-            MLXArray.apply(
-                self,
-                inputs.enumerated().map { position, input in
-                    guard batch.isBatched[position] else { return input }
-                    return squeezed(sliced(input, axis: 0, start: index, count: 1), axis: 0)
-                })
-        }
-        return [Batched(stacked(each))]
+        var wider = self
+        wider.leading += 1
+        return [Batched(MLXArray.apply(wider, batch.stretched(inputs)))]
     }
 }
 
@@ -150,7 +162,8 @@ extension ImageConvolution {
         let sizes = [
             form.image, form.kernel, form.strides, form.low, form.high, form.dilation,
         ]
-        guard inputs.count == 2, sizes.allSatisfy({ $0.count == 2 }) else { return false }
+        guard inputs.count == 2, sizes.allSatisfy({ $0.count == 2 }), 0..<64 ~= leading
+        else { return false }
         let most = 1 << 28
         let positive = [form.kernel, form.strides, form.dilation].joined()
         guard positive.allSatisfy({ 1...most ~= $0 }),
