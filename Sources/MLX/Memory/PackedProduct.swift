@@ -19,9 +19,9 @@ struct PackedProduct {
     )
     private static let rowPanel = Int(CK_PACKED_ROWS)
     private static let columnPanel = Int(CK_PACKED_COLUMNS)
-    /// The columns that are packed at a time, and the bytes of packed rows that stay in the second
-    /// cache meanwhile.
-    private static let most = (columns: 1024, rowBytes: 384 << 10)
+    /// The columns that are packed at a time, fewer where they meet all rows and then are done
+    /// with, and the bytes of packed rows that stay in the second cache meanwhile.
+    private static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
     /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
     private static let fewRows = 8
 
@@ -54,13 +54,14 @@ struct PackedProduct {
         let isNarrow = isHalf && sums == nil
         let target = sums?.address ?? output
         let (rows, columns) = grid(threads: m * n / 64 * k < 1 << 13 ? 1 : Workers.count)
-        workers.run(rows * columns) { piece in
-            let (row, column) = piece.quotientAndRemainder(dividingBy: columns)
-            multiply(
-                Self.share(row, of: rows, m, panel: Self.rowPanel),
-                Self.share(column, of: columns, n, panel: 2 * Self.columnPanel),
-                into: target, isNarrow: isNarrow)
+        // Before the pieces run, so that the memory taken does not depend on who is at work when.
+        let pieces = (0..<rows * columns).map { index in
+            let (row, column) = index.quotientAndRemainder(dividingBy: columns)
+            return Piece(
+                self, rows: Self.share(row, of: rows, m, panel: Self.rowPanel),
+                columns: Self.share(column, of: columns, n, panel: 2 * Self.columnPanel))
         }
+        workers.run(pieces.count) { multiply(pieces[$0], into: target, isNarrow: isNarrow) }
         guard let sums else { return }
         let convert = Kernels.convert(from: .float32, to: dtype)
         workers.forRanges(of: m * n, grain: 1 << 15) { range in
@@ -101,29 +102,55 @@ struct PackedProduct {
         return min(count, start * panel)..<min(count, end * panel)
     }
 
+    /// A band of rows and one of columns, and the memory for what is packed of them at a time.
+    private struct Piece {
+        let rows: Range<Int>
+        let columns: Range<Int>
+        let width: Int
+        let height: Int
+        /// Whether all rows are packed at once, before the columns.
+        let isPackedOnce: Bool
+        let left: Storage
+        let right: Storage
+
+        init(_ product: PackedProduct, rows: Range<Int>, columns: Range<Int>) {
+            (self.rows, self.columns) = (rows, columns)
+            let depth = min(product.k, product.depth)
+            let lineBytes = (product.dtype == .bfloat16 ? (depth + 1) / 2 : depth) * 64
+            func bytes(_ lines: Int, _ panel: Int) -> Int {
+                (lines + panel - 1) / panel * lineBytes
+            }
+            let most = PackedProduct.most
+            let blockRows = max(1, most.rowBytes / lineBytes) * PackedProduct.rowPanel
+            height = min(rows.count, blockRows)
+            isPackedOnce = rows.count <= blockRows
+            width = min(columns.count, isPackedOnce ? most.columnsOfFewRows : most.columns)
+            left = Storage(byteCount: bytes(height, PackedProduct.rowPanel))
+            right = Storage(byteCount: bytes(width, PackedProduct.columnPanel))
+        }
+    }
+
     /// Makes a piece of the product on the calling thread.
     private func multiply(
-        _ rows: Range<Int>, _ columns: Range<Int>, into target: UnsafeMutableRawPointer,
-        isNarrow: Bool
+        _ piece: Piece, into target: UnsafeMutableRawPointer, isNarrow: Bool
     ) {
-        let most = min(k, depth)
-        let lineBytes = (dtype == .bfloat16 ? (most + 1) / 2 : most) * 64
-        let width = min(columns.count, Self.most.columns)
-        let height = min(rows.count, max(1, Self.most.rowBytes / lineBytes) * Self.rowPanel)
-        let right = Storage(
-            byteCount: (width + Self.columnPanel - 1) / Self.columnPanel * lineBytes)
-        let left = Storage(byteCount: (height + Self.rowPanel - 1) / Self.rowPanel * lineBytes)
         let itemSize = isNarrow ? 2 : 4
         for range in (0..<k).pieces(of: depth) {
             let sum = range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
-            for columns in columns.pieces(of: width) {
-                b.transposed.pack(columns, range, width: Self.columnPanel, into: right, dtype)
-                for rows in rows.pieces(of: height) {
-                    a.pack(rows, range, width: Self.rowPanel, into: left, dtype)
+            if piece.isPackedOnce {
+                a.pack(piece.rows, range, width: Self.rowPanel, into: piece.left, dtype)
+            }
+            for columns in piece.columns.pieces(of: piece.width) {
+                b.transposed.pack(columns, range, width: Self.columnPanel, into: piece.right, dtype)
+                for rows in piece.rows.pieces(of: piece.height) {
+                    if !piece.isPackedOnce {
+                        a.pack(rows, range, width: Self.rowPanel, into: piece.left, dtype)
+                    }
                     let place = rows.lowerBound * n + columns.lowerBound
                     ck_packed_multiply(
-                        dtype.code, target + place * itemSize, n, left.address, right.address,
-                        rows.count, columns.count, range.count, isNarrow ? CK_PACKED_NARROW : sum)
+                        dtype.code, target + place * itemSize, n, piece.left.address,
+                        piece.right.address, rows.count, columns.count, range.count,
+                        isNarrow ? CK_PACKED_NARROW : sum)
                 }
             }
         }
