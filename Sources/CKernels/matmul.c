@@ -3,10 +3,12 @@
 // instruction multiplies and adds to float32.
 
 #include "half.h"
+#include "wide.h"
 
 #include "ck_matmul.h"
 
-// Eight rows of the matrix go by at a time, beside each other, as streams from memory.
+// Eight rows of the matrix go by at a time, beside each other, as streams from memory; they make a
+// sum of their own, as a long chain of additions loses digits.
 KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const float *b,
     long b_row, long rows, long columns) {
     _Pragma("clang fp contract(fast)")
@@ -18,14 +20,14 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
         float x4 = s[4 * x_stride], x5 = s[5 * x_stride], x6 = s[6 * x_stride];
         float x7 = s[7 * x_stride];
         LANES for (long j = 0; j < columns; j++) {
-            float sum = out[j] + x0 * r[j];
+            float sum = x0 * r[j];
             sum += x1 * r[b_row + j];
             sum += x2 * r[2 * b_row + j];
             sum += x3 * r[3 * b_row + j];
             sum += x4 * r[4 * b_row + j];
             sum += x5 * r[5 * b_row + j];
             sum += x6 * r[6 * b_row + j];
-            out[j] = sum + x7 * r[7 * b_row + j];
+            out[j] += sum + x7 * r[7 * b_row + j];
         }
     }
     for (; row < rows; row++) {
@@ -36,23 +38,16 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#define WIDE_INLINE WIDE __attribute__((always_inline)) static inline
 #define PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define PAIRS_INLINE PAIRS __attribute__((always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 int ck_has_packed_products(int dtype) {
-    int is_wide = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
-        && __builtin_cpu_supports("avx512vl");
-    if (dtype == CK_F32) return is_wide;
-    return dtype == CK_BF16 && is_wide && __builtin_cpu_supports("avx512bf16");
+    if (dtype == CK_F32) return has_wide();
+    return dtype == CK_BF16 && has_wide() && __builtin_cpu_supports("avx512bf16");
 }
 
-// The width of a packed panel in lines; a panel of rows uses 14 of them.
-enum { WIDTH = 16, ROWS = CK_PACKED_ROWS };
+// A packed panel is a vector wide in lines; a panel of rows uses 14 of them.
+enum { ROWS = CK_PACKED_ROWS };
 
 // MARK: packing
 
@@ -141,6 +136,9 @@ WIDE static void pack_floats_beside(
         float *panel = out + line / width * count * WIDTH, *other = panel + count * WIDTH;
         for (long i = 0; i < count; i++) {
             const float *row = in + i * stride + line;
+            // The next lines of the cache lie too far apart to be foreseen.
+            __builtin_prefetch(row + 16 * stride);
+            __builtin_prefetch(row + 16 * stride + first + second - 1);
             _mm512_storeu_ps(panel + i * WIDTH, _mm512_maskz_loadu_ps(left, row));
             if (second > 0)
                 _mm512_storeu_ps(other + i * WIDTH, _mm512_maskz_loadu_ps(right, row + width));

@@ -59,13 +59,9 @@ package enum BLAS {
         guard let dot = ck_dot_row(DType.float32.code) else { return }
         let step = vector.isTransposed ? vector.leading : 1
         if !matrix.isTransposed {
-            // Pieces of whole pages of a row.
-            return workers.forRanges(of: columns, grain: 1024) { range in
-                ck_row_times_matrix(
-                    out.as(Float.self) + range.lowerBound, vector.address.as(Float.self), step,
-                    matrix.address.as(Float.self) + range.lowerBound, matrix.leading, k,
-                    range.count)
-            }
+            return multiply(
+                vector.address.as(Float.self), step: step, matrix, into: out.as(Float.self),
+                columns: columns, k: k, on: workers)
         }
         let row = Tensor(Spec([step == 1 ? 0 : k], .float32))
         if step != 1 {
@@ -77,6 +73,38 @@ package enum BLAS {
             for column in range {
                 dot(out + column * 4, elements, matrix.address + column * matrix.leading * 4, k)
             }
+        }
+    }
+
+    /// The same for rows that lie beside each other: bands of whole rows are summed each by
+    /// itself, then the bands, in their order. A band is one stream from memory for each thread.
+    private static func multiply(
+        _ vector: UnsafePointer<Float>, step: Int, _ matrix: Matrix,
+        into out: UnsafeMutablePointer<Float>, columns: Int, k: Int, on workers: Workers
+    ) {
+        let bands = max(1, min(16, k / 64, columns * k >> 15))
+        let sums = Tensor(Spec([bands == 1 ? 0 : bands, columns], .float32))
+        let target = bands == 1 ? out : sums.address.as(Float.self)
+        let width = 4096
+        let pieces = (columns + width - 1) / width
+        let source = matrix.address.as(Float.self)
+        workers.run(bands * pieces) { task in
+            let (band, piece) = task.quotientAndRemainder(dividingBy: pieces)
+            let (first, last) = (k * band / bands, k * (band + 1) / bands)
+            let column = piece * width
+            ck_row_times_matrix(
+                target + band * columns + column, vector + first * step, step,
+                source + first * matrix.leading + column, matrix.leading, last - first,
+                min(width, columns - column))
+        }
+        guard bands > 1, let add = ck_add(DType.float32.code) else { return }
+        workers.forRanges(of: columns, grain: 1 << 12) { range in
+            let place = out + range.lowerBound
+            func sum(_ band: Int) -> UnsafeMutableRawPointer {
+                sums.address(at: band * columns + range.lowerBound)
+            }
+            add(place, sum(0), sum(1), range.count)
+            for band in 2..<max(bands, 2) { add(place, place, sum(band), range.count) }
         }
     }
 
