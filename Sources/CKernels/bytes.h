@@ -5,12 +5,20 @@
 
 #include "kernel.h"
 
-// In pieces of fixed size, the last of which may overlap the one before it.
+typedef u8 u8x64 __attribute__((ext_vector_type(64), aligned(1)));
+
+// In pieces of fixed size, the last of which may overlap the one before it. Rows that lie far apart
+// come in sooner by plain vectors than by memcpy: the next ones are on their way meanwhile.
 INLINE void copy_bytes(void *to, const void *from, long bytes) {
     char *out = to;
     const char *in = from;
-    if (bytes > 128) {
+    if (bytes > 1 << 15) {
         memcpy(out, in, (size_t)bytes);
+    } else if (bytes > 128) {
+        long last = bytes - (long)sizeof(u8x64);
+        for (long i = 0; i < last; i += sizeof(u8x64))
+            *(u8x64 *)(out + i) = *(const u8x64 *)(in + i);
+        *(u8x64 *)(out + last) = *(const u8x64 *)(in + last);
     } else if (bytes >= 16) {
         for (long i = 0; i + 16 <= bytes; i += 16) memcpy(out + i, in + i, 16);
         memcpy(out + bytes - 16, in + bytes - 16, 16);

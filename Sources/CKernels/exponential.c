@@ -1,7 +1,7 @@
 // Exponentials, logarithms and roots.
 
 #include "complex_number.h"
-#include "float_math.h"
+#include "wide.h"
 
 #include <math.h>
 
@@ -22,7 +22,8 @@ INLINE float expm1_float(float x) {
 UNARY(exp, f32, exp_float(x))
 UNARY_CALL(exp, f64, exp(x))
 UNARY_CALL(exp, c64, from_libm(cexpf(LIBM_COMPLEX(x))))
-LOOKUP(ck_unary, ck_exp, ROWS_FLOATS(exp), [CK_C64] = exp_c64)
+WIDE_UNARY(exp, exp_wide(x))
+LOOKUP(ck_unary, ck_exp, ROWS_WIDE(exp), [CK_C64] = exp_c64)
 
 UNARY(expm1, f32, expm1_float(x))
 UNARY_CALL(expm1, f64, expm1(x))

@@ -1,7 +1,7 @@
 // Hyperbolic functions, their inverses, and the logistic function.
 
 #include "complex_number.h"
-#include "float_math.h"
+#include "wide.h"
 
 #include <math.h>
 
@@ -34,14 +34,92 @@ INLINE double sigmoid_double(double x) {
     return (x < 0 ? e : 1.0) / (1.0 + e);
 }
 
+#if defined(__x86_64__)
+
+// With t = exp(2|x|) - 1, which keeps its digits near zero, tanh|x| = t / (t + 2).
+WIDE_INLINE __m512 tanh_wide(__m512 x) {
+    const __m512 sign = spread(-0.0f);
+    __m512 inside = _mm512_min_ps(spread(10.0f), _mm512_andnot_ps(sign, x));
+    __m512 n, rest = split_exponent_wide(inside + inside, &n);
+    __m512 power = _mm512_scalef_ps(spread(1.0f), n);
+    __m512 t = _mm512_fmadd_ps(exp_minus_one_wide(rest), power, power - spread(1.0f));
+    return _mm512_or_ps(t / (t + spread(2.0f)), _mm512_and_ps(sign, x));
+}
+
+WIDE_INLINE __m512 sigmoid_wide(__m512 x) {
+    __m512 e = exp_below_wide(_mm512_or_ps(x, spread(-0.0f)));
+    __m512 above = _mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)x), spread(1.0f), e);
+    return above / (spread(1.0f) + e);
+}
+
+#endif
+
 UNARY(tanh, f32, tanh_float(x))
 UNARY_CALL(tanh, f64, tanh(x))
 UNARY_CALL(tanh, c64, from_libm(ctanhf(LIBM_COMPLEX(x))))
-LOOKUP(ck_unary, ck_tanh, ROWS_FLOATS(tanh), [CK_C64] = tanh_c64)
+WIDE_UNARY(tanh, tanh_wide(x))
+LOOKUP(ck_unary, ck_tanh, ROWS_WIDE(tanh), [CK_C64] = tanh_c64)
 
 UNARY(sigmoid, f32, sigmoid_float(x))
 UNARY_CALL(sigmoid, f64, sigmoid_double(x))
-LOOKUP(ck_unary, ck_sigmoid, ROWS_FLOATS(sigmoid))
+WIDE_UNARY(sigmoid, sigmoid_wide(x))
+LOOKUP(ck_unary, ck_sigmoid, ROWS_WIDE(sigmoid))
+
+// MARK: the Gaussian error linear unit by tanh
+
+// x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³)
+
+static const double GELU_SCALE = 0.7978845608028654, GELU_CUBE = 0.044715;
+
+// (1 + tanh u) / 2 is the logistic function of 2u.
+INLINE float gelu_share(float x) {
+    return sigmoid_float(x * (2 * (float)GELU_SCALE) * (1.0f + (float)GELU_CUBE * x * x));
+}
+INLINE double gelu_share_double(double x) {
+    return sigmoid_double(x * (2 * GELU_SCALE) * (1 + GELU_CUBE * x * x));
+}
+
+// The derivative: share + x·share·(1 - share)·2u′.
+INLINE float gelu_slope(float x) {
+    float share = gelu_share(x);
+    float slope = 2 * (float)GELU_SCALE * (1.0f + 3 * (float)GELU_CUBE * x * x);
+    // Where the share is 0 or 1 the rest vanishes, though x² may be infinite.
+    float inner = share * (1.0f - share);
+    return share + (inner == 0 ? 0 : x * inner * slope);
+}
+INLINE double gelu_slope_double(double x) {
+    double share = gelu_share_double(x);
+    double slope = 2 * GELU_SCALE * (1 + 3 * GELU_CUBE * x * x);
+    double inner = share * (1 - share);
+    return share + (inner == 0 ? 0 : x * inner * slope);
+}
+
+#if defined(__x86_64__)
+
+WIDE_INLINE __m512 gelu_share_wide(__m512 x) {
+    __m512 inner = _mm512_fmadd_ps(x * x, spread((float)GELU_CUBE), spread(1.0f));
+    return sigmoid_wide(x * spread(2 * (float)GELU_SCALE) * inner);
+}
+
+WIDE_INLINE __m512 gelu_slope_wide(__m512 x) {
+    __m512 share = gelu_share_wide(x), inner = share * (spread(1.0f) - share);
+    __m512 slope = spread(2 * (float)GELU_SCALE)
+        * _mm512_fmadd_ps(x * x, spread(3 * (float)GELU_CUBE), spread(1.0f));
+    __mmask16 bends = _mm512_cmp_ps_mask(inner, spread(0), _CMP_NEQ_UQ);
+    return _mm512_add_ps(share, _mm512_maskz_mul_ps(bends, x * inner, slope));
+}
+
+#endif
+
+UNARY(gelu, f32, x * gelu_share(x))
+UNARY_CALL(gelu, f64, x * gelu_share_double(x))
+WIDE_UNARY(gelu, x * gelu_share_wide(x))
+LOOKUP(ck_unary, ck_gelu_tanh, ROWS_WIDE(gelu))
+
+UNARY(gelu_slope, f32, gelu_slope(x))
+UNARY_CALL(gelu_slope, f64, gelu_slope_double(x))
+WIDE_UNARY(gelu_slope, gelu_slope_wide(x))
+LOOKUP(ck_unary, ck_gelu_tanh_slope, ROWS_WIDE(gelu_slope))
 
 UNARY_CALL(sinh, f32, sinhf(x))
 UNARY_CALL(sinh, f64, sinh(x))

@@ -8,7 +8,7 @@
 // MARK: copies
 
 // Rows that are contiguous on both sides; strides in bytes.
-static void copy_rows(
+KERNEL static void copy_rows(
     char *out, const char *in, long rows, long bytes, long out_stride, long in_stride) {
     if (out_stride == bytes && in_stride == bytes) {
         memcpy(out, in, (size_t)(rows * bytes));

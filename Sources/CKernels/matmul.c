@@ -1,31 +1,58 @@
-// Products of bfloat16 matrices by the instruction that multiplies pairs of them and adds to
-// float32. Both operands are packed, so that a tile of 14 x 32 results stays in registers while it
-// walks along k.
+// Products of matrices. Both operands are packed, so that a tile of 14 x 32 results stays in
+// registers while it walks along k: elements of float32, or pairs of bfloat16, which one
+// instruction multiplies and adds to float32.
 
 #include "half.h"
+#include "wide.h"
 
 #include "ck_matmul.h"
 
-#if defined(__x86_64__)
+// Eight rows of the matrix go by at a time, beside each other, as streams from memory; they make a
+// sum of their own, as a long chain of additions loses digits.
+KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const float *b,
+    long b_row, long rows, long columns) {
+    _Pragma("clang fp contract(fast)")
+    memset(out, 0, (size_t)columns * sizeof *out);
+    long row = 0;
+    for (; row + 8 <= rows; row += 8) {
+        const float *r = b + row * b_row, *s = x + row * x_stride;
+        float x0 = s[0], x1 = s[x_stride], x2 = s[2 * x_stride], x3 = s[3 * x_stride];
+        float x4 = s[4 * x_stride], x5 = s[5 * x_stride], x6 = s[6 * x_stride];
+        float x7 = s[7 * x_stride];
+        LANES for (long j = 0; j < columns; j++) {
+            float sum = x0 * r[j];
+            sum += x1 * r[b_row + j];
+            sum += x2 * r[2 * b_row + j];
+            sum += x3 * r[3 * b_row + j];
+            sum += x4 * r[4 * b_row + j];
+            sum += x5 * r[5 * b_row + j];
+            sum += x6 * r[6 * b_row + j];
+            out[j] += sum + x7 * r[7 * b_row + j];
+        }
+    }
+    for (; row < rows; row++) {
+        float y = x[row * x_stride];
+        LANES for (long j = 0; j < columns; j++) out[j] += y * b[row * b_row + j];
+    }
+}
 
-#include <immintrin.h>
+#if defined(__x86_64__)
 
 #define PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define PAIRS_INLINE PAIRS __attribute__((always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
 
-int ck_has_bf16_products(void) {
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+int ck_has_packed_products(int dtype) {
+    if (dtype == CK_F32) return has_wide();
+    return dtype == CK_BF16 && has_wide() && __builtin_cpu_supports("avx512bf16");
 }
 
-// The width of a packed panel in lines; a panel of rows uses 14 of them.
-enum { WIDTH = 16, ROWS = CK_BF16_ROWS };
+// A packed panel is a vector wide in lines; a panel of rows uses 14 of them.
+enum { ROWS = CK_PACKED_ROWS };
 
 // MARK: packing
 
 // Lane i of vector j becomes lane j of vector i.
-PAIRS_INLINE void transpose(__m512i v[16]) {
+WIDE_INLINE void transpose(__m512i v[16]) {
     __m512i t[16];
     UNROLL for (int i = 0; i < 16; i += 2) {
         t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
@@ -51,8 +78,9 @@ PAIRS_INLINE void transpose(__m512i v[16]) {
     }
 }
 
-// A panel of lines whose elements along k follow each other.
-PAIRS static void pack_lines(u32 *out, const u16 *in, long lines, long count, long stride) {
+// A panel of lines whose elements along k follow each other; count and stride are those of halves,
+// of which a float32 is two.
+WIDE static void pack_lines(u32 *out, const u16 *in, long lines, long count, long stride) {
     for (long start = 0; start < count; start += 2 * WIDTH) {
         long rest = smaller(count - start, 2 * WIDTH);
         __mmask32 mask = rest == 32 ? ~0u : (1u << rest) - 1;
@@ -73,7 +101,7 @@ PAIRS static void pack_lines(u32 *out, const u16 *in, long lines, long count, lo
     }
 }
 
-PAIRS_INLINE void interleave(u32 *out, const u16 *in, const u16 *next, __mmask16 mask) {
+WIDE_INLINE void interleave(u32 *out, const u16 *in, const u16 *next, __mmask16 mask) {
     __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, in));
     __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(next ? mask : 0, next));
     _mm512_storeu_si512(out, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
@@ -81,7 +109,7 @@ PAIRS_INLINE void interleave(u32 *out, const u16 *in, const u16 *next, __mmask16
 
 // Panels of lines that lie beside each other: an element of each, then the next of each. Two panels
 // go together, which uses a whole cache line of every row.
-PAIRS static void pack_beside(
+WIDE static void pack_beside(
     u32 *out, const u16 *in, long lines, long count, long stride, long width) {
     long pairs = (count + 1) / 2;
     for (long line = 0; line < lines; line += 2 * width) {
@@ -99,79 +127,116 @@ PAIRS static void pack_beside(
     }
 }
 
-PAIRS void ck_bf16_pack(void *out, const void *in, long lines, long count, long stride,
+// The same for float32.
+WIDE static void pack_floats_beside(
+    float *out, const float *in, long lines, long count, long stride, long width) {
+    for (long line = 0; line < lines; line += 2 * width) {
+        long first = smaller(width, lines - line), second = smaller(width, lines - line - first);
+        __mmask16 left = (__mmask16)((1u << first) - 1), right = (__mmask16)((1u << second) - 1);
+        float *panel = out + line / width * count * WIDTH, *other = panel + count * WIDTH;
+        for (long i = 0; i < count; i++) {
+            const float *row = in + i * stride + line;
+            // The next lines of the cache lie too far apart to be foreseen.
+            __builtin_prefetch(row + 16 * stride);
+            __builtin_prefetch(row + 16 * stride + first + second - 1);
+            _mm512_storeu_ps(panel + i * WIDTH, _mm512_maskz_loadu_ps(left, row));
+            if (second > 0)
+                _mm512_storeu_ps(other + i * WIDTH, _mm512_maskz_loadu_ps(right, row + width));
+        }
+    }
+}
+
+void ck_pack(int dtype, void *out, const void *in, long lines, long count, long stride,
     int lies_beside, long width) {
+    if (lies_beside && dtype == CK_F32)
+        return pack_floats_beside(out, in, lines, count, stride, width);
     if (lies_beside) return pack_beside(out, in, lines, count, stride, width);
-    long size = (count + 1) / 2 * WIDTH;
+    long halves = dtype == CK_F32 ? 2 : 1, size = (count * halves + 1) / 2 * WIDTH;
     for (long line = 0; line < lines; line += width)
-        pack_lines((u32 *)out + line / width * size, (const u16 *)in + line * stride,
-            smaller(width, lines - line), count, stride);
+        pack_lines((u32 *)out + line / width * size, (const u16 *)in + line * stride * halves,
+            smaller(width, lines - line), count * halves, stride * halves);
 }
 
 // MARK: tiles
 
 // One half of a tile's row goes to memory.
-PAIRS_INLINE void store_half(
-    char *out, __m512 value, __mmask16 mask, enum ck_bf16_result result) {
-    if (result == CK_BF16_NARROW) {
-        _mm256_mask_storeu_epi16(out, mask, (__m256i)_mm512_cvtneps_pbh(value));
-    } else {
-        if (result == CK_BF16_ADDED) value += _mm512_maskz_loadu_ps(mask, out);
-        _mm512_mask_storeu_ps(out, mask, value);
-    }
+WIDE_INLINE void store_half(char *out, __m512 value, __mmask16 mask, int is_added) {
+    if (is_added) value += _mm512_maskz_loadu_ps(mask, out);
+    _mm512_mask_storeu_ps(out, mask, value);
+}
+PAIRS_INLINE void store_narrow(char *out, __m512 value, __mmask16 mask) {
+    _mm256_mask_storeu_epi16(out, mask, (__m256i)_mm512_cvtneps_pbh(value));
 }
 
-PAIRS_INLINE void tile(char *out, long row_bytes, const u32 *a, const u32 *b, long pairs,
-    int rows, int halves, long columns, enum ck_bf16_result result) {
-    __m512 sum[ROWS][2];
-    UNROLL for (int row = 0; row < rows; row++)
-        UNROLL for (int half = 0; half < halves; half++) sum[row][half] = _mm512_setzero_ps();
-    const u32 *c = b + pairs * WIDTH;
-    for (long pair = 0; pair < pairs; pair++) {
-        __m512bh left = (__m512bh)_mm512_loadu_si512(b + pair * WIDTH), right = left;
-        if (halves == 2) right = (__m512bh)_mm512_loadu_si512(c + pair * WIDTH);
-        UNROLL for (int row = 0; row < rows; row++) {
-            __m512bh both = (__m512bh)_mm512_set1_epi32((int)a[pair * WIDTH + row]);
-            sum[row][0] = _mm512_dpbf16_ps(sum[row][0], both, left);
-            if (halves == 2) sum[row][1] = _mm512_dpbf16_ps(sum[row][1], both, right);
-        }
-    }
-    long size = result == CK_BF16_NARROW ? 2 : 4;
-    long last = columns - (halves - 1) * WIDTH;
-    __mmask16 mask = (__mmask16)((1u << last) - 1);
-    UNROLL for (int row = 0; row < rows; row++) {
-        char *place = out + row * row_bytes;
-        if (halves == 2) store_half(place, sum[row][0], 0xffff, result);
-        store_half(place + (halves - 1) * WIDTH * size, sum[row][halves - 1], mask, result);
-    }
-}
+// A tile's sums along k, where MULTIPLY adds the products of two vectors to a third.
+#define WALK(R, H, MULTIPLY)                                                                       \
+    __m512 sum[R][2];                                                                              \
+    UNROLL for (int row = 0; row < R; row++) sum[row][0] = sum[row][1] = _mm512_setzero_ps();      \
+    const u32 *c = b + steps * WIDTH;                                                              \
+    for (long step = 0; step < steps; step++) {                                                    \
+        __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                         \
+        if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                                  \
+        UNROLL for (int row = 0; row < R; row++) {                                                 \
+            __m512i both = _mm512_set1_epi32((int)a[step * WIDTH + row]);                          \
+            sum[row][0] = MULTIPLY(sum[row][0], both, left);                                       \
+            if (H == 2) sum[row][1] = MULTIPLY(sum[row][1], both, right);                          \
+        }                                                                                          \
+    }                                                                                              \
+    __mmask16 mask = (__mmask16)((1u << (columns - (H - 1) * WIDTH)) - 1);
 
-typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *b, long pairs,
-    long columns, enum ck_bf16_result result);
+#define FUSED(sum, x, y) _mm512_fmadd_ps((__m512)(x), (__m512)(y), sum)
+#define PAIRED(sum, x, y) _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(y))
+
+typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *b, long steps,
+    long columns, enum ck_packed_result result);
+#define TILE_OF(TARGET, NAME, R, H)                                                                \
+    TARGET static void NAME##_##R##_##H(char *out, long row_bytes, const u32 *a, const u32 *b,     \
+        long steps, long columns, enum ck_packed_result result)
 
 #define TILE(R, H)                                                                                 \
-    PAIRS static void tile_##R##_##H(char *out, long row_bytes, const u32 *a, const u32 *b,        \
-        long pairs, long columns, enum ck_bf16_result result) {                                    \
-        tile(out, row_bytes, a, b, pairs, R, H, columns, result);                                  \
+    TILE_OF(WIDE, floats, R, H) {                                                                  \
+        WALK(R, H, FUSED)                                                                          \
+        UNROLL for (int row = 0; row < R; row++) {                                                 \
+            char *place = out + row * row_bytes;                                                   \
+            if (H == 2) store_half(place, sum[row][0], 0xffff, result == CK_PACKED_ADDED);         \
+            store_half(place + (H - 1) * WIDTH * 4, sum[row][H - 1], mask,                         \
+                result == CK_PACKED_ADDED);                                                        \
+        }                                                                                          \
+    }                                                                                              \
+    TILE_OF(PAIRS, pairs, R, H) {                                                                  \
+        WALK(R, H, PAIRED)                                                                         \
+        UNROLL for (int row = 0; row < R; row++) {                                                 \
+            char *place = out + row * row_bytes;                                                   \
+            if (result == CK_PACKED_NARROW) {                                                      \
+                if (H == 2) store_narrow(place, sum[row][0], 0xffff);                              \
+                store_narrow(place + (H - 1) * WIDTH * 2, sum[row][H - 1], mask);                  \
+            } else {                                                                               \
+                if (H == 2) store_half(place, sum[row][0], 0xffff, result == CK_PACKED_ADDED);     \
+                store_half(place + (H - 1) * WIDTH * 4, sum[row][H - 1], mask,                     \
+                    result == CK_PACKED_ADDED);                                                    \
+            }                                                                                      \
+        }                                                                                          \
     }
 #define TILES(M) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14)
 #define BOTH(R) TILE(R, 1) TILE(R, 2)
 TILES(BOTH)
-#define ENTRY(R) {tile_##R##_1, tile_##R##_2},
-static const tile_kernel tiles[ROWS][2] = {TILES(ENTRY)};
+#define ENTRY(R) {{floats_##R##_1, floats_##R##_2}, {pairs_##R##_1, pairs_##R##_2}},
+static const tile_kernel tiles[ROWS][2][2] = {TILES(ENTRY)};
 
-void ck_bf16_multiply(void *out, long leading, const void *a, const void *b, long rows,
-    long columns, long pairs, enum ck_bf16_result result) {
-    long size = result == CK_BF16_NARROW ? 2 : 4;
+void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
+    long rows, long columns, long count, enum ck_packed_result result) {
+    long size = result == CK_PACKED_NARROW ? 2 : 4;
+    int is_paired = dtype == CK_BF16;
+    long steps = is_paired ? (count + 1) / 2 : count;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
         long width = smaller(columns - column, 2 * WIDTH);
-        const u32 *panel = (const u32 *)b + column * pairs;
+        const u32 *panel = (const u32 *)b + column * steps;
         for (long row = 0; row < rows; row += ROWS) {
             long height = smaller(rows - row, ROWS);
-            const u32 *lines = (const u32 *)a + row / ROWS * pairs * WIDTH;
+            const u32 *lines = (const u32 *)a + row / ROWS * steps * WIDTH;
             char *place = (char *)out + (row * leading + column) * size;
-            tiles[height - 1][width > WIDTH](
-                place, leading * size, lines, panel, pairs, width, result);
+            tiles[height - 1][is_paired][width > WIDTH](
+                place, leading * size, lines, panel, steps, width, result);
         }
     }
 }
@@ -236,11 +301,11 @@ void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const v
 
 #else
 
-int ck_has_bf16_products(void) { return 0; }
-void ck_bf16_pack(void *out, const void *in, long lines, long count, long stride,
+int ck_has_packed_products(int dtype) { return 0; }
+void ck_pack(int dtype, void *out, const void *in, long lines, long count, long stride,
     int lies_beside, long width) {}
-void ck_bf16_multiply(void *out, long leading, const void *a, const void *b, long rows,
-    long columns, long pairs, enum ck_bf16_result result) {}
+void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
+    long rows, long columns, long count, enum ck_packed_result result) {}
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
     long b_stride, long rows, long lines, long count, int is_narrow) {}
 

@@ -1,7 +1,7 @@
 // Softmax and log-sum-exp of one contiguous row, both shifted by the largest element.
 
-#include "float_math.h"
 #include "row.h"
+#include "wide.h"
 
 // Writes the exponentials of x - shift and gives their sum; each block is summed while in cache.
 #define EXPONENTIALS(T, EXP)                                                                       \
@@ -44,5 +44,47 @@ EXPONENTIAL_SUM(f64)
         *(T *)out = (T)(anchor + log(exponential_sum_##T(in, anchor, n)));                         \
     }
 FOR_FLOATS(SOFTMAX, )
-LOOKUP(ck_unary, ck_softmax_row, ROWS_FLOATS(softmax))
-LOOKUP(ck_reduce, ck_logsumexp_row, ROWS_FLOATS(logsumexp))
+
+#if defined(__x86_64__)
+
+// As above; the exponentials are summed as they are made, and kept if there is a place for them.
+WIDE_INLINE double exponentials_wide(float *out, const float *x, float shift, long n) {
+    double total = 0;
+    for (long start = 0; start < n; start += BLOCK) {
+        long end = start + smaller(n - start, BLOCK), i = start;
+        __m512 sum[4] = {spread(0), spread(0), spread(0), spread(0)};
+        for (; i + 4 * WIDTH <= end; i += 4 * WIDTH) {
+            UNROLL for (int k = 0; k < 4; k++) {
+                __m512 y = exp_below_wide(_mm512_loadu_ps(x + i + k * WIDTH) - spread(shift));
+                if (out) _mm512_storeu_ps(out + i + k * WIDTH, y);
+                sum[k] += y;
+            }
+        }
+        for (; i < end; i += WIDTH) {
+            __mmask16 lanes = first_lanes(smaller(end - i, WIDTH));
+            __m512 y = exp_below_wide(_mm512_maskz_loadu_ps(lanes, x + i) - spread(shift));
+            if (out) _mm512_mask_storeu_ps(out + i, lanes, y);
+            sum[0] = _mm512_mask_add_ps(sum[0], lanes, sum[0], y);
+        }
+        total += (double)_mm512_reduce_add_ps((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+    return total;
+}
+
+WIDE static void softmax_wide_f32(void *out, const void *in, long n) {
+    float *result = out;
+    float scale = (float)(1 / exponentials_wide(result, in, largest_f32(in, n), n));
+    LANES for (long i = 0; i < n; i++) result[i] *= scale;
+}
+
+WIDE static void logsumexp_wide_f32(void *out, const void *in, long n) {
+    float shift = largest_f32(in, n), anchor = isinf(shift) ? 0 : shift;
+    *(float *)out = (float)(anchor + log(exponentials_wide(NULL, in, anchor, n)));
+}
+
+#endif
+
+WIDEST(softmax)
+WIDEST(logsumexp)
+LOOKUP(ck_unary, ck_softmax_row, ROWS_WIDE(softmax))
+LOOKUP(ck_reduce, ck_logsumexp_row, ROWS_WIDE(logsumexp))

@@ -64,6 +64,7 @@ public func gelu(_ x: MLXArray) -> MLXArray {
 
 /// ``gelu(_:)`` by the hyperbolic tangent: x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
 public func geluApproximate(_ x: MLXArray) -> MLXArray {
+    if !x.dtype.isComplex { return geluTanh(x) }
     let scale = (2 / Float.pi).squareRoot()
     return 0.5 * x * (1 + tanh(scale * (x + 0.044715 * x * x * x)))
 }

@@ -57,6 +57,35 @@ struct AccuracyTests {
                 == nil)
     }
 
+    @Test(
+        "of functions of float32, wherever they lie in a vector",
+        arguments: ["exp", "sigmoid", "tanh", "gelu"])
+    func functions(_ name: String) {
+        func function(_ x: MLXArray) -> MLXArray {
+            switch name {
+            case "exp": exp(x)
+            case "sigmoid": sigmoid(x)
+            case "tanh": tanh(x)
+            default: geluTanh(x)
+            }
+        }
+        let near = random([1000], seed: 1) * random([1000], in: 0...0.01, seed: 2)
+        let x = concatenated([near, random([1000], in: -80...80, seed: 3), random([13], seed: 4)])
+        let wanted = numbers(function(x.asType(.float64)))
+        // Where the unit nearly vanishes, the rounding of the exponent shows.
+        let tolerance = Tolerance(absolute: 1e-30, relative: name == "gelu" ? 4e-5 : 5e-7)
+        #expect(difference(function(x), wanted, tolerance) == nil)
+        let all = bits(function(x))
+        for start in [1, 5, 1999] {
+            #expect(bits(function(x[start...])) == Array(all[(4 * start)...]))
+        }
+        #expect(function(MLXArray(Float.nan)).item(Float.self).isNaN)
+        if name == "gelu" { return }
+        let limits = MLXArray([Float.infinity, -.infinity, 0, -0.0, 3e38, -3e38, 1e-42])
+        let ends = function(limits.asType(.float64)).asType(.float32)
+        #expect(bitDifference(function(limits), ends) == nil)
+    }
+
     @Test("of the mean of a million tenths")
     func means() {
         let tenths = full([1_000_000], values: MLXArray(Float(0.1)), dtype: .float32)

@@ -150,12 +150,13 @@ struct MatMulTests {
     }
 
     @Test(
-        "have the same bits with one and three threads",
+        "have the same bits with any number of threads",
         arguments: [
             [129, 1000, 999], [999, 129, 1000], [1000, 999, 129], [127, 1000, 255],
             [128, 1000, 256],
             [256, 100, 512], [257, 513, 255], [2048, 64, 33], [33, 64, 2048], [1, 4096, 1024],
-            [1024, 4096, 1], [384, 384, 384], [16, 2000, 2000],
+            [1024, 4096, 1], [384, 384, 384], [16, 2000, 2000], [1, 301, 4501], [4501, 301, 1],
+            [1, 65, 9], [30, 2100, 700],
         ])
     func threads(_ size: [Int]) {
         let a = random([size[0], size[1]], seed: 1)
@@ -163,9 +164,14 @@ struct MatMulTests {
         let turned = copied(b.T).T
         for (left, right) in [(a, b), (a, turned), (copied(a.T).T, b)] {
             let one = withWorkers(1) { bits(matmul(left, right)) }
-            #expect(withWorkers(3) { bits(matmul(left, right)) } == one)
-            #expect(withWorkers(2) { bits(matmul(left, right)) } == one)
+            for count in [2, 3, 16] {
+                #expect(withWorkers(count) { bits(matmul(left, right)) } == one)
+            }
         }
+        guard size.contains(1) else { return }
+        // Vectors do not take the way of matrices.
+        let expected = numbers(matmul(a.asType(.float64), b.asType(.float64)))
+        #expect(difference(matmul(a, b), expected, Tolerance.of(.float32).times(16)) == nil)
     }
 
     @Test("of batches have the same bits with one and three threads")

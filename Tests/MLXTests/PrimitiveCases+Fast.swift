@@ -77,6 +77,26 @@ extension PrimitiveCase {
             large: large + [[4, 150, 301], [4]]
         ) { attend($0, .array($0[3]), sinks: $0[4]) },
         row(
+            "ImageConvolution", "of images", [[2, 4, 6, 3], [4, 2, 3, 3]],
+            large: [[3, 40, 41, 20], [36, 3, 3, 20]]
+        ) { conv2d($0[0], $0[1], stride: [1, 2], padding: [1, 0]) },
+        row(
+            "ImageConvolution", "backward through dense kernels",
+            [[2, 3, 4, 2], [3, 2, 3, 2], [2, 4, 4, 3]],
+            large: [[3, 20, 21, 32], [36, 3, 3, 32], [3, 20, 21, 36]]
+        ) { inputs in
+            pulledBack(inputs[2], [inputs[0], inputs[1]]) { conv2d($0[0], $0[1], padding: 1) }
+        },
+        row(
+            "ImageConvolution", "backward through kernels with holes",
+            [[2, 5, 4, 2], [3, 2, 2, 2], [2, 2, 2, 3]],
+            large: [[3, 41, 42, 20], [36, 2, 2, 20], [3, 20, 40, 36]]
+        ) { inputs in
+            pulledBack(inputs[2], [inputs[0], inputs[1]]) {
+                conv2d($0[0], $0[1], stride: [2, 1], dilation: [1, 2])
+            }
+        },
+        row(
             "AttentionGradient", "to keys before", small + [[2, 4, 3, 3]],
             large: large + [[2, 4, 150, 5]]
         ) { pulledBack($0[3], Array($0[..<3])) { attend($0, .causal) } },

@@ -187,6 +187,10 @@ extension PrimitiveCase {
         unary("Acosh", 1.2...4) { acosh($0) },
         unary("Atanh", -0.9...0.9) { atanh($0) },
         unary("Sigmoid", -4...4) { sigmoid($0) },
+        unary("GeluTanh", -4...4) { geluTanh($0) },
+        unary("GeluTanhSlope", -4...4) { x in
+            vjp({ [geluTanh($0[0])] }, primals: [x], cotangents: [ones(like: x)]).1[0]
+        },
         unary("Erf", -2...2) { erf($0) },
         unary("ErfInverse", -0.9...0.9) { erfInverse($0) },
         binary("LogAddExp", -3...3, -3...3) { logAddExp($0, $1) },

@@ -62,6 +62,10 @@ struct WindowTests {
             image: [1, 7, 6, 4], kernel: [2, 2, 3, 2], stride: [2, 1], padding: [2, 1],
             dilation: [2, 1], groups: 2),
         Setting(image: [3, 1, 9, 2], kernel: [5, 1, 4, 2], padding: [0, 3]),
+        Setting(image: [1, 5, 4, 16], kernel: [3, 2, 2, 16], padding: [1, 2]),
+        Setting(image: [2, 3, 4, 17], kernel: [2, 2, 2, 17], padding: [3, 2]),
+        Setting(image: [1, 6, 5, 16], kernel: [2, 2, 3, 16], padding: [1, 2], dilation: [2, 1]),
+        Setting(image: [18, 3, 3, 2], kernel: [3, 2, 2, 2], padding: [1, 0]),
     ]
 
     private func convolved(_ x: MLXArray, _ w: MLXArray, _ setting: Setting) -> MLXArray {
@@ -161,6 +165,22 @@ struct WindowTests {
         #expect(difference(gradient, slopes, .exact) == nil)
     }
 
+    @Test("of many channels have the gradients of float64", arguments: [[1, 1], [2, 3]])
+    func manyChannels(_ stride: [Int]) {
+        let x = random([2, 37, 30, 33], .float64, seed: 3)
+        let w = random([34, 3, 4, 33], .float64, seed: 4)
+        func results(_ dtype: DType) -> [MLXArray] {
+            let run = { (a: [MLXArray]) in [conv2d(a[0], a[1], stride: pair(stride), padding: 2)] }
+            let inputs = [x, w].map { $0.asType(dtype) }
+            let result = run(inputs)[0]
+            let cotangent = random(result.shape, .float64, seed: 5).asType(dtype)
+            return [result] + vjp(run, primals: inputs, cotangents: [cotangent]).1
+        }
+        for (found, wanted) in zip(results(.float32), results(.float64)) {
+            #expect(difference(found, numbers(wanted), Tolerance.of(.float32).times(16)) == nil)
+        }
+    }
+
     @Test("in half types add up in float32", arguments: [DType.float16, .bfloat16])
     func halves(_ dtype: DType) {
         let x = random([2, 6, 6, 8], dtype, seed: 1)
@@ -170,10 +190,10 @@ struct WindowTests {
         #expect(bitDifference(result, wide.asType(dtype)) == nil)
     }
 
-    @Test("have the same bits with one and three threads")
-    func threads() {
-        let x = random([8, 20, 20, 6], seed: 1)
-        let w = random([16, 5, 5, 6], seed: 2)
+    @Test("have the same bits with any number of threads", arguments: [6, 32])
+    func threads(_ channels: Int) {
+        let x = random([8, 20, 20, channels], seed: 1)
+        let w = random([16, 5, 5, channels], seed: 2)
         let gradients = { () -> [[UInt8]] in
             valueAndGrad(
                 { [square(conv2d($0[0], $0[1], padding: 2)).sum()] }, argumentNumbers: [0, 1])(
@@ -181,6 +201,6 @@ struct WindowTests {
                 ).1.map { bits($0) }
         }
         let one = withWorkers(1) { gradients() }
-        #expect(withWorkers(3) { gradients() } == one)
+        for count in [2, 3, 16] { #expect(withWorkers(count) { gradients() } == one) }
     }
 }

@@ -12,6 +12,7 @@
 #include "ck_matmul.h"
 #include "ck_optimizer.h"
 #include "ck_scatter.h"
+#include "ck_tile.h"
 
 #include <stdint.h>
 
@@ -139,6 +140,10 @@ ck_unary _Nullable ck_acosh(int dtype);
 ck_unary _Nullable ck_atanh(int dtype);
 /// 1 / (1 + exp(-a))
 ck_unary _Nullable ck_sigmoid(int dtype);
+/// x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2
+ck_unary _Nullable ck_gelu_tanh(int dtype);
+/// The derivative of it.
+ck_unary _Nullable ck_gelu_tanh_slope(int dtype);
 ck_unary _Nullable ck_erf(int dtype);
 /// The inverse of erf; in float32 the polynomial that MLX uses, bit for bit.
 ck_unary _Nullable ck_erfinv(int dtype);

@@ -24,7 +24,7 @@ struct AttentionBackward {
             let slope = ck_attention_slopes_row(dtype.code),
             let sumSink = ck_attention_sink_rows(dtype.code)
         else { return nil }
-        blocks = AttentionBlocks(form, inputs, on: workers)
+        blocks = AttentionBlocks(form, inputs, turnsValues: true, on: workers)
         let extra = form.operandCount
         result = AttentionBlocks.Panel(inputs[extra], byRows: true, on: workers)
         states = inputs[extra + 1].contiguous(on: workers)
@@ -91,13 +91,10 @@ struct AttentionBackward {
     ) {
         let (m, n, dtype) = (rows.count, columns.count, blocks.dtype)
         let (depth, width) = (blocks.depth, blocks.width)
-        guard let k = blocks.keys.matrix(shared, from: columns.lowerBound),
-            let v = blocks.values.matrix(shared, from: columns.lowerBound)
-        else { return }
+        guard let k = blocks.keys.matrix(shared, from: columns.lowerBound) else { return }
         blocks.multiply(head, rows, columns, into: scratch.weights)
-        BLAS.block(
-            operands.dy, v.transposed, into: scratch.slopes, m: m, n: n, k: width, leading: n,
-            beta: 0, dtype: dtype)
+        blocks.multiply(
+            operands.dy, rows: m, shared: shared, columns, into: scratch.slopes)
         differentiate(rows, columns, head, scratch)
         let weights = BLAS.Matrix(address: scratch.weights, leading: n, isTransposed: true)
         let slopes = BLAS.Matrix(address: scratch.slopes, leading: n, isTransposed: false)

@@ -15,6 +15,11 @@ struct AttentionBlocks {
     let values: Panel
     let mask: Mask?
     let sinks: Tensor?
+    /// The keys times the scale, each head's matrix turned round: [B · shared heads, D, S]. A single
+    /// query does not pay for it.
+    private let turnedKeys: Tensor?
+    /// The values turned round, where they are asked for: [B · shared heads, E, S].
+    private let turnedValues: Tensor?
 
     var batch: Int { queries.shape[0] }
     var heads: Int { queries.shape[1] }
@@ -26,7 +31,10 @@ struct AttentionBlocks {
     var depth: Int { queries.shape[3] }
     var width: Int { values.shape[3] }
 
-    init(_ form: AttentionForm, _ inputs: [Tensor], on workers: Workers) {
+    /// Reads the operands; `turnsValues` is for products with values turned round.
+    init(
+        _ form: AttentionForm, _ inputs: [Tensor], turnsValues: Bool = false, on workers: Workers
+    ) {
         self.form = form
         dtype = inputs[0].dtype.computed
         queries = Panel(inputs[0], on: workers)
@@ -36,6 +44,9 @@ struct AttentionBlocks {
         sinks =
             form.hasSinks
             ? inputs[form.sinks].converted(to: inputs[0].dtype.computed, on: workers) : nil
+        turnedKeys =
+            inputs[0].shape[2] > 1 ? keys.turned(times: form.scale, on: workers) : nil
+        turnedValues = turnsValues ? values.turned(times: 1, on: workers) : nil
     }
 
     /// The first key that none of the queries before `end` sees; all keys are walked where a query
@@ -74,12 +85,41 @@ struct AttentionBlocks {
         _ head: Int, _ rows: Range<Int>, _ columns: Range<Int>,
         into scores: UnsafeMutableRawPointer
     ) {
-        guard let q = queries.matrix(head, from: rows.lowerBound),
-            let k = keys.matrix(sharedHead(head), from: columns.lowerBound)
+        let shared = sharedHead(head)
+        guard let q = queries.matrix(head, from: rows.lowerBound) else { return }
+        if let turnedKeys {
+            return BLAS.block(
+                q, turnedKeys.plane(shared, from: columns.lowerBound), into: scores,
+                m: rows.count, n: columns.count, k: depth, leading: columns.count, beta: 0,
+                dtype: dtype)
+        }
+        guard let k = keys.matrix(shared, from: columns.lowerBound),
+            let scale = ck_scale_row(dtype.code)
         else { return }
         BLAS.block(
-            q, k.transposed, into: scores, m: rows.count, n: columns.count, k: depth,
-            leading: columns.count, alpha: form.scale, beta: 0, dtype: dtype)
+            q, k.transposed, into: scores, m: 1, n: columns.count, k: depth,
+            leading: columns.count, beta: 0, dtype: dtype)
+        scale(scores, scores, form.scale, columns.count)
+    }
+
+    /// slopes = dy vᵀ of a block, row-major.
+    func multiply(
+        _ cotangent: BLAS.Matrix, rows: Int, shared: Int, _ columns: Range<Int>,
+        into slopes: UnsafeMutableRawPointer
+    ) {
+        guard let turnedValues else { return }
+        BLAS.block(
+            cotangent, turnedValues.plane(shared, from: columns.lowerBound), into: slopes,
+            m: rows, n: columns.count, k: width, leading: columns.count, beta: 0, dtype: dtype)
+    }
+}
+
+extension Tensor {
+    /// The matrix of a plane of row-major memory from a column on.
+    fileprivate func plane(_ index: Int, from column: Int) -> BLAS.Matrix {
+        BLAS.Matrix(
+            address: address(at: index * shape[1] * shape[2] + column), leading: shape[2],
+            isTransposed: false)
     }
 }
 
@@ -97,6 +137,25 @@ extension AttentionBlocks {
             let matrix = BLAS.Matrix(wide, offset: 0)
             let isReadable = matrix.map { !byRows || !$0.isTransposed } ?? false
             self.tensor = isReadable ? wide : wide.contiguous(on: workers)
+        }
+
+        /// All heads turned round, [heads, D, S], times a factor.
+        func turned(times factor: Double, on workers: Workers) -> Tensor {
+            let (rows, columns) = (shape[2], shape[3])
+            let result = Tensor(Spec([shape[0] * shape[1], columns, rows], tensor.dtype))
+            guard let transpose = ck_tile_transpose(tensor.dtype.code) else { return result }
+            let pieces = (rows + AttentionBlocks.columns - 1) / AttentionBlocks.columns
+            workers.run(shape[0] * shape[1] * pieces) { task in
+                let (head, piece) = task.quotientAndRemainder(dividingBy: pieces)
+                let first = piece * AttentionBlocks.columns
+                guard let matrix = matrix(head, from: first) else { return }
+                let (down, across) =
+                    matrix.isTransposed ? (1, matrix.leading) : (matrix.leading, 1)
+                transpose(
+                    result.address(at: head * rows * columns + first), rows, matrix.address, down,
+                    across, min(AttentionBlocks.columns, rows - first), columns, factor)
+            }
+            return result
         }
 
         /// A head from a row on.

@@ -1,6 +1,8 @@
+import CKernels
 import COpenBLAS
 
-/// Matrix products by OpenBLAS, which runs on one thread; the workers share the product.
+/// Matrix products by our own kernels where the processor suits them, else by OpenBLAS, which runs
+/// on one thread; the workers share the product.
 package enum BLAS {
     /// The processor core that OpenBLAS chose its kernels for.
     package static var coreName: String { String(cString: openblas_get_corename()) }
@@ -17,14 +19,24 @@ package enum BLAS {
     static let useOneThread: Void = openblas_set_num_threads(1)
 
     /// Writes the product of `a` [m, k] and `b` [k, n] to row-major `c` [m, n], of float32, float64
-    /// or complex64.
+    /// or complex64, or of bfloat16 where ``PackedProduct`` is available for it.
     ///
-    /// The product is cut along m and n by its shape alone, never along k, so that its bits do not
-    /// depend on the number of threads.
+    /// OpenBLAS's product is cut along m and n by its shape alone, never along k, so that its bits
+    /// do not depend on the number of threads.
     static func multiply(
         _ a: Matrix, _ b: Matrix, into c: UnsafeMutableRawPointer, m: Int, n: Int, k: Int,
         dtype: DType, on workers: Workers
     ) {
+        if dtype == .float32, m == 1 {
+            return multiply(vector: a, b, into: c, columns: n, k: k, on: workers)
+        }
+        if dtype == .float32, n == 1 {
+            return multiply(
+                vector: b.transposed, a.transposed, into: c, columns: m, k: k, on: workers)
+        }
+        if PackedProduct.isAvailable(dtype) {
+            return PackedProduct(a, b, m: m, n: n, k: k, dtype: dtype).run(into: c, on: workers)
+        }
         _ = useOneThread
         let (rows, columns) = grid(m: m, n: n, k: k)
         workers.run(rows * columns) { piece in
@@ -36,6 +48,63 @@ package enum BLAS {
                 a.advanced(rows: top, columns: 0, size: size),
                 b.advanced(rows: 0, columns: left, size: size), c + (top * n + left) * size,
                 m: bottom - top, n: right - left, k: k, leading: n, dtype: dtype)
+        }
+    }
+
+    /// The product of a row of `k` float32 and a matrix, which is read once and not packed.
+    private static func multiply(
+        vector: Matrix, _ matrix: Matrix, into out: UnsafeMutableRawPointer, columns: Int, k: Int,
+        on workers: Workers
+    ) {
+        guard let dot = ck_dot_row(DType.float32.code) else { return }
+        let step = vector.isTransposed ? vector.leading : 1
+        if !matrix.isTransposed {
+            return multiply(
+                vector.address.as(Float.self), step: step, matrix, into: out.as(Float.self),
+                columns: columns, k: k, on: workers)
+        }
+        let row = Tensor(Spec([step == 1 ? 0 : k], .float32))
+        if step != 1 {
+            let copy = row.address.as(Float.self)
+            for i in 0..<k { copy[i] = vector.address.as(Float.self)[i * step] }
+        }
+        let elements = step == 1 ? vector.address : row.address
+        workers.forRanges(of: columns, grain: max(1, (1 << 16) / k)) { range in
+            for column in range {
+                dot(out + column * 4, elements, matrix.address + column * matrix.leading * 4, k)
+            }
+        }
+    }
+
+    /// The same for rows that lie beside each other: bands of whole rows are summed each by
+    /// itself, then the bands, in their order. A band is one stream from memory for each thread.
+    private static func multiply(
+        _ vector: UnsafePointer<Float>, step: Int, _ matrix: Matrix,
+        into out: UnsafeMutablePointer<Float>, columns: Int, k: Int, on workers: Workers
+    ) {
+        let bands = max(1, min(16, k / 64, columns * k >> 15))
+        let sums = Tensor(Spec([bands == 1 ? 0 : bands, columns], .float32))
+        let target = bands == 1 ? out : sums.address.as(Float.self)
+        let width = 4096
+        let pieces = (columns + width - 1) / width
+        let source = matrix.address.as(Float.self)
+        workers.run(bands * pieces) { task in
+            let (band, piece) = task.quotientAndRemainder(dividingBy: pieces)
+            let (first, last) = (k * band / bands, k * (band + 1) / bands)
+            let column = piece * width
+            ck_row_times_matrix(
+                target + band * columns + column, vector + first * step, step,
+                source + first * matrix.leading + column, matrix.leading, last - first,
+                min(width, columns - column))
+        }
+        guard bands > 1, let add = ck_add(DType.float32.code) else { return }
+        workers.forRanges(of: columns, grain: 1 << 12) { range in
+            let place = out + range.lowerBound
+            func sum(_ band: Int) -> UnsafeMutableRawPointer {
+                sums.address(at: band * columns + range.lowerBound)
+            }
+            add(place, sum(0), sum(1), range.count)
+            for band in 2..<max(bands, 2) { add(place, place, sum(band), range.count) }
         }
     }
 

@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 
 extension BLAS.Matrix {
@@ -8,7 +9,8 @@ extension BLAS.Matrix {
 }
 
 extension BLAS {
-    /// c = alpha · a b + beta · c for a block of a larger computation, on the calling thread.
+    /// c = a b + beta · c for a block of a larger computation, on the calling thread; beta
+    /// is 0 or 1.
     ///
     /// - Parameters:
     ///   - a: [m, k] float32 or float64
@@ -16,8 +18,18 @@ extension BLAS {
     ///   - c: [m, n] row-major, with `leading` elements between two rows
     static func block(
         _ a: Matrix, _ b: Matrix, into c: UnsafeMutableRawPointer, m: Int, n: Int, k: Int,
-        leading: Int, alpha: Double = 1, beta: Double, dtype: DType
+        leading: Int, beta: Double, dtype: DType
     ) {
+        if m > 1, !b.isTransposed, let multiply = ck_tile_multiply(dtype.code) {
+            var start = 0
+            return withUnsafePointer(to: &start) { start in
+                let operands = ck_tile_operands(
+                    a: a.address, a_row: a.isTransposed ? 1 : a.leading,
+                    a_column: a.isTransposed ? a.leading : 1, runs: start, run_count: 1,
+                    b: b.address, b_row: b.leading, depth: k)
+                multiply(c, leading, operands, m, n, beta == 1 ? 1 : 0)
+            }
+        }
         _ = useOneThread
         let transA = a.isTransposed ? CblasTrans : CblasNoTrans
         let transB = b.isTransposed ? CblasTrans : CblasNoTrans
@@ -25,18 +37,18 @@ extension BLAS {
         let (lda, ldb, ldc) = (blasint(a.leading), blasint(b.leading), blasint(leading))
         if dtype == .float64 {
             cblas_dgemm(
-                CblasRowMajor, transA, transB, m, n, k, alpha, a.address.as(Double.self), lda,
+                CblasRowMajor, transA, transB, m, n, k, 1, a.address.as(Double.self), lda,
                 b.address.as(Double.self), ldb, beta, c.as(Double.self), ldc)
         } else if m == 1 {
             // One row, as in decoding: the matrix is read once and not packed.
             let (rows, columns) = b.isTransposed ? (n, k) : (k, n)
             cblas_sgemv(
                 CblasRowMajor, b.isTransposed ? CblasNoTrans : CblasTrans, rows, columns,
-                Float(alpha), b.address.as(Float.self), ldb, a.address.as(Float.self),
+                1, b.address.as(Float.self), ldb, a.address.as(Float.self),
                 a.isTransposed ? lda : 1, Float(beta), c.as(Float.self), 1)
         } else {
             cblas_sgemm(
-                CblasRowMajor, transA, transB, m, n, k, Float(alpha), a.address.as(Float.self),
+                CblasRowMajor, transA, transB, m, n, k, 1, a.address.as(Float.self),
                 lda, b.address.as(Float.self), ldb, Float(beta), c.as(Float.self), ldc)
         }
     }

@@ -124,6 +124,11 @@ struct Convolution {
             return array
         }
         let dtype = DType.promoted(array.dtype, weight.dtype)
+        if groups == 1, rank <= 2, inputDilation?.allSatisfy({ $0 == 1 }) ?? true,
+            !dtype.isComplex
+        {
+            return images(array.asType(dtype), weight.asType(dtype))
+        }
         let wide = fitted(
             array.asType(dtype), low: [0] + low + [0], high: [0] + high + [0],
             steps: inputDilation.map { [1] + $0 + [1] })
@@ -136,6 +141,27 @@ struct Convolution {
         if groups == 1 { return product(seen, factors) }
         if groups == weight.dim(0), groups == array.dim(-1) { return channelSums(seen, factors) }
         return groupedProduct(seen, factors)
+    }
+
+    /// The convolution of images, or of sequences as images one pixel high.
+    private func images(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let isFlat = strides.count == 1
+        func two(_ sizes: [Int], _ missing: Int) -> [Int] { isFlat ? [missing] + sizes : sizes }
+        let kernels = isFlipped ? reversed(weight, axes: Array(1...strides.count)) : weight
+        let form = ConvolutionForm(
+            image: two(Array(array.shape.dropFirst().dropLast()), 1),
+            kernel: two(Array(weight.shape.dropFirst().dropLast()), 1), strides: two(strides, 1),
+            low: two(low, 0), high: two(high, 0), dilation: two(kernelDilation, 1))
+        guard form.places.allSatisfy({ $0 > 0 }) else {
+            ErrorHandler.report(
+                .caught(
+                    "[\(name)] a kernel of shape \(weight.shape) does not fit the padded size of "
+                        + "an array of shape \(array.shape)"))
+            return array
+        }
+        let operands = [array, kernels].map { isFlat ? expandedDimensions($0, axis: 1) : $0 }
+        let result = MLXArray.apply(ImageConvolution(form: form, part: .results), operands)
+        return isFlat && result.ndim == 4 ? squeezed(result, axis: 1) : result
     }
 
     /// One kernel a channel: too little for products of matrices.

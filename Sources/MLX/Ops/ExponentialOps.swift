@@ -103,6 +103,11 @@ public func sigmoid(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArra
     MLXArray.apply(Sigmoid(), [a.asType(a.dtype.atLeastFloat)])
 }
 
+/// x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
+package func geluTanh(_ a: MLXArray) -> MLXArray {
+    MLXArray.apply(GeluTanh(), [a.asType(a.dtype.atLeastFloat)])
+}
+
 /// The error function of every element.
 public func erf(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
     MLXArray.apply(Erf(), [a.asType(a.dtype.atLeastFloat)])

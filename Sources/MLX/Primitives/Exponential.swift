@@ -108,6 +108,29 @@ struct Sigmoid: Unary {
     func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y * (1 - y) }
 }
 
+/// The Gaussian error linear unit by tanh: x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³).
+struct GeluTanh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_gelu_tanh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { MLXArray.apply(GeluTanhSlope(), [x]) }
+}
+
+/// The derivative of ``GeluTanh``: s + x·s·(1 − s)·2u′ with s = (1 + tanh u) / 2 = sigmoid(2u).
+struct GeluTanhSlope: Unary {
+    static let kernels: Kernels.UnaryTable = ck_gelu_tanh_slope
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        let scale = 2 * (2 / Double.pi).squareRoot()
+        let cube = 0.044715
+        // The terms nearly cancel each other: half types would keep nothing of them.
+        let (dtype, x) = (x.dtype, x.asType(x.dtype.computed))
+        let share = sigmoid(x * scale * (x * x * cube + 1))
+        let first = (x * x * (3 * cube) + 1) * scale
+        let bend =
+            share * (1 - share)
+            * (first * 2 + x * x * (6 * cube * scale) + x * first * first * (1 - share * 2))
+        return bend.asType(dtype)
+    }
+}
+
 struct Erf: Unary {
     static let kernels: Kernels.UnaryTable = ck_erf
     /// 2/√π · exp(−x²)

@@ -19,7 +19,7 @@ struct MatMul: Portable {
         let output = outputs[0]
         if output.count == 0 { return }
         let computed = output.dtype.computed
-        let isDirect = output.dtype == .bfloat16 && BFloat16Product.isAvailable
+        let isDirect = PackedProduct.isAvailable(output.dtype)
         if computed != output.dtype, !isDirect {
             // Half types are multiplied and summed as float32 and rounded once.
             let wide = Tensor(Spec(output.shape, computed))
@@ -58,10 +58,6 @@ struct MatMul: Portable {
         let product = { (plane: Int) in
             guard let left = a.matrix(plane), let right = b.matrix(plane) else { return }
             let place = output.address(at: plane * m * n)
-            if output.dtype == .bfloat16 {
-                let product = BFloat16Product(a: left, b: right, m: m, n: n, k: k)
-                return product.run(into: place, as: .bfloat16, on: workers)
-            }
             BLAS.multiply(
                 left, right, into: place, m: m, n: n, k: k, dtype: output.dtype, on: workers)
         }

@@ -55,7 +55,7 @@ package enum PortablePrimitives {
         Exp.self, Expm1.self, Log.self, Log1p.self, Log2.self, Log10.self, Sqrt.self, Rsqrt.self,
         Sin.self, Cos.self, Tan.self, Sinh.self, Cosh.self, Tanh.self, Asin.self, Acos.self,
         Atan.self, Asinh.self, Acosh.self, Atanh.self, Sigmoid.self, Erf.self, ErfInverse.self,
-        LogAddExp.self,
+        LogAddExp.self, GeluTanh.self, GeluTanhSlope.self,
     ]
 
     private static let reduction: [any Portable.Type] = [
@@ -81,7 +81,7 @@ package enum PortablePrimitives {
 
     private static let products: [any Portable.Type] = [
         MatMul.self, GatherMM.self, GatherOuter.self, SegmentedMM.self, SegmentedSpread.self,
-        Attention.self, AttentionGradient.self,
+        Attention.self, AttentionGradient.self, ImageConvolution.self,
     ]
 
     private static let linalg: [any Portable.Type] = [

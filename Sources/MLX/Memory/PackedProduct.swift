@@ -1,0 +1,172 @@
+import CKernels
+
+/// Products of float32 or bfloat16 matrices by the processor's widest instructions for them, on
+/// packed operands.
+///
+/// Every result sums its products along k in one order, whatever piece of the product it belongs
+/// to, so that its bits do not depend on the number of threads.
+struct PackedProduct {
+    let a: BLAS.Matrix  // [m, k]
+    let b: BLAS.Matrix  // [k, n]
+    let m: Int
+    let n: Int
+    let k: Int
+    private let dtype: DType
+
+    private static let isAvailable = (
+        float32: ck_has_packed_products(DType.float32.code) != 0,
+        bfloat16: ck_has_packed_products(DType.bfloat16.code) != 0
+    )
+    private static let rowPanel = Int(CK_PACKED_ROWS)
+    private static let columnPanel = Int(CK_PACKED_COLUMNS)
+    /// The columns that are packed at a time, fewer where they meet all rows and then are done
+    /// with, and the bytes of packed rows that stay in the second cache meanwhile.
+    private static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
+    /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
+    private static let fewRows = 8
+
+    /// Whether the processor has such instructions; products are made by BLAS otherwise.
+    static func isAvailable(_ dtype: DType) -> Bool {
+        switch dtype {
+        case .float32: isAvailable.float32
+        case .bfloat16: isAvailable.bfloat16
+        default: false
+        }
+    }
+
+    init(
+        _ a: BLAS.Matrix, _ b: BLAS.Matrix, m: Int, n: Int, k: Int, dtype: DType
+    ) {
+        (self.a, self.b, self.m, self.n, self.k) = (a, b, m, n, k)
+        self.dtype = dtype
+    }
+
+    /// How far along k a tile is summed in registers: 64 bytes of every packed line.
+    private var depth: Int { dtype == .bfloat16 ? 4096 : 1024 }
+
+    /// Writes the product to row-major memory of the operands' type.
+    func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
+        let isHalf = dtype == .bfloat16
+        let isFew = isHalf && m <= Self.fewRows && !a.isTransposed && b.isTransposed
+        if isFew { return runFew(into: output, on: workers) }
+        // Sums of several depths meet in float32.
+        let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
+        let isNarrow = isHalf && sums == nil
+        let target = sums?.address ?? output
+        let (rows, columns) = grid(threads: m * n / 64 * k < 1 << 13 ? 1 : Workers.count)
+        // Before the pieces run, so that the memory taken does not depend on who is at work when.
+        let pieces = (0..<rows * columns).map { index in
+            let (row, column) = index.quotientAndRemainder(dividingBy: columns)
+            return Piece(
+                self, rows: Self.share(row, of: rows, m, panel: Self.rowPanel),
+                columns: Self.share(column, of: columns, n, panel: 2 * Self.columnPanel))
+        }
+        workers.run(pieces.count) { multiply(pieces[$0], into: target, isNarrow: isNarrow) }
+        guard let sums else { return }
+        let convert = Kernels.convert(from: .float32, to: dtype)
+        workers.forRanges(of: m * n, grain: 1 << 15) { range in
+            convert(output + range.lowerBound * 2, sums.address(at: range.lowerBound), range.count)
+        }
+    }
+
+    private func runFew(into output: UnsafeMutableRawPointer, on workers: Workers) {
+        workers.forRanges(of: n, grain: max(4, (1 << 16) / max(k, 1) / 4 * 4)) { range in
+            ck_bf16_dots(
+                output + range.lowerBound * 2, n, a.address, a.leading,
+                b.address + range.lowerBound * b.leading * 2, b.leading, m, range.count, k, 1)
+        }
+    }
+
+    /// Into how many bands of rows and of columns the product is cut for so many threads: those
+    /// that pack least, as each piece packs its operands by itself.
+    private func grid(threads: Int) -> (rows: Int, columns: Int) {
+        let rowPanels = (m + Self.rowPanel - 1) / Self.rowPanel
+        let columnPanels = (n + 2 * Self.columnPanel - 1) / (2 * Self.columnPanel)
+        var best = (rows: 1, columns: 1)
+        var leastTime = Int.max
+        for rows in 1...min(threads, rowPanels) {
+            let columns = min(threads / rows, columnPanels)
+            // A tile's time is that of packing about 16 lines.
+            let height = (rowPanels + rows - 1) / rows * Self.rowPanel
+            let width = (columnPanels + columns - 1) / columns * 2 * Self.columnPanel
+            let time = height * width / 16 + height + width
+            if time < leastTime { (best, leastTime) = ((rows, columns), time) }
+        }
+        return best
+    }
+
+    /// A band of whole panels out of `count` lines.
+    private static func share(_ index: Int, of bands: Int, _ count: Int, panel: Int) -> Range<Int> {
+        let panels = (count + panel - 1) / panel
+        let (start, end) = (panels * index / bands, panels * (index + 1) / bands)
+        return min(count, start * panel)..<min(count, end * panel)
+    }
+
+    /// A band of rows and one of columns, and the memory for what is packed of them at a time.
+    private struct Piece {
+        let rows: Range<Int>
+        let columns: Range<Int>
+        let width: Int
+        let height: Int
+        /// Whether all rows are packed at once, before the columns.
+        let isPackedOnce: Bool
+        let left: Storage
+        let right: Storage
+
+        init(_ product: PackedProduct, rows: Range<Int>, columns: Range<Int>) {
+            (self.rows, self.columns) = (rows, columns)
+            let depth = min(product.k, product.depth)
+            let lineBytes = (product.dtype == .bfloat16 ? (depth + 1) / 2 : depth) * 64
+            func bytes(_ lines: Int, _ panel: Int) -> Int {
+                (lines + panel - 1) / panel * lineBytes
+            }
+            let most = PackedProduct.most
+            let blockRows = max(1, most.rowBytes / lineBytes) * PackedProduct.rowPanel
+            height = min(rows.count, blockRows)
+            isPackedOnce = rows.count <= blockRows
+            width = min(columns.count, isPackedOnce ? most.columnsOfFewRows : most.columns)
+            left = Storage(byteCount: bytes(height, PackedProduct.rowPanel))
+            right = Storage(byteCount: bytes(width, PackedProduct.columnPanel))
+        }
+    }
+
+    /// Makes a piece of the product on the calling thread.
+    private func multiply(
+        _ piece: Piece, into target: UnsafeMutableRawPointer, isNarrow: Bool
+    ) {
+        let itemSize = isNarrow ? 2 : 4
+        for range in (0..<k).pieces(of: depth) {
+            let sum = range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
+            if piece.isPackedOnce {
+                a.pack(piece.rows, range, width: Self.rowPanel, into: piece.left, dtype)
+            }
+            for columns in piece.columns.pieces(of: piece.width) {
+                b.transposed.pack(columns, range, width: Self.columnPanel, into: piece.right, dtype)
+                for rows in piece.rows.pieces(of: piece.height) {
+                    if !piece.isPackedOnce {
+                        a.pack(rows, range, width: Self.rowPanel, into: piece.left, dtype)
+                    }
+                    let place = rows.lowerBound * n + columns.lowerBound
+                    ck_packed_multiply(
+                        dtype.code, target + place * itemSize, n, piece.left.address,
+                        piece.right.address, rows.count, columns.count, range.count,
+                        isNarrow ? CK_PACKED_NARROW : sum)
+                }
+            }
+        }
+    }
+}
+
+extension BLAS.Matrix {
+    /// Packs some rows from some columns.
+    fileprivate func pack(
+        _ rows: Range<Int>, _ columns: Range<Int>, width: Int, into packed: Storage,
+        _ dtype: DType
+    ) {
+        let start = advanced(
+            rows: rows.lowerBound, columns: columns.lowerBound, size: dtype.size)
+        ck_pack(
+            dtype.code, packed.address, start.address, rows.count, columns.count, leading,
+            isTransposed ? 1 : 0, width)
+    }
+}
