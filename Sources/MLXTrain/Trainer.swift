@@ -87,6 +87,7 @@ package final class Trainer {
             let isSaved = isDue(config.checkpoint.everySteps) && !isLast
             if decision.stops || isBest || isSaved { try save(by: saver) }
             if decision.stops { return try leave(decision, stop, saver) }
+            try saver.limitLead(at: step)
         }
         return try end(output, stop, saver)
     }

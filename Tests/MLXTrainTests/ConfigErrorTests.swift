@@ -104,9 +104,12 @@ struct ConfigErrorTests {
         ("model.activation=gulu", "did you mean \"gelu\"?"),
         ("data.test_fraction=1", "must be at least 0 and less than 1, got 1"),
         ("data.scale=0", "must be greater than 0, got 0"),
-        ("data.format=parquet", "must be \"csv\", \"mnist\" or \"text\", got \"parquet\""),
+        (
+            "data.format=parquet",
+            "must be \"csv\", \"mnist\", \"npy\", \"text\" or \"tokens\", got \"parquet\""
+        ),
         ("data.path=\"\"", "must be the path of a file, got \"\""),
-        ("data.images=x", "data.images applies only to the format mnist; remove it"),
+        ("data.images=x", "data.images applies only to the formats mnist and npy; remove it"),
         ("data.header=\"yes\"", "must be \"auto\", true or false, got the string \"yes\""),
         ("data.label_column=-1", "must be 0 or greater, got -1"),
         ("data.label_column=null", "must be \"first\", \"last\", the name of a column or an index"),

@@ -54,6 +54,13 @@ final class DataFolder {
     }
 }
 
+extension ClassificationDataset {
+    /// All samples.
+    var all: MicroBatch { get throws { try gather(Array(0..<count)) } }
+    var features: [Float] { get throws { try all.features } }
+    var labels: [Int32] { get throws { try all.labels } }
+}
+
 /// Makes files of the formats that datasets come in.
 enum DataBytes {
     /// A gzip stream of `bytes`, stored without compression (RFC 1951, 1952).
@@ -73,6 +80,21 @@ enum DataBytes {
     /// An IDX file: the magic number and sizes, then the data.
     static func idx(_ magic: UInt32, _ sizes: [UInt32], _ data: [UInt8]) -> [UInt8] {
         ([magic] + sizes).flatMap { Array(little($0, 4).reversed()) } + data
+    }
+
+    /// Numbers of `size` bytes, the lowest first.
+    static func words(_ numbers: [Int], _ size: Int) -> [UInt8] {
+        numbers.flatMap { number in
+            (0..<size).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+        }
+    }
+
+    /// A file of numpy's format, version 1.
+    static func npy(_ type: String, _ shape: [Int], _ data: [UInt8]) -> [UInt8] {
+        let sizes = shape.map { "\($0), " }.joined()
+        let text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
+        let line = text + String(repeating: " ", count: 117 - text.count) + "\n"
+        return [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0] + Array(line.utf8) + data
     }
 
     private static func little(_ value: UInt32, _ count: Int) -> [UInt8] {

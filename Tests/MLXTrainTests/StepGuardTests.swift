@@ -93,7 +93,7 @@ import Testing
         var sampler = Sampler(
             count: data.train.count, globalBatchSize: 16, microBatchSize: 4, seed: config.seed)
         let row = try #require(sampler.batch(step: 4).microBatches.last?.last)
-        let features = data.train.features[row * 6..<row * 6 + 6]
+        let features = try data.train.features[row * 6..<row * 6 + 6]
         let path = "\(job.folder)/data.csv"
         var lines = String(decoding: try Files.read(path), as: UTF8.self)
             .split(separator: "\n").map(String.init)

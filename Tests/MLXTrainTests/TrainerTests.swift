@@ -114,13 +114,14 @@ final class SampleJob: Sendable {
 
     init() throws { job = try SampleJob() }
 
-    @Test(arguments: [1, 2, 3])
+    /// Stops anywhere, and three in a row at the edges of epochs, which have 6 steps.
+    @Test(arguments: [1, 2, 3], [[3, 7, 5], [6, 6, 6]])
     func `a run that was stopped and goes on gives the bits of one that was not`(
-        ranks: Int
+        ranks: Int, stops: [Int]
     ) throws {
         let whole = "\(job.folder)/whole"
         try job.train(job.config(), ranks: ranks, output: whole)
-        for stop in [3, 7, 5] {
+        for stop in stops {
             let verdict = job.failure {
                 try job.train(job.config(), ranks: ranks, stopAfter: stop)
             }

@@ -19,6 +19,12 @@ package final class CheckpointSaver {
     private var failure: (any Error)?
     /// The seconds that the loop waited for the save that was begun last.
     private var stallSeconds = 0.0
+    /// The steps that may be taken while one is being written.
+    private let lead: Int
+
+    /// How long the steps wait for a save at once, so that a kill costs no more than the steps
+    /// since: a small checkpoint is written in less.
+    private static let patience = Duration.milliseconds(100)
 
     /// The saving of a run that begins at the saved step `step`, or at the start.
     package init(
@@ -31,6 +37,7 @@ package final class CheckpointSaver {
         onError = config.checkpoint.onError
         writer = group.rank == 0 ? CheckpointWriter(store: store) : nil
         saved = step
+        lead = config.checkpoint.everySteps.map { $0 / 4 } ?? .max
     }
 
     /// The newest step that is saved, or on its way.
@@ -42,24 +49,35 @@ package final class CheckpointSaver {
         return failure != nil && onError == .fail
     }
 
-    /// Begins to save the state of a step; waits first for a save that still goes on. `files` is
-    /// asked for on rank 0.
+    /// Begins to save the state of a step, and gives it a moment to end; waits first for a save
+    /// that still goes on. `files` is asked for on rank 0.
     package func begin(step: Int, files: () -> [CheckpointFile]) throws {
-        let start = ContinuousClock.now
         try settle()
+        let start = ContinuousClock.now
         if let writer {
             writer.begin(step: step, files: files(), retention: retention)
-            stallSeconds = (ContinuousClock.now - start) / .seconds(1)
+            _ = writer.wait(atMost: CheckpointSaver.patience)
         }
+        stallSeconds = (ContinuousClock.now - start) / .seconds(1)
         begun = step
+    }
+
+    /// Waits for the save that goes on where the next step would be further from it than a quarter
+    /// of the interval between two saves: a kill then costs that much more than one interval at
+    /// most, and nothing more where the interval is short.
+    package func limitLead(at step: Int) throws {
+        guard let begun, step - begun >= lead else { return }
+        try settle()
     }
 
     /// Waits for the save that goes on, if one does; all ranks throw if it failed and the job does
     /// not bear that, or it must succeed.
     package func settle(mustSucceed: Bool = false) throws {
         guard let step = begun else { return }
+        let start = ContinuousClock.now
         // The ranks meet every second, so that nobody who waits counts as hung.
         while try group.any(writer.map { !$0.wait(atMost: .seconds(1)) } ?? false) {}
+        stallSeconds += (ContinuousClock.now - start) / .seconds(1)
         try group.agree {
             try collect()
             if let failure, mustSucceed || onError == .fail { throw failure }

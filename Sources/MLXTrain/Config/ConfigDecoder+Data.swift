@@ -9,14 +9,22 @@ extension ConfigDecoder {
         switch format {
         case .csv:
             source = .csv(try csvSource(reader))
-        case .mnist:
-            let files = try idxSource(reader)
+        case .mnist, .npy:
+            let files = try idxSource(reader, format)
             source = .mnist(files)
             if files.test != nil { fraction = 0 }
-            scale = 255
+            if format == .mnist { scale = 255 }
         case .text:
             source = .text(try textSource(reader))
             fraction = 0.1
+        case .tokens:
+            let tokens = try tokenSource(reader)
+            source = .tokens(tokens)
+            fraction = tokens.testPaths == nil ? 0.1 : 0
+        }
+        if format != .tokens {
+            try reader.refuse(
+                [.testPath, .tokenType, .vocabularySize], "applies only to the format tokens")
         }
         return DataConfig(
             source: source,
@@ -27,7 +35,8 @@ extension ConfigDecoder {
 
     private func csvSource(_ reader: SectionReader<DataKey>) throws(ConfigError) -> CSVSource {
         try reader.refuse(
-            [.images, .labels, .testImages, .testLabels], "applies only to the format mnist")
+            [.images, .labels, .testImages, .testLabels],
+            "applies only to the formats mnist and npy")
         try reader.refuse([.tokenizer], "applies only to the format text")
         let source = CSVSource(
             path: try path(.path, reader), labelColumn: try labelColumn(reader),
@@ -41,11 +50,14 @@ extension ConfigDecoder {
         return source
     }
 
-    private func idxSource(_ reader: SectionReader<DataKey>) throws(ConfigError) -> IDXSource {
+    private func idxSource(
+        _ reader: SectionReader<DataKey>, _ format: DataFormat
+    ) throws(ConfigError) -> IDXSource {
         try reader.refuse(
             [.path, .labelColumn, .header, .image], "applies only to the format csv")
         try reader.refuse([.tokenizer], "applies only to the format text")
         var source = IDXSource(
+            isNumpy: format == .npy,
             images: try path(.images, reader), labels: try path(.labels, reader), test: nil)
         if reader.optional(.testImages) != nil || reader.optional(.testLabels) != nil {
             source.test = IDXTestFiles(
@@ -78,6 +90,9 @@ extension ConfigDecoder {
         let fraction = try reader.number(.testFraction, default: fallback, .fraction)
         if fraction > 0, reader.optional(.testImages) != nil {
             try reader.refuse([.testFraction], "has no meaning beside data.test_images")
+        }
+        if fraction > 0, reader.optional(.testPath) != nil {
+            try reader.refuse([.testFraction], "has no meaning beside data.test_path")
         }
         return fraction
     }

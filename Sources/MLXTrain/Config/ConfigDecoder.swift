@@ -94,13 +94,14 @@ struct ConfigDecoder {
             throw node.outOfRange(
                 JobKey.task.path, "\(config.model.task.rawValue) with the model \(type)")
         }
-        let readsText = config.data.format == .text
+        let readsText = config.data.format == .text || config.data.format == .tokens
         if readsText != (config.task == .languageModel), let data = tree[JobKey.data.rawValue] {
             let node = data[DataKey.format.rawValue] ?? data
             throw node.outOfRange(
                 DataKey.format.path,
                 readsText
-                    ? "a table or images with the model \(type)" : "text with it; got \(format)")
+                    ? "a table or images with the model \(type)"
+                    : "text or tokens with it; got \(format)")
         }
         if config.task == .languageModel, config.evaluation.metric == .accuracy,
             let node = tree[JobKey.evaluation.rawValue]?[EvaluationKey.metric.rawValue]

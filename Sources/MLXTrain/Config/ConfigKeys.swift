@@ -36,6 +36,9 @@ enum DataKey: String, ConfigKey {
     case testLabels = "test_labels"
     case testFraction = "test_fraction"
     case classes, scale
+    case testPath = "test_path"
+    case tokenType = "token_type"
+    case vocabularySize = "vocabulary_size"
 }
 
 enum ImageKey: String, ConfigKey {

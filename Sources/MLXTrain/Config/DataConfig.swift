@@ -14,8 +14,9 @@ public struct DataConfig: Equatable, Sendable {
     public var format: DataFormat {
         switch source {
         case .csv: .csv
-        case .mnist: .mnist
+        case .mnist(let source): source.isNumpy ? .npy : .mnist
         case .text: .text
+        case .tokens: .tokens
         }
     }
 }
@@ -24,7 +25,9 @@ public struct DataConfig: Equatable, Sendable {
 public enum DataFormat: String, CaseIterable, Sendable {
     case csv
     case mnist
+    case npy
     case text
+    case tokens
 }
 
 /// Where samples come from; all paths are absolute.
@@ -32,6 +35,7 @@ public enum DataSource: Equatable, Sendable {
     case csv(CSVSource)
     case mnist(IDXSource)
     case text(TextSource)
+    case tokens(TokenSource)
 }
 
 /// A table of numbers with one column of labels, plain or compressed by gzip.
@@ -77,8 +81,11 @@ public struct ImageShape: Equatable, Sendable {
     public var count: Int { height * width * channels }
 }
 
-/// Files of the MNIST IDX format, plain or compressed by gzip.
+/// Images and their labels, in files of the MNIST IDX format, plain or compressed by gzip, or in
+/// numpy's format.
 public struct IDXSource: Equatable, Sendable {
+    /// Whether the files are in numpy's format.
+    public var isNumpy = false
     /// The file of images.
     public var images: String
     /// The file of the images' labels.
@@ -87,7 +94,7 @@ public struct IDXSource: Equatable, Sendable {
     public var test: IDXTestFiles?
 }
 
-/// The two files of a test set in the MNIST IDX format.
+/// The two files of a test set.
 public struct IDXTestFiles: Equatable, Sendable {
     /// The file of images.
     public var images: String
@@ -101,6 +108,26 @@ public struct TextSource: Equatable, Sendable {
     public var path: String
     /// How it is cut into tokens.
     public var tokenizer: TokenizerChoice
+}
+
+/// Files of token ids, which together are one row.
+public struct TokenSource: Equatable, Sendable {
+    /// The files in their order; a folder stands for its files named `.bin` and `.npy`, by name.
+    public var paths: [String]
+    /// Files of the tokens that evaluations read; `nil`: a part of `paths`.
+    public var testPaths: [String]?
+    /// The type of ids in files that do not say theirs.
+    public var type: TokenType
+    /// The number of tokens of the model; ids are below it.
+    public var vocabularySize: Int
+}
+
+/// The words of `data.token_type`.
+public enum TokenType: String, CaseIterable, Sendable {
+    case uint16
+    case uint32
+
+    var number: NumberType { self == .uint16 ? .uint16 : .uint32 }
 }
 
 /// How a text is cut into tokens (`data.tokenizer`).

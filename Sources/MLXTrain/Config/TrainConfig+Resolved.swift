@@ -90,6 +90,8 @@ extension DataConfig {
                 (.testFraction, .number(testFraction)),
             ]
             return section(members)
+        case .tokens(let source):
+            return section(members + source.members + [(.testFraction, .number(testFraction))])
         }
         members += [
             (.testFraction, .number(testFraction)),
@@ -97,6 +99,16 @@ extension DataConfig {
             (.scale, .number(scale)),
         ]
         return section(members)
+    }
+}
+
+extension TokenSource {
+    fileprivate var members: [(DataKey, JSONNode)] {
+        let files = paths.map(JSONNode.string)
+        let test = testPaths.map { [(DataKey.testPath, JSONNode.array($0.map(JSONNode.string)))] }
+        return [(.path, .array(files))] + (test ?? []) + [
+            (.tokenType, .string(type.rawValue)), (.vocabularySize, .integer(vocabularySize)),
+        ]
     }
 }
 

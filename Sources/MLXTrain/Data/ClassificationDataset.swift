@@ -1,46 +1,75 @@
-/// Samples with a class each, held in memory.
-public struct ClassificationDataset: Equatable, Sendable {
-    /// All samples' features, one sample after the other: [count, featureCount] row-major.
-    public let features: [Float]
-    /// The index of each sample's class in `classNames`.
-    public let labels: [Int32]
+/// Samples with a class each, in memory or in files.
+public struct ClassificationDataset: Sendable {
     /// The names of the classes.
     public let classNames: [String]
     /// The shape of one sample: [features], or [height, width, channels] of an image.
     public let sampleShape: [Int]
+    private let store: SampleStore
+    private let rows: SampleRows
 
+    /// Samples in memory: `features` are [count, featureCount] row-major, `labels` indices of
+    /// `classNames`.
     package init(features: [Float], labels: [Int32], classNames: [String], sampleShape: [Int]) {
         precondition(features.count == labels.count * sampleShape.reduce(1, *))
-        self.features = features
-        self.labels = labels
-        self.classNames = classNames
-        self.sampleShape = sampleShape
+        self.init(
+            .table(features: features, labels: labels), .first(labels.count), classNames,
+            sampleShape)
+    }
+
+    init(images: ImageFiles, classNames: [String], sampleShape: [Int]) {
+        self.init(.images(images), .first(images.count), classNames, sampleShape)
+    }
+
+    private init(
+        _ store: SampleStore, _ rows: SampleRows, _ classNames: [String], _ sampleShape: [Int]
+    ) {
+        (self.store, self.rows) = (store, rows)
+        (self.classNames, self.sampleShape) = (classNames, sampleShape)
     }
 
     /// The number of samples.
-    public var count: Int { labels.count }
+    public var count: Int { rows.count }
 
     /// The numbers a sample has.
     public var featureCount: Int { sampleShape.reduce(1, *) }
 
-    /// The samples at `rows`, in that order, gathered into one batch.
-    public func gather(_ rows: [Int]) -> MicroBatch {
-        let width = featureCount
-        var features: [Float] = []
-        features.reserveCapacity(rows.count * width)
-        for row in rows {
-            features += self.features[row * width..<(row + 1) * width]
-        }
-        return MicroBatch(features: features, labels: rows.map { labels[$0] })
+    /// Whether the samples are in memory as a whole, as single floats.
+    var isInMemory: Bool {
+        if case .table = store { true } else { false }
     }
 
-    /// A dataset of the samples at `rows`, in that order.
-    public func subset(_ rows: [Int]) -> ClassificationDataset {
-        let batch = gather(rows)
-        return ClassificationDataset(
-            features: batch.features, labels: batch.labels, classNames: classNames,
-            sampleShape: sampleShape)
+    /// The samples at `rows`, in that order, gathered into one batch.
+    ///
+    /// - Throws: `DataError` for samples in files that can no longer be read.
+    public func gather(_ rows: [Int]) throws(DataError) -> MicroBatch {
+        var (features, labels) = ([Float](), [Int32]())
+        features.reserveCapacity(rows.count * featureCount)
+        labels.reserveCapacity(rows.count)
+        let width = featureCount
+        for row in rows.map({ self.rows[$0] }) {
+            switch store {
+            case .table(let all, let classes):
+                features += all[row * width..<(row + 1) * width]
+                labels.append(classes[row])
+            case .images(let files):
+                features += try files.features(of: row)
+                labels.append(try files.label(of: row))
+            }
+        }
+        return MicroBatch(features: features, labels: labels)
     }
+
+    /// A dataset of some of a file's samples; this one must have all of them.
+    func subset(_ rows: SampleRows) -> ClassificationDataset {
+        ClassificationDataset(store, rows, classNames, sampleShape)
+    }
+}
+
+/// Where samples lie.
+enum SampleStore: Sendable {
+    /// [count, featureCount] row-major, and the class of each.
+    case table(features: [Float], labels: [Int32])
+    case images(ImageFiles)
 }
 
 /// Samples for one forward and backward pass.

@@ -49,6 +49,13 @@ public enum DataError: Error, Equatable, Sendable {
     case labelRange(String, record: Int, label: Int, classes: Int)
     /// Test images of another size than the training images.
     case testShape(String, expected: [Int], found: [Int])
+    /// An array of numbers, or bare ones, that are not what is wanted; the reason is the end of a
+    /// sentence that begins with the file.
+    case unfitArray(String, reason: String)
+    /// An id of a file of tokens that is not below the size of the vocabulary; tokens count from 0.
+    case tokenRange(String, token: Int, id: Int, limit: Int)
+    /// A folder without a file of tokens.
+    case noShards(String)
     /// A text where a table or images are wanted.
     case notATable(String)
     /// A text with bytes that are not UTF-8; lines count from 1.
@@ -74,7 +81,7 @@ extension DataError: CustomStringConvertible {
         switch self {
         case .missingFile, .unreadableFile, .notAFile, .interrupted, .truncatedGzip, .corruptGzip,
             .compressed, .changedFile, .noSamples, .notUTF8, .longLine, .malformedRecord,
-            .textTooShort, .notATable:
+            .textTooShort, .notATable, .unfitArray, .tokenRange, .noShards:
             fileDescription
         case .notIDX, .wrongIDXSize, .unpaired, .labelRange, .testShape:
             idxDescription
@@ -113,6 +120,13 @@ extension DataError: CustomStringConvertible {
                 + " a record stands on a line of its own"
         case .malformedRecord(let place, let reason):
             "\(place): \(reason)"
+        case .unfitArray(let path, let reason):
+            "\(path): the file \(reason)"
+        case .tokenRange(let path, let token, let id, let limit):
+            "\(path): token \(token): the id \(id) is not below data.vocabulary_size \(limit);"
+                + " raise it, or set data.token_type to the type of the file"
+        case .noShards(let path):
+            "\(path): the folder has no file named .bin or .npy"
         case .notATable(let path):
             "\(path): a classification needs a table or images; set data.format to csv or mnist"
         case .textTooShort(let path, let tokens, let context):
@@ -164,7 +178,9 @@ extension DataError: CustomStringConvertible {
         case .unpaired(let images, let imageCount, let labels, let labelCount):
             "\(labels): \(labelCount) labels for the \(imageCount) images of \(images)"
         case .labelRange(let path, let record, let label, let classes):
-            "\(path): record \(record): label \(label) is above the last of \(classes) classes"
+            label < 0
+                ? "\(path): record \(record): label \(label) is negative; classes count from 0"
+                : "\(path): record \(record): label \(label) is above the last of \(classes) classes"
         case .testShape(let path, let expected, let found):
             "\(path): test images are \(DataError.size(found)),"
                 + " training images \(DataError.size(expected))"

@@ -1,8 +1,9 @@
 /// A job's samples, split into those to train on and those to test on.
 ///
 /// The rule: the first ceil(n × `test_fraction`) places of a permutation of the n samples that
-/// depends on the job's seed alone are the test samples. Both parts keep the order of the file.
-public struct DataSplit: Equatable, Sendable {
+/// depends on the job's seed alone are the test samples. Both parts keep the order of the file,
+/// those of more than 2^20 samples have that of the permutation, a list of which is not kept.
+public struct DataSplit: Sendable {
     /// The samples to train on.
     public let train: ClassificationDataset
     /// The samples of evaluations; those of `train` if none are held out.
@@ -25,12 +26,14 @@ public struct DataSplit: Equatable, Sendable {
                 source, classes: config.classes, scale: config.scale, isStopped: isStopped)
             return try split(table, config: config, seed: seed, path: source.path)
         case .mnist(let source):
-            let (all, test) = try IDXDataset.load(
+            let (all, test) = try ImageDataset.load(
                 source, classes: config.classes, scale: config.scale, isStopped: isStopped)
             if let test { return DataSplit(train: all, test: test, heldOut: true) }
             return try split(all, config: config, seed: seed, path: source.images)
         case .text(let source):
             throw .notATable(source.path)
+        case .tokens(let source):
+            throw .notATable(source.paths[0])
         }
     }
 
@@ -50,22 +53,21 @@ public struct DataSplit: Equatable, Sendable {
     private static func split(
         _ all: ClassificationDataset, config: DataConfig, seed: UInt64, path: String
     ) throws(DataError) -> DataSplit {
-        let rows = testRows(count: all.count, testFraction: config.testFraction, seed: seed)
-        if rows.isEmpty { return DataSplit(train: all, test: all, heldOut: false) }
-        var isTest = [Bool](repeating: false, count: all.count)
-        for row in rows { isTest[row] = true }
-        let trainRows = isTest.indices.filter { !isTest[$0] }
-        guard !trainRows.isEmpty else {
+        let held = testCount(all.count, testFraction: config.testFraction)
+        if held == 0 { return DataSplit(train: all, test: all, heldOut: false) }
+        guard held < all.count else {
             throw .nothingToTrain(
                 path, samples: all.count, testFraction: config.testFraction)
         }
-        return DataSplit(train: all.subset(trainRows), test: all.subset(rows), heldOut: true)
+        let (train, test) = SampleRows.split(all.count, held: held, seed: seed)
+        return DataSplit(train: all.subset(train), test: all.subset(test), heldOut: true)
     }
 }
 
 extension DataConfig {
     /// Refuses data files that are not there, before anything is loaded.
     public func requireFiles() throws(DataError) {
+        if case .tokens(let source) = source { _ = try source.files }
         for path in paths {
             do {
                 _ = try InputFile(path).read(atMost: 1)
@@ -80,6 +82,7 @@ extension DataConfig {
         switch source {
         case .csv(let source): [source.path]
         case .text(let source): [source.path]
+        case .tokens(let source): (try? source.files) ?? source.paths
         case .mnist(let source):
             [source.images, source.labels]
                 + (source.test.map { [$0.images, $0.labels] } ?? [])

@@ -3,7 +3,7 @@
 /// A Feistel network of eight rounds permutes the smallest power of four that is large enough, and
 /// is walked again from a number beyond the count (cycle walking: Black, Rogaway, "Ciphers with
 /// arbitrary finite domains", 2002), four times at most on average.
-package struct FeistelPermutation: Sendable {
+package struct FeistelPermutation: Equatable, Sendable {
     package let count: Int
     private let halfBits: UInt64
     private let keys: [UInt64]

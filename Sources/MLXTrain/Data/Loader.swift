@@ -159,6 +159,6 @@ extension Loader where Batch == MicroBatch {
         dataset: ClassificationDataset, sampler: Sampler, from step: Int = 0, depth: Int = 2
     ) {
         precondition(dataset.count == sampler.count, "[Loader] the sampler is for other data")
-        self.init(sampler: sampler, from: step, depth: depth) { dataset.gather($0) }
+        self.init(sampler: sampler, from: step, depth: depth) { try dataset.gather($0) }
     }
 }

@@ -19,14 +19,43 @@ package struct TextCorpus: Sendable {
         }
         let tokenizer = try TextTokenizer(source.tokenizer, text: text)
         let all = TokenDataset(tokens: tokenizer.encode(text), context: context)
+        return try split(all, source.path, testFraction: testFraction, tokenizer)
+    }
+
+    /// Opens a job's files of tokens; `context` is the length of a sample in tokens.
+    package static func open(
+        _ source: TokenSource, testFraction: Double, context: Int
+    ) throws(DataError) -> TextCorpus {
+        let tokenizer = TextTokenizer.foreign(vocabularySize: source.vocabularySize)
+        let all = try dataset(source, source.paths, context: context)
+        guard let testPaths = source.testPaths else {
+            return try split(all, source.paths[0], testFraction: testFraction, tokenizer)
+        }
+        let test = try dataset(source, testPaths, context: context)
+        return TextCorpus(train: all, test: test, heldOut: true, tokenizer: tokenizer)
+    }
+
+    private static func dataset(
+        _ source: TokenSource, _ paths: [String], context: Int
+    ) throws(DataError) -> TokenDataset {
+        let shards = try TokenShards(source, paths: try TokenSource.files(paths))
+        let row = TokenRow.shards(TokenRow.Shards(files: shards, range: 0..<shards.count))
+        let dataset = TokenDataset(row, context: context)
+        guard dataset.count > 0 else {
+            throw .textTooShort(paths[0], tokens: shards.count, context: context)
+        }
+        return dataset
+    }
+
+    private static func split(
+        _ all: TokenDataset, _ path: String, testFraction: Double, _ tokenizer: TextTokenizer
+    ) throws(DataError) -> TextCorpus {
         guard all.count > 0 else {
-            throw DataError.textTooShort(
-                source.path, tokens: all.tokens.count, context: context)
+            throw .textTooShort(path, tokens: all.tokens.count, context: all.context)
         }
         let (train, test) = all.split(testFraction: testFraction)
         guard train.count > 0 else {
-            throw DataError.nothingToTrain(
-                source.path, samples: all.count, testFraction: testFraction)
+            throw .nothingToTrain(path, samples: all.count, testFraction: testFraction)
         }
         let heldOut = test.count > 0
         return TextCorpus(

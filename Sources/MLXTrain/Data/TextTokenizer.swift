@@ -2,6 +2,8 @@
 package enum TextTokenizer: Sendable {
     /// A token for each Unicode scalar that a text has, in the order of their numbers.
     case character([Unicode.Scalar: Int32])
+    /// One that is not known here: the data are tokens already.
+    case foreign(vocabularySize: Int)
 
     /// The tokenizer of a job, made for its text where it has none of its own.
     package init(_ choice: TokenizerChoice, text: String) throws {
@@ -17,13 +19,16 @@ package enum TextTokenizer: Sendable {
     package var vocabularySize: Int {
         switch self {
         case .character(let ids): ids.count
+        case .foreign(let vocabularySize): vocabularySize
         }
     }
 
-    /// The ids of a text; it has only scalars of the text that the tokenizer was made for.
+    /// The ids of a text; it has only scalars of the text that the tokenizer was made for. A foreign
+    /// tokenizer has none.
     package func encode(_ text: String) -> [Int32] {
         switch self {
         case .character(let ids): text.unicodeScalars.compactMap { ids[$0] }
+        case .foreign: []
         }
     }
 }
@@ -38,6 +43,7 @@ extension TextTokenizer {
             try Files.replace("\(folder)/tokenizer.json", with: content.utf8)
             let kind = #"{"tokenizer_class": "PreTrainedTokenizerFast"}"# + "\n"
             try Files.replace("\(folder)/tokenizer_config.json", with: kind.utf8)
+        case .foreign: break
         }
     }
 

@@ -4,27 +4,32 @@
 /// every token but the first is foretold once an epoch. What is left at the end is left out.
 package struct TokenDataset: Sendable {
     /// The text.
-    package let tokens: [Int32]
+    package let tokens: TokenRow
     /// The tokens that a sample reads.
     package let context: Int
 
-    package init(tokens: [Int32], context: Int) {
+    package init(_ tokens: TokenRow, context: Int) {
         precondition(context > 0)
         (self.tokens, self.context) = (tokens, context)
+    }
+
+    package init(tokens: [Int32], context: Int) {
+        self.init(.memory(tokens), context: context)
     }
 
     /// The number of samples.
     package var count: Int { max(tokens.count - 1, 0) / context }
 
     /// The samples at `rows`, in that order.
-    package func gather(_ rows: [Int]) -> TokenBatch {
+    package func gather(_ rows: [Int]) throws(DataError) -> TokenBatch {
         var batch = TokenBatch(count: rows.count, inputs: [], targets: [])
         batch.inputs.reserveCapacity(rows.count * context)
         batch.targets.reserveCapacity(rows.count * context)
         for row in rows {
             let start = row * context
-            batch.inputs += tokens[start..<start + context]
-            batch.targets += tokens[start + 1..<start + context + 1]
+            let sample = try tokens.tokens(start..<start + context + 1)
+            batch.inputs += sample.dropLast()
+            batch.targets += sample.dropFirst()
         }
         return batch
     }
@@ -35,8 +40,8 @@ package struct TokenDataset: Sendable {
         let held = DataSplit.testCount(count, testFraction: testFraction)
         let border = (count - held) * context
         return (
-            TokenDataset(tokens: Array(tokens[...border]), context: context),
-            TokenDataset(tokens: Array(tokens[border...]), context: context)
+            TokenDataset(tokens[0..<border + 1], context: context),
+            TokenDataset(tokens[border..<tokens.count], context: context)
         )
     }
 }

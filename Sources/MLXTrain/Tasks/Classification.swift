@@ -34,7 +34,7 @@ package final class Classification: TrainingTask {
 
     package func start(_ sampler: Sampler, from step: Int) {
         let dataset = data.train
-        loop.start(sampler, from: step) { dataset.gather($0) }
+        loop.start(sampler, from: step) { try dataset.gather($0) }
     }
 
     package func nextStep(seed: UInt64, halves: Bool) throws -> StepGradients {
@@ -48,7 +48,7 @@ package final class Classification: TrainingTask {
     package var dataBytes: Double {
         // Samples that are not held out are counted once.
         let samples = data.train.count + (data.heldOut ? data.test.count : 0)
-        return Double(samples) * Double(data.train.featureCount) * 4
+        return data.train.isInMemory ? Double(samples) * Double(data.train.featureCount) * 4 : 0
     }
 
     /// The mean loss and the accuracy over the test samples.
@@ -60,7 +60,7 @@ package final class Classification: TrainingTask {
         let dataset = data.test
         return try judge(
             dataset.count, batchSize: batchSize, group: group, votes: votes,
-            sums: { self.judge(dataset.gather($0)) },
+            sums: { self.judge(try dataset.gather($0)) },
             evaluation: { sums, seconds in
                 Evaluation(
                     loss: sums[0] / Double(dataset.count),

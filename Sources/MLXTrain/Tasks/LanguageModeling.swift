@@ -43,7 +43,7 @@ package final class LanguageModeling: TrainingTask {
 
     package func start(_ sampler: Sampler, from step: Int) {
         let dataset = corpus.train
-        loop.start(sampler, from: step) { dataset.gather($0) }
+        loop.start(sampler, from: step) { try dataset.gather($0) }
     }
 
     package func nextStep(seed: UInt64, halves: Bool) throws -> StepGradients {
@@ -63,8 +63,8 @@ package final class LanguageModeling: TrainingTask {
     }
 
     package var dataBytes: Double {
-        let held = corpus.heldOut ? corpus.test.tokens.count : 0
-        return 4 * Double(corpus.train.tokens.count + held)
+        let held = corpus.heldOut ? corpus.test.tokens.byteCount : 0
+        return Double(corpus.train.tokens.byteCount + held)
     }
 
     /// The mean loss of the test tokens, and their perplexity.
@@ -74,7 +74,7 @@ package final class LanguageModeling: TrainingTask {
         let dataset = corpus.test
         return try judge(
             dataset.count, batchSize: batchSize, group: group, votes: votes,
-            sums: { [self.lossSum(dataset.gather($0))] },
+            sums: { [self.lossSum(try dataset.gather($0))] },
             evaluation: { sums, seconds in
                 let loss = sums[0] / Double(dataset.count * dataset.context)
                 return Evaluation(

@@ -18,7 +18,9 @@ extension TrainConfig {
 
     private func loadTask(_ isStopped: @escaping () -> Bool) throws -> any TrainingTask {
         let randomState = MLXRandom.RandomState(seed: seed)
-        guard case .transformer(let shape) = model, case .text(let source) = data.source else {
+        guard case .transformer(let shape) = model,
+            let corpus = try textCorpus(context: shape.context, isStopped)
+        else {
             let data = try DataSplit.load(data, seed: seed, isStopped: isStopped)
             let layers = try withRandomState(randomState) {
                 try self.model.makeModel(
@@ -28,8 +30,6 @@ extension TrainConfig {
                 sampleShape: data.train.sampleShape, classes: data.train.classNames.count)
             return Classification(data: data, model: layers, activations: activations)
         }
-        let corpus = try TextCorpus.load(
-            source, testFraction: data.testFraction, context: shape.context, isStopped: isStopped)
         let configuration = TransformerFiles.configuration(
             shape, vocabularySize: corpus.tokenizer.vocabularySize)
         let transformer = try withRandomState(randomState) {
@@ -40,6 +40,20 @@ extension TrainConfig {
         return LanguageModeling(
             corpus: corpus, model: transformer, shape: shape, configuration: configuration,
             precision: training.precision)
+    }
+
+    /// The job's text or tokens in samples of `context` tokens; nil where it has neither.
+    private func textCorpus(
+        context: Int, _ isStopped: @escaping () -> Bool
+    ) throws -> TextCorpus? {
+        switch data.source {
+        case .text(let source):
+            try TextCorpus.load(
+                source, testFraction: data.testFraction, context: context, isStopped: isStopped)
+        case .tokens(let source):
+            try TextCorpus.open(source, testFraction: data.testFraction, context: context)
+        case .csv, .mnist: nil
+        }
     }
 }
 

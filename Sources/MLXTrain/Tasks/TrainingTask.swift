@@ -60,7 +60,7 @@ extension TrainingTask {
     /// sums and the seconds it took. A collective; the model doesn't train meanwhile.
     func judge(
         _ count: Int, batchSize: Int, group: Group, votes: () -> StepVotes,
-        sums judge: ([Int]) -> [Double], evaluation: ([Double], Double) -> Evaluation
+        sums judge: ([Int]) throws -> [Double], evaluation: ([Double], Double) -> Evaluation
     ) throws -> Judgement {
         let start = ContinuousClock.now
         model.train(false)
@@ -68,12 +68,12 @@ extension TrainingTask {
         let batches = (count + batchSize - 1) / batchSize
         let share = batches * group.rank / group.size..<batches * (group.rank + 1) / group.size
         // A rank without a batch gives as many sums.
-        var (sums, vote) = (judge([]), StepVotes())
+        var (sums, vote) = (try judge([]), StepVotes())
         for batch in share {
             vote = votes()
             if vote.stops { break }
             let rows = batch * batchSize..<min((batch + 1) * batchSize, count)
-            sums = zip(sums, judge(Array(rows))).map { $0 + $1 }
+            sums = zip(sums, try judge(Array(rows))).map { $0 + $1 }
         }
         let totals = try group.allReduce(vote.numbers + sums)
         let votesOfAll = StepVotes(sums: totals.prefix(vote.numbers.count))
