@@ -24,6 +24,22 @@ struct FusionTests {
         #expect(steps(gelu, x) == 1)
     }
 
+    @Test("sixty operations with numbers of their own into one step")
+    func numbersBeside() {
+        let long = { (a: [MLXArray]) in
+            [(0..<30).reduce(a[0]) { y, index in y * (1 + Float(index) / 64) + Float(index) }]
+        }
+        #expect(steps(long, x) == 1)
+        var wanted = x
+        for index in 0..<30 {
+            wanted = wanted * (1 + Float(index) / 64)
+            wanted.eval()
+            wanted = wanted + Float(index)
+            wanted.eval()
+        }
+        #expect(bitDifference(long([x])[0], wanted) == nil)
+    }
+
     @Test("a value that is used twice into the step of its users")
     func diamonds() {
         #expect(

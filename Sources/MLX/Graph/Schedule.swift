@@ -13,7 +13,8 @@ struct Schedule {
     let uses: [Int]
 
     /// The most nodes and inputs of one tile program: enough for an optimizer's step, few enough
-    /// that its tiles stay in the cache.
+    /// that its tiles stay in the cache. Single numbers do not count as inputs: nothing is read for
+    /// them but one tile, spread once.
     private static let mostMembers = 64
     private static let mostInputs = 24
 
@@ -70,14 +71,15 @@ struct Schedule {
             let node = order[index]
             let isElementwise = node.isElementwise
             let offer = homes[index]
+            let inputCount = isElementwise ? node.inputs.count { !$0.isSingle } : 0
             let joins =
                 offer >= 0 && isElementwise && sizes[offer] < mostMembers
-                && inputCounts[offer] + node.inputs.count <= mostInputs
+                && inputCounts[offer] + inputCount <= mostInputs
                 && order[offer].specs[0].shape == node.specs[0].shape
             let home = joins ? offer : index
             homes[index] = home
             sizes[home] += 1
-            inputCounts[home] += node.inputs.count - (joins ? 1 : 0)
+            inputCounts[home] += inputCount - (joins ? 1 : 0)
             let vote = isElementwise ? home : refused
             for input in node.inputs where input.node.mark >= 0 {
                 let position = input.node.mark
@@ -108,4 +110,16 @@ struct Schedule {
 
 extension Node {
     var isElementwise: Bool { tileKernel != nil }
+}
+
+extension Node.Value {
+    /// Whether all elements are one number: it has but one, or is a view of one.
+    fileprivate var isSingle: Bool {
+        if let tensor { return tensor.layout.isSingle }
+        return spec.isSingle || (node.inputs.count == 1 && node.inputs[0].spec.isSingle)
+    }
+}
+
+extension Spec {
+    fileprivate var isSingle: Bool { shape.allSatisfy { $0 == 1 } }
 }
