@@ -113,7 +113,14 @@ extension MLXArray {
     /// The result of a primitive with one output; refused inputs go to the error handler and give
     /// an empty array.
     package static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
-        applyAll(primitive, inputs)[0]
+        do {
+            let specs = try primitive.outputs(inputs.map(\.spec))
+            let node = Node(primitive, inputs: inputs.map(\.value), specs: specs)
+            return MLXArray(Node.Value(node: node, index: 0))
+        } catch {
+            ErrorHandler.report(error)
+            return MLXArray(Tensor(Spec([0], .float32)))
+        }
     }
 
     /// The results of a primitive; refused inputs go to the error handler and give empty arrays.

@@ -190,7 +190,11 @@ func elementwise(
 ) -> MLXArray {
     let (a, b) = toArrays(a, b)
     let dtype = DType.promoted(a.dtype, b.dtype)
-    return MLXArray.apply(primitive, broadcastTogether([a.asType(dtype), b.asType(dtype)]))
+    let (left, right) = (a.asType(dtype), b.asType(dtype))
+    let (one, other) = (left.spec.shape, right.spec.shape)
+    if one == other { return MLXArray.apply(primitive, [left, right]) }
+    if other.isEmpty { return MLXArray.apply(primitive, [left, broadcast(right, to: one)]) }
+    return MLXArray.apply(primitive, broadcastTogether([left, right]))
 }
 
 /// The same on operands of a floating-point type.

@@ -137,7 +137,14 @@ public func broadcast(
     _ array: MLXArray, to shape: some Collection<Int>, stream: StreamOrDevice = .default
 ) -> MLXArray {
     let shape = Array(shape)
-    return shape == array.shape ? array : MLXArray.apply(Broadcast(target: shape), [array])
+    if shape == array.spec.shape { return array }
+    // A number that is there is a view at once; a transform's graph keeps the operation.
+    if array.spec.shape.isEmpty, !Trace.isActive, let number = array.value.tensor {
+        var view = number
+        view.layout = number.layout.broadcast(to: shape)
+        return MLXArray(view)
+    }
+    return MLXArray.apply(Broadcast(target: shape), [array])
 }
 
 /// The arrays stretched to one shape.
