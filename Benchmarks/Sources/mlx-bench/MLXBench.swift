@@ -7,6 +7,7 @@ struct MLXBench: ParsableCommand {
         commandName: "mlx-bench", abstract: "Times MLX; prints one JSON line a case.",
         subcommands: [
             OpsCommand.self, TrainCommand.self, OptimizerCommand.self, GrowthCommand.self,
+            VmapCommand.self,
         ])
 }
 
@@ -73,4 +74,14 @@ struct GrowthCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func run() throws { try GrowthSuite(Runner(options)).run() }
+}
+
+struct VmapCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vmap",
+        abstract: "vmap over 1,000 rows beside the batched form by hand; prints a table.")
+
+    @OptionGroup var options: Options
+
+    func run() throws { try VmapSuite(options).run() }
 }

@@ -65,12 +65,15 @@ struct Runner {
         return Samples(times, waited: waited)
     }
 
-    private func wanted(_ cases: [Case]) throws -> [Case] {
+    private func wanted(_ cases: [Case]) throws -> [Case] { try wanted(cases, by: \.name) }
+
+    /// What `--only` and `--skip` leave of a list.
+    func wanted<Item>(_ items: [Item], by name: KeyPath<Item, String>) throws -> [Item] {
         let only = try options.only.map { try Regex($0) }
         let skip = try options.skip.map { try Regex($0) }
-        return cases.filter { item in
-            (only.map { item.name.contains($0) } ?? true)
-                && !(skip.map { item.name.contains($0) } ?? false)
+        return items.filter { item in
+            (only.map { item[keyPath: name].contains($0) } ?? true)
+                && !(skip.map { item[keyPath: name].contains($0) } ?? false)
         }
     }
 

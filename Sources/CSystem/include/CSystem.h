@@ -51,6 +51,9 @@ static inline int cs_process_descriptor(int process) {
 }
 
 /// Tells the processor that the caller spins.
+/* The number that the system knows the calling thread by. */
+static inline long cs_thread_number(void) { return syscall(SYS_gettid); }
+
 static inline void cs_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();

@@ -3,22 +3,25 @@
 /// An array is a handle: `let b = a` makes another name of the same array, and assignment through
 /// one (`a[0] = …`, `a += …`) is seen through all. It is not `Sendable`.
 public final class MLXArray {
-    package private(set) var value: Node.Value {
+    package var value: Node.Value { held }
+
+    private var held: Node.Value {
         willSet { newValue.node.retainValue() }
         didSet { oldValue.node.releaseValue() }
     }
 
     init(_ value: Node.Value) {
-        self.value = value
+        held = value
         value.node.retainValue()
     }
 
-    convenience init(_ tensor: Tensor) {
-        self.init(Node.Value(node: Node(tensor), index: 0))
-    }
+    convenience init(_ tensor: Tensor) { self.init(Node(tensor)) }
+
+    /// The first result of a call.
+    convenience init(_ node: Node) { self.init(Node.Value(node: node, index: 0)) }
 
     deinit {
-        value.node.releaseValue()
+        held.node.releaseValue()
     }
 
     /// Stands for an array that is not there: float32, without elements.
@@ -26,7 +29,7 @@ public final class MLXArray {
 
     /// Makes this array, under all its names, the other one.
     public func _updateInternal(_ array: MLXArray) {
-        value = array.value
+        held = array.value
     }
 
     /// Leaves a call with several results, once it is computed, so that this array keeps the memory
@@ -34,7 +37,7 @@ public final class MLXArray {
     func letGoOfOthers() {
         guard value.node.specs.count > 1, value.node.primitive == nil, let tensor = value.tensor
         else { return }
-        value = Node.Value(node: Node(tensor), index: 0)
+        held = Node.Value(node: Node(tensor), index: 0)
     }
 
     var spec: Spec { value.spec }
@@ -115,12 +118,30 @@ extension MLXArray {
     package static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
         do {
             let specs = try primitive.outputs(inputs.map(\.spec))
-            let node = Node(primitive, inputs: inputs.map(\.value), specs: specs)
-            return MLXArray(Node.Value(node: node, index: 0))
+            return MLXArray(Node(primitive, inputs: Few(inputs.map(\.value)), specs: Few(specs)))
         } catch {
             ErrorHandler.report(error)
             return MLXArray(Tensor(Spec([0], .float32)))
         }
+    }
+
+    /// The result of an elementwise primitive, without the lists that other calls need.
+    static func apply(_ primitive: some Unary, _ a: MLXArray) -> MLXArray {
+        let spec = a.spec
+        guard let kernel = primitive.kernel(on: spec.dtype) else { return apply(primitive, [a]) }
+        let result = Spec(spec.shape, primitive.result(spec.dtype))
+        return MLXArray(
+            Node(primitive, inputs: .one(a.value), specs: .one(result), kernel: kernel))
+    }
+
+    /// The result of an elementwise primitive, without the lists that other calls need.
+    static func apply(_ primitive: some Binary, _ a: Node.Value, _ b: Node.Value) -> MLXArray {
+        let spec = a.spec
+        guard spec == b.spec, let kernel = primitive.kernel(on: spec.dtype) else {
+            return apply(primitive, [MLXArray(a), MLXArray(b)])
+        }
+        let result = Spec(spec.shape, primitive.result(spec.dtype))
+        return MLXArray(Node(primitive, inputs: .two(a, b), specs: .one(result), kernel: kernel))
     }
 
     /// The results of a primitive; refused inputs go to the error handler and give empty arrays.
@@ -129,7 +150,7 @@ extension MLXArray {
     ) -> [MLXArray] {
         do {
             let specs = try primitive.outputs(inputs.map(\.spec))
-            let node = Node(primitive, inputs: inputs.map(\.value), specs: specs)
+            let node = Node(primitive, inputs: Few(inputs.map(\.value)), specs: Few(specs))
             return specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
         } catch {
             ErrorHandler.report(error)

@@ -29,8 +29,8 @@ extension Bool: HasDType {
 extension BinaryInteger where Self: HasDType {
     /// An integer scalar takes the type it meets, unless that is `bool`.
     func asWeakArray(dtype: DType?, otherwise own: DType) -> MLXArray {
-        guard let dtype, dtype != .bool else { return MLXArray.scalar(self, dtype: own) }
-        return MLXArray.scalar(self, dtype: dtype)
+        guard let dtype, dtype != .bool else { return Numbers.array(self, own) }
+        return Numbers.array(self, dtype)
     }
 }
 
@@ -127,8 +127,8 @@ extension UInt64: HasDType {
 extension BinaryFloatingPoint where Self: HasDType {
     /// A float scalar takes the floating-point type it meets, and is float32 beside other types.
     func asWeakArray(dtype: DType?, otherwise own: DType) -> MLXArray {
-        guard let dtype else { return MLXArray.scalar(self, dtype: own) }
-        return MLXArray.scalar(self, dtype: dtype.isFloatingPoint ? dtype : .float32)
+        guard let dtype else { return Numbers.array(self, own) }
+        return Numbers.array(self, dtype.isFloatingPoint ? dtype : .float32)
     }
 }
 
@@ -178,8 +178,13 @@ extension Array: ScalarOrArray where Element: HasDType {
 }
 
 /// Two operands as arrays, with the weak promotion of a scalar beside an array.
-public func toArrays(_ a: some ScalarOrArray, _ b: some ScalarOrArray) -> (MLXArray, MLXArray) {
-    if let a = a as? MLXArray { return (a, b.asMLXArray(dtype: a.dtype)) }
-    if let b = b as? MLXArray { return (a.asMLXArray(dtype: b.dtype), b) }
-    return (a.asMLXArray(dtype: nil), b.asMLXArray(dtype: nil))
+public func toArrays<A: ScalarOrArray, B: ScalarOrArray>(_ a: A, _ b: B) -> (MLXArray, MLXArray) {
+    // An array answers with itself; to ask for the type costs less than to cast.
+    if A.self == MLXArray.self {
+        let a = a.asMLXArray(dtype: nil)
+        return (a, b.asMLXArray(dtype: a.dtype))
+    }
+    let b = b.asMLXArray(dtype: nil)
+    return B.self == MLXArray.self
+        ? (a.asMLXArray(dtype: b.dtype), b) : (a.asMLXArray(dtype: nil), b)
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Synchronization
 
 /// Computes pending nodes.
 package enum Evaluate {
@@ -14,13 +14,12 @@ package enum Evaluate {
         let keepsGraph = Trace.isActive || Walk.isAtWork
         var start = 0
         for end in schedule.ends {
-            let members = schedule.members[start..<end]
-            start = end
-            if let node = schedule.nodes[members[members.startIndex]], node.isElementwise {
-                runTiles(Array(members), &schedule, keepsGraph: keepsGraph)
+            if schedule.isElementwise(at: start) {
+                runTiles(start..<end, &schedule, keepsGraph: keepsGraph)
             } else {
-                try runCall(members[members.startIndex], &schedule, keepsGraph: keepsGraph)
+                try runCall(schedule.members[start], &schedule, keepsGraph: keepsGraph)
             }
+            start = end
         }
     }
 
@@ -37,35 +36,46 @@ package enum Evaluate {
     private static func runCall(
         _ position: Int, _ schedule: inout Schedule, keepsGraph: Bool
     ) throws(MLXError) {
-        guard let node = schedule.nodes[position], let primitive = node.primitive else { return }
+        // While a primitive waits, another thread may compute what is on this one's list.
+        guard let node = schedule.nodes[position], let primitive = node.primitive, !node.isDone
+        else { return }
         schedule.nodes[position] = nil
-        if !primitive.overwrites.isEmpty, !(keepsGraph && node.isTraced) {
+        let event = Timeline.begin(
+            Timeline.Event(primitive.name, node.inputs.map(\.spec), Array(node.specs)))
+        defer { event?.end() }
+        let keepsGraph = keepsGraph && node.isTraced
+        if !keepsGraph, primitive.takesInputs || !primitive.overwrites.isEmpty {
             return try runOver(node, primitive)
         }
-        let inputs = node.inputs.compactMap(\.tensor)
-        if let results = primitive.alias(inputs) {
-            node.finish(results)
+        let tensors = node.inputs.compactMap(\.tensor)
+        if let results = primitive.alias(tensors) {
+            node.finish(Few(results))
+        } else if primitive.takesInputs {
+            node.finish(Few(try primitive.results(tensors, on: .shared)))
         } else {
-            let outputs = node.specs.map { Tensor($0) }
             // A node that fails stays pending, so that whoever asks again is told again.
-            try primitive.eval(inputs, into: outputs, on: .shared)
+            let outputs = node.specs.mapped { Tensor($0) }
+            try primitive.eval(tensors, into: Array(outputs), on: .shared)
             node.finish(outputs)
         }
-        if !(keepsGraph && node.isTraced) { _ = node.detach() }
+        if !keepsGraph { node.detach() }
     }
 
-    /// Evaluates a call into the memory of those of its inputs that nobody else needs.
+    /// Evaluates a call that may write over those of its inputs that nobody else needs.
     private static func runOver(_ node: Node, _ primitive: any Primitive) throws(MLXError) {
         var inputs = node.inputs.compactMap(\.tensor)
-        var owners = Owners(node.detach().map { $0.node as Node? })
-        owners.letGo()
-        let overwrites = primitive.overwrites
-        let outputs = node.specs.enumerated().map { index, spec in
-            guard index < overwrites.count, let input = overwrites[index],
-                owners.isFree(input)
-            else { return Tensor(spec) }
-            return takeMemory(of: input, &inputs, spec) ?? Tensor(spec)
+        node.detach()
+        if primitive.takesInputs {
+            do {
+                node.finish(Few(try primitive.results(consume inputs, on: .shared)))
+            } catch {
+                // What was written over can't be computed from again.
+                node.reattach(Failure(error: error), [])
+                throw error
+            }
+            return
         }
+        let outputs = primitive.outputs(Array(node.specs), over: &inputs)
         do {
             try primitive.eval(inputs, into: outputs, on: .shared)
         } catch {
@@ -73,171 +83,78 @@ package enum Evaluate {
             node.reattach(primitive, inputs)
             throw error
         }
-        node.finish(outputs)
-    }
-
-    /// The nodes that keep the memory of a call's inputs, each once: one node may have made several.
-    private struct Owners {
-        private var nodes: [Node?]
-        /// For each input the place of its node; empty where every input has a node of its own.
-        private var places: [Int] = []
-
-        init(_ inputs: consuming [Node?]) {
-            nodes = inputs
-            let isShared = nodes.indices.contains { place in
-                nodes[..<place].contains { $0 === nodes[place] }
-            }
-            guard isShared else { return }
-            let inputs = nodes
-            nodes = []
-            for input in inputs {
-                let place = nodes.firstIndex { $0 === input }
-                places.append(place ?? nodes.count)
-                if place == nil { nodes.append(input) }
-            }
-        }
-
-        /// Lets the nodes go that only this evaluation knows; their memory stays with the inputs.
-        mutating func letGo() {
-            for place in nodes.indices where isKnownUniquelyReferenced(&nodes[place]) {
-                nodes[place] = nil
-            }
-        }
-
-        func isFree(_ input: Int) -> Bool { nodes[places.isEmpty ? input : places[input]] == nil }
+        node.finish(Few(outputs))
     }
 
     private static func runTiles(
-        _ members: [Int], _ schedule: inout Schedule, keepsGraph: Bool
+        _ places: Range<Int>, _ schedule: inout Schedule, keepsGraph: Bool
     ) {
-        var program = TileProgram()
-        var nodes = members.compactMap { schedule.nodes[$0] }
-        var sources = externalInputs(of: nodes)
-        for source in sources { _ = program.addInput(source.spec.dtype) }
-        var kept: [Node] = []
-        for (index, node) in nodes.enumerated() {
-            node.mark = addCall(of: node, sources, &program)
+        var step = TileStep()
+        let last = schedule.members[places.upperBound - 1]
+        for place in places {
+            let position = schedule.members[place]
+            guard let node = schedule.nodes[position], node.primitive != nil, !node.isDone else {
+                continue
+            }
             // The last value is what the step is for; another one is kept where somebody beside its
             // users in this evaluation holds it.
-            if index == nodes.count - 1
-                || node.holders.load(ordering: .relaxed) > schedule.uses[members[index]]
-            {
-                program.addOutput(node.mark)
-                kept.append(node)
-            }
+            let holders = node.holders.load(ordering: .relaxed)
+            step.add(node, isKept: position == last || holders > schedule.uses[position])
         }
-        for node in nodes {
+        step.release()
+        let event = Timeline.begin(
+            Timeline.Event(
+                schedule.names(places), step.sources.map(\.spec), step.kept.map { $0.specs[0] }))
+        defer { event?.end() }
+        for place in places {
+            let position = schedule.members[place]
+            guard let node = schedule.nodes[position] else { continue }
             node.mark = -1
             // Under a transform the walk back may ask again for what is not kept.
-            let isKept = kept.contains { $0 === node }
-            if !keepsGraph || (isKept && !node.isTraced) { _ = node.detach() }
-        }
-        for member in members { schedule.nodes[member] = nil }
-        nodes = []
-        var inputs = sources.compactMap(\.tensor)
-        var owners = Owners(sources.map { $0.node as Node? })
-        sources = []
-        owners.letGo()
-        let outputs = kept.enumerated().map { index, node in
-            reuse(&inputs, owners, output: index, node.specs[0], program) ?? Tensor(node.specs[0])
-        }
-        program.run(inputs, into: outputs, on: .shared)
-        for (node, output) in zip(kept, outputs) { node.finish([output]) }
-    }
-
-    /// The values that the nodes read from outside, each once.
-    private static func externalInputs(of nodes: [Node]) -> [Node.Value] {
-        var found: [Node.Value] = []
-        for node in nodes {
-            for input in node.inputs where input.node.isDone {
-                if !found.contains(where: { $0.node === input.node && $0.index == input.index }) {
-                    found.append(input)
-                }
+            if !keepsGraph || (!node.isTraced && step.kept.contains { $0 === node }) {
+                node.detach()
             }
+            schedule.nodes[position] = nil
         }
-        return found
+        let kept = step.kept
+        var inputs = step.takeInputs()
+        let outputs = step.program.outputs(
+            kept.map { (Layout(contiguous: $0.specs[0].shape), $0.specs[0].dtype) }, &inputs)
+        step.program.laidOut().run(inputs, into: outputs, on: .shared)
+        for (node, output) in zip(kept, outputs) { node.finish(.one(output)) }
     }
+}
 
-    private static func addCall(
-        of node: Node, _ sources: [Node.Value], _ program: inout TileProgram
-    ) -> Int {
-        guard let kernel = node.tileKernel else { return 0 }
-        let operands = node.inputs.map { input in
-            sources.firstIndex { $0.node === input.node && $0.index == input.index }
-                ?? input.node.mark
+/// What is left of a call that has failed after it wrote over its inputs.
+private struct Failure: Primitive {
+    let name = "failure"
+    let error: MLXError
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { throw error }
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) throws(MLXError) {
+        throw error
+    }
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [] }
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { call.outputs.map { _ in nil } }
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { [] }
+}
+
+extension Primitive {
+    /// Memory for the results: of the inputs that ``overwrites`` names those that nobody else
+    /// holds, else new.
+    func outputs(_ specs: [Spec], over inputs: inout [Tensor]) -> [Tensor] {
+        let overwrites = overwrites
+        return specs.enumerated().map { index, spec in
+            let layout = Layout(contiguous: spec.shape)
+            guard index < overwrites.count, let input = overwrites[index] else {
+                return Tensor(layout, spec.dtype)
+            }
+            return inputs.takeMemory(of: input, layout, spec.dtype) ?? Tensor(layout, spec.dtype)
         }
-        return program.addCall(kernel, operands, output: node.specs[0].dtype)
-    }
-
-    /// The memory of an input that nobody else needs any more, for an output of the same size.
-    private static func reuse(
-        _ inputs: inout [Tensor], _ owners: Owners, output: Int, _ spec: Spec,
-        _ program: TileProgram
-    ) -> Tensor? {
-        for index in inputs.indices
-        where owners.isFree(index) && program.canReuse(input: index, forOutput: output) {
-            if let memory = takeMemory(of: index, &inputs, spec) { return memory }
-        }
-        return nil
-    }
-
-    /// The memory of an input without an owner as a result's, if the result fits and no other
-    /// tensor shares the memory.
-    private static func takeMemory(
-        of index: Int, _ inputs: inout [Tensor], _ spec: Spec
-    ) -> Tensor? {
-        let layout = inputs[index].layout
-        guard layout.offset == 0, layout.isContiguous, layout.shape == spec.shape,
-            inputs[index].storage.byteCount == spec.byteCount,
-            inputs[index].storage.isReusable,
-            isKnownUniquelyReferenced(&inputs[index].storage)
-        else { return nil }
-        return Tensor(storage: inputs[index].storage, layout: layout, dtype: spec.dtype)
     }
 }
 
 extension Node.Value {
     /// The value's memory, when it is computed.
-    var tensor: Tensor? { node.tensors?[index] }
-}
-
-/// A lock that its holder may take again.
-final class RecursiveLock: @unchecked Sendable {
-    // Unchecked: the mutex is only reached through the system's calls, the depth by its owner.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var depth = 0
-
-    init() {
-        mutex = .allocate(capacity: 1)
-        var attributes = pthread_mutexattr_t()
-        pthread_mutexattr_init(&attributes)
-        pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))
-        pthread_mutex_init(mutex, &attributes)
-        pthread_mutexattr_destroy(&attributes)
-    }
-
-    deinit {
-        pthread_mutex_destroy(mutex)
-        mutex.deallocate()
-    }
-
-    func lock() {
-        pthread_mutex_lock(mutex)
-        depth += 1
-    }
-
-    func unlock() {
-        depth -= 1
-        pthread_mutex_unlock(mutex)
-    }
-
-    /// Runs code of the lock's owner while others may have the lock.
-    func released<Result, Failure: Error>(
-        _ body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let held = depth
-        for _ in 0..<held { unlock() }
-        defer { for _ in 0..<held { lock() } }
-        return try body()
-    }
+    package var tensor: Tensor? { node.tensors?[index] }
 }

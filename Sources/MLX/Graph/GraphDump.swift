@@ -36,15 +36,16 @@ public struct GraphDump: CustomStringConvertible {
     public var nodeCount: Int { order.count }
 
     /// How many steps of an evaluation read elements: one for each node, or for each run of
-    /// elementwise nodes; views and values that are there do not count.
+    /// elementwise nodes, and those within a compiled function; views and values that are there do
+    /// not count.
     package var stepCount: Int {
         Evaluate.lock.lock()
         defer { Evaluate.lock.unlock() }
         Walk.pause()
         defer { Walk.resume() }
         let schedule = Schedule(roots: roots.filter { !$0.isDone })
-        return schedule.ends.count { end in
-            schedule.nodes[schedule.members[end - 1]].map { !($0.primitive is any View) } ?? false
+        return schedule.ends.reduce(0) { count, end in
+            count + (schedule.nodes[schedule.members[end - 1]]?.primitive?.stepCount ?? 0)
         }
     }
 

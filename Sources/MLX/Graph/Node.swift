@@ -15,10 +15,10 @@ package final class Node: @unchecked Sendable {
         package var spec: Spec { node.specs[index] }
     }
 
-    package let specs: [Spec]
-    package private(set) var primitive: (any Primitive)?
-    package private(set) var inputs: [Value]
-    package private(set) var tensors: [Tensor]?
+    package let specs: Few<Spec>
+    private(set) var primitive: (any Primitive)?
+    private(set) var inputs: Few<Value>
+    private(set) var tensors: Few<Tensor>?
 
     /// The kernel of the call if it is elementwise.
     let tileKernel: TileKernel?
@@ -26,21 +26,32 @@ package final class Node: @unchecked Sendable {
     /// Whether the value depends on an input of a transform that is at work.
     package let isTraced: Bool
 
+    /// Whether the value was there from the start; then any thread may read it at any time.
+    let isGiven: Bool
+
     /// How many arrays and pending nodes hold this node: when they are more than an evaluation
     /// knows of, somebody will ask for the value later.
-    package let holders = Atomic<Int>(0)
+    let holders = Atomic<Int>(0)
 
     /// This node's position in the list of the walk that is at work; -1 outside walks.
-    package var mark = -1
+    var mark = -1
 
     /// A pending call.
-    init(_ primitive: any Primitive, inputs: [Value], specs: [Spec]) {
+    convenience init(_ primitive: some Primitive, inputs: Few<Value>, specs: Few<Spec>) {
+        self.init(
+            primitive, inputs: inputs, specs: specs,
+            kernel: primitive.kernel(inputs.mapped(\.spec.dtype)))
+    }
+
+    /// A pending call whose kernel is known.
+    init(_ primitive: any Primitive, inputs: Few<Value>, specs: Few<Spec>, kernel: TileKernel?) {
         self.primitive = primitive
         self.inputs = inputs
         self.specs = specs
-        tileKernel = primitive.kernel(inputs.map(\.spec.dtype))
+        tileKernel = kernel
+        isGiven = false
         var isTraced = primitive.isTracer
-        for input in inputs {
+        inputs.visit { input in
             input.node.retainValue()
             isTraced = isTraced || input.node.isTraced
         }
@@ -49,11 +60,12 @@ package final class Node: @unchecked Sendable {
 
     /// A value that is there already.
     init(_ tensor: Tensor) {
-        specs = [Spec(tensor.shape, tensor.dtype)]
-        tensors = [tensor]
-        inputs = []
+        specs = .one(Spec(tensor.shape, tensor.dtype))
+        tensors = .one(tensor)
+        inputs = .none
         tileKernel = nil
         isTraced = false
+        isGiven = true
     }
 
     package var isDone: Bool { tensors != nil }
@@ -62,31 +74,37 @@ package final class Node: @unchecked Sendable {
     func releaseValue() { holders.wrappingSubtract(1, ordering: .relaxed) }
 
     /// Keeps the results.
-    func finish(_ results: [Tensor]) { tensors = results }
+    func finish(_ results: Few<Tensor>) { tensors = results }
 
     /// Lets go of the primitive and the inputs, and hands the inputs out.
-    func detach() -> [Value] {
+    @discardableResult
+    func detach() -> Few<Value> {
         let detached = inputs
         primitive = nil
-        inputs = []
-        for input in detached { input.node.releaseValue() }
+        inputs = .none
+        detached.visit { $0.node.releaseValue() }
         return detached
     }
 
     /// Undoes ``detach()`` with the inputs' memory, for a call that has failed.
     func reattach(_ primitive: any Primitive, _ tensors: [Tensor]) {
         self.primitive = primitive
-        inputs = tensors.map { Value(node: Node($0), index: 0) }
-        for input in inputs { input.node.retainValue() }
+        inputs = Few(tensors.map { Value(node: Node($0), index: 0) })
+        inputs.visit { $0.node.retainValue() }
     }
 
     deinit {
-        if inputs.isEmpty { return }
-        var stack = detach().map(\.node)
+        if case .none = inputs { return }
+        var stack: [Node] = []
+        detach(onto: &stack)
         while var node = stack.popLast() {
-            if isKnownUniquelyReferenced(&node), !node.inputs.isEmpty {
-                stack.append(contentsOf: node.detach().lazy.map(\.node))
-            }
+            if isKnownUniquelyReferenced(&node) { node.detach(onto: &stack) }
         }
+    }
+
+    /// Lets go of the inputs and puts them on the stack. What they are is looked at only when nobody
+    /// else knows them any more: another thread may be computing them.
+    private func detach(onto stack: inout [Node]) {
+        detach().visit { stack.append($0.node) }
     }
 }

@@ -23,7 +23,7 @@ struct Schedule {
         let order = Schedule.pendingNodes(under: roots)
         var uses = [Int](repeating: 0, count: order.count)
         for node in order {
-            for input in node.inputs where input.node.mark >= 0 { uses[input.node.mark] += 1 }
+            node.inputs.visit { if $0.node.mark >= 0 { uses[$0.node.mark] += 1 } }
         }
         self.uses = uses
         nodes = order
@@ -34,24 +34,33 @@ struct Schedule {
 
     private static func pendingNodes(under roots: [Node]) -> [Node] {
         var order: [Node] = []
-        var stack: [(node: Node, next: Int)] = []
-        let entered = -2
-        for root in roots where !root.isDone && root.mark == -1 {
-            stack.append((root, 0))
-            root.mark = entered
-            while let (node, next) = stack.last {
-                if next == node.inputs.count {
-                    node.mark = order.count
-                    order.append(node)
+        var stack: [Node] = []
+        let (unseen, entered) = (-1, -2)
+        func push(_ node: Node) {
+            if node.mark == unseen, !node.isDone { stack.append(node) }
+        }
+        for root in roots {
+            push(root)
+            while let node = stack.popLast() {
+                if node.mark >= 0 { continue }
+                if node.mark == unseen {
+                    // It comes up again when its inputs, the first one on top, are listed.
+                    node.mark = entered
+                    stack.append(node)
+                    let depth = stack.count
+                    switch node.inputs {
+                    case .none: break
+                    case .one(let input): push(input.node)
+                    case .two(let first, let second):
+                        push(second.node)
+                        push(first.node)
+                    case .many(let inputs): for input in inputs.reversed() { push(input.node) }
+                    }
+                    if stack.count > depth { continue }
                     stack.removeLast()
-                    continue
                 }
-                stack[stack.count - 1].next += 1
-                let input = node.inputs[next].node
-                if !input.isDone, input.mark == -1 {
-                    input.mark = entered
-                    stack.append((input, 0))
-                }
+                node.mark = order.count
+                order.append(node)
             }
         }
         return order
@@ -71,7 +80,8 @@ struct Schedule {
             let node = order[index]
             let isElementwise = node.isElementwise
             let offer = homes[index]
-            let inputCount = isElementwise ? node.inputs.count { !$0.isSingle } : 0
+            var inputCount = 0
+            if isElementwise { node.inputs.visit { if !$0.isSingle { inputCount += 1 } } }
             let joins =
                 offer >= 0 && isElementwise && sizes[offer] < mostMembers
                 && inputCounts[offer] + inputCount <= mostInputs
@@ -81,8 +91,9 @@ struct Schedule {
             sizes[home] += 1
             inputCounts[home] += inputCount - (joins ? 1 : 0)
             let vote = isElementwise ? home : refused
-            for input in node.inputs where input.node.mark >= 0 {
+            node.inputs.visit { input in
                 let position = input.node.mark
+                guard position >= 0 else { return }
                 homes[position] =
                     homes[position] == unseen || homes[position] == vote ? vote : refused
             }
@@ -108,6 +119,16 @@ struct Schedule {
     }
 }
 
+extension Schedule {
+    /// Whether the step that starts at a place of `members` is one tile program.
+    func isElementwise(at place: Int) -> Bool { nodes[members[place]]?.isElementwise ?? false }
+
+    /// The operations of a step, by their places in `members`.
+    func names(_ places: Range<Int>) -> String {
+        places.compactMap { nodes[members[$0]]?.primitive?.name }.joined(separator: " ")
+    }
+}
+
 extension Node {
     var isElementwise: Bool { tileKernel != nil }
 }
@@ -115,7 +136,7 @@ extension Node {
 extension Node.Value {
     /// Whether all elements are one number: it has but one, or is a view of one.
     fileprivate var isSingle: Bool {
-        if let tensor { return tensor.layout.isSingle }
+        if let tensors = node.tensors { return tensors[index].layout.isSingle }
         return spec.isSingle || (node.inputs.count == 1 && node.inputs[0].spec.isSingle)
     }
 }

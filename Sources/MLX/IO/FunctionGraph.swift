@@ -131,7 +131,7 @@ extension FunctionGraph {
             let node =
                 isOther
                 ? try moved(step, inputs, step.inputs.map { recorded[$0] }, given)
-                : Node(step.primitive, inputs: inputs, specs: step.outputs)
+                : Node(step.primitive, inputs: Few(inputs), specs: Few(step.outputs))
             values += node.specs.indices.map { Node.Value(node: node, index: $0) }
             if isOther { recorded += step.outputs.map(\.shape) }
         }
@@ -151,14 +151,15 @@ extension FunctionGraph {
         for spec in specs where spec.checkedByteCount ?? .max > Pool.physicalMemory {
             throw primitive.refusal("shape \(spec.shape) is beyond memory")
         }
-        return Node(primitive, inputs: inputs, specs: specs)
+        return Node(primitive, inputs: Few(inputs), specs: Few(specs))
     }
 
     /// The operands of an elementwise step, stretched to the shapes that they have now in place of
     /// those that they had.
     private func aligned(_ step: Step, _ inputs: [Node.Value]) -> [Node.Value] {
         let shapes = inputs.map(\.spec.shape)
-        guard Set(shapes).count > 1, step.primitive.kernel(inputs.map(\.spec.dtype)) != nil else {
+        guard Set(shapes).count > 1, step.primitive.kernel(Few(inputs.map(\.spec.dtype))) != nil
+        else {
             return inputs
         }
         // An argument that its maker has stretched is no matter of the function.
@@ -170,8 +171,8 @@ extension FunctionGraph {
         return sources.map { source in
             if source.spec.shape == target { return source }
             let node = Node(
-                Broadcast(target: target), inputs: [source],
-                specs: [Spec(target, source.spec.dtype)])
+                Broadcast(target: target), inputs: .one(source),
+                specs: .one(Spec(target, source.spec.dtype)))
             return Node.Value(node: node, index: 0)
         }
     }

@@ -65,7 +65,8 @@ struct FunctionRecorder {
             for index in node.specs.indices { numbers[Key(node, index)] = count + index }
             count += node.specs.count
             steps.append(
-                FunctionGraph.Step(primitive: primitive, inputs: inputs, outputs: node.specs))
+                FunctionGraph.Step(primitive: primitive, inputs: inputs, outputs: Array(node.specs))
+            )
         }
         graphs.append(
             FunctionGraph(
@@ -166,7 +167,7 @@ private struct GraphWalk {
             replaced[name] = results.map(\.value)
             stack.append((node, results.map(\.value)))
         } else if primitive is any Portable {
-            stack.append((node, node.inputs))
+            stack.append((node, Array(node.inputs)))
         } else {
             throw primitive.refusal("\(type(of: primitive)) can't be written to a file")
         }

@@ -34,6 +34,9 @@ package struct Layout: Equatable, Sendable {
         return true
     }
 
+    /// The strides of one element stretched, by the number of axes; made once.
+    private static let noSteps = (0..<8).map { [Int](repeating: 0, count: $0) }
+
     static func rowStrides(_ shape: [Int]) -> [Int] {
         var strides = shape
         var step = 1
@@ -50,6 +53,9 @@ package struct Layout: Equatable, Sendable {
 
     /// The layout stretched to a shape; new and stretched axes have stride 0.
     package func broadcast(to target: [Int]) -> Layout {
+        if shape.isEmpty, target.count < Layout.noSteps.count {
+            return Layout(shape: target, strides: Layout.noSteps[target.count], offset: offset)
+        }
         let added = target.count - shape.count
         var result = [Int](repeating: 0, count: target.count)
         for axis in shape.indices where shape[axis] == target[axis + added] {

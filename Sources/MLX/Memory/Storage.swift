@@ -9,6 +9,7 @@ package final class Storage: @unchecked Sendable {
     private enum Owner: ~Copyable {
         case pool(Buffer)
         case foreign(() -> Void)
+        case number
     }
 
     /// Memory from the pool, uninitialised.
@@ -28,11 +29,29 @@ package final class Storage: @unchecked Sendable {
         self.owner = .foreign(finalizer)
     }
 
+    /// Eight bytes for one number that stands beside arrays.
+    init(number bits: UInt64) {
+        address = .allocate(byteCount: 8, alignment: 8)
+        address.storeBytes(of: bits, as: UInt64.self)
+        byteCount = 8
+        owner = .number
+    }
+
+    /// Whether this is a number that stands beside arrays.
+    var isNumber: Bool {
+        switch owner {
+        case .number: true
+        case .pool: false
+        case .foreign: false
+        }
+    }
+
     /// Whether the evaluator may write over the bytes when nobody needs them any more.
     var isReusable: Bool {
         switch owner {
         case .pool: true
         case .foreign: false
+        case .number: false
         }
     }
 
@@ -40,6 +59,7 @@ package final class Storage: @unchecked Sendable {
         switch owner {
         case .pool: break
         case .foreign(let finalizer): finalizer()
+        case .number: address.deallocate()
         }
     }
 }

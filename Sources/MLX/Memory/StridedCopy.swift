@@ -97,9 +97,11 @@ struct StridedCopy {
 }
 
 extension StridedCopy {
-    /// Writes the one element of a single-element tensor `count` times.
-    func spread(_ count: Int, to out: UnsafeMutableRawPointer) {
-        ck_copy_2d(out, base, 1, count, count, 1, 0, 0, Int32(itemSize))
+    /// Writes one element `count` times.
+    static func spread(
+        _ element: UnsafeRawPointer, _ count: Int, itemSize: Int, to out: UnsafeMutableRawPointer
+    ) {
+        ck_copy_2d(out, element, 1, count, count, 1, 0, 0, Int32(itemSize))
     }
 }
 

@@ -19,6 +19,12 @@ package struct Tensor: Sendable {
             layout: Layout(contiguous: spec.shape), dtype: spec.dtype)
     }
 
+    /// New memory for a row-major layout, uninitialised.
+    init(_ layout: Layout, _ dtype: DType) {
+        self.init(
+            storage: Storage(byteCount: layout.count * dtype.size), layout: layout, dtype: dtype)
+    }
+
     package var shape: [Int] { layout.shape }
     package var count: Int { layout.count }
 

@@ -4,12 +4,17 @@ struct TileProgram {
     /// The elements of a tile: two inputs and two temporaries of floats fill half of the first
     /// cache.
     static let tile = 1024
-    /// The elements that one worker takes at a time.
-    private static let grain = 64 * tile
+
+    /// What a kernel reads: as many as it has inputs.
+    struct Operands {
+        var first = 0
+        var second = 0
+        var third = 0
+    }
 
     struct Instruction {
         let body: TileKernel.Body
-        var inputs: [Int]
+        var inputs: Operands
         var output: Int
     }
 
@@ -20,44 +25,56 @@ struct TileProgram {
         let made: Int
         /// The last instruction that reads it.
         var lastUse: Int
-        /// The output that it is written to, if any.
-        var output: Int?
+        /// Its place among the inputs or, once it is one, the outputs; -1 for what is neither.
+        var place: Int
     }
 
     private(set) var instructions: [Instruction] = []
     private(set) var values: [Value] = []
-    private(set) var inputCount = 0
-    private(set) var outputCount = 0
+    /// The values that are inputs, and those that are outputs, in their order.
+    private(set) var inputs: [Int] = []
+    private(set) var outputs: [Int] = []
 
-    /// Adds an input; all inputs come before the first call.
+    /// Adds an input.
     mutating func addInput(_ dtype: DType) -> Int {
-        inputCount += 1
-        return append(Value(dtype: dtype, made: -1, lastUse: -1))
+        let value = append(Value(dtype: dtype, made: -1, lastUse: -1, place: inputs.count))
+        inputs.append(value)
+        return value
     }
 
     /// Adds a kernel's call on values, with the conversions that it needs; the result has the type
     /// that the array has in memory, so that what is fused makes no difference to its bits.
-    mutating func addCall(_ kernel: TileKernel, _ operands: [Int], output: DType) -> Int {
-        let inputs = operands.enumerated().map { convert($1, to: kernel.input($0)) }
+    mutating func addCall(_ kernel: TileKernel, _ operands: Operands, output: DType) -> Int {
+        var inputs = operands
+        inputs.first = convert(operands.first, to: kernel.first)
+        switch kernel.body {
+        case .unary: break
+        case .binary: inputs.second = convert(operands.second, to: kernel.others)
+        case .ternary:
+            inputs.second = convert(operands.second, to: kernel.others)
+            inputs.third = convert(operands.third, to: kernel.others)
+        }
         return convert(emit(kernel.body, inputs, kernel.output), to: output)
     }
 
     /// Writes a value to memory as the next output.
     mutating func addOutput(_ value: Int) {
-        values[value].output = outputCount
-        outputCount += 1
+        values[value].place = outputs.count
+        outputs.append(value)
     }
 
     private mutating func convert(_ value: Int, to dtype: DType) -> Int {
         if values[value].dtype == dtype { return value }
         let kernel = Kernels.convert(from: values[value].dtype, to: dtype)
-        return emit(.unary(kernel), [value], dtype)
+        return emit(.unary(kernel), Operands(first: value), dtype)
     }
 
-    private mutating func emit(_ body: TileKernel.Body, _ inputs: [Int], _ dtype: DType) -> Int {
+    private mutating func emit(
+        _ body: TileKernel.Body, _ inputs: Operands, _ dtype: DType
+    ) -> Int {
         let position = instructions.count
-        for input in inputs { values[input].lastUse = position }
-        let value = append(Value(dtype: dtype, made: position, lastUse: position))
+        inputs.forEach(of: body) { values[$0].lastUse = position }
+        let value = append(Value(dtype: dtype, made: position, lastUse: position, place: -1))
         instructions.append(Instruction(body: body, inputs: inputs, output: value))
         return value
     }
@@ -70,166 +87,72 @@ struct TileProgram {
     /// Whether an input's memory may be written by an output: it is read no later than the output
     /// is written.
     func canReuse(input: Int, forOutput output: Int) -> Bool {
-        guard let value = values.first(where: { $0.output == output }) else { return false }
-        return values[input].lastUse <= value.made
-            && values[input].dtype.size == value.dtype.size
+        let (read, written) = (values[inputs[input]], values[outputs[output]])
+        return read.lastUse <= written.made && read.dtype.size == written.dtype.size
+    }
+}
+
+extension TileProgram.Operands {
+    /// Calls the body with each operand that a kernel reads.
+    @inline(__always)
+    func forEach(of kernel: TileKernel.Body, _ body: (Int) -> Void) {
+        body(first)
+        switch kernel {
+        case .unary: break
+        case .binary: body(second)
+        case .ternary:
+            body(second)
+            body(third)
+        }
     }
 }
 
 extension TileProgram {
-    /// Runs the program on tensors of one shape; the outputs are row-major.
-    func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        guard let count = outputs.first?.count, count > 0 else { return }
-        let plan = Plan(self, inputs: inputs, outputs: outputs)
-        workers.forRanges(of: count, grain: Self.grain) { range in plan.run(range) }
-    }
-
-    /// How an input reaches the kernels.
-    private enum Source {
-        /// Where it lies.
-        case direct(UnsafeMutableRawPointer, itemSize: Int)
-        /// One element, spread over a tile once.
-        case spread(StridedCopy)
-        /// Gathered for each tile.
-        case gathered(StridedCopy)
-    }
-
-    /// A program with its values laid on pointers: inputs, then outputs, then temporary tiles.
-    private struct Plan {
-        private let instructions: [Instruction]
-        private let sources: [Source]
-        private let outputs: [(address: UnsafeMutableRawPointer, itemSize: Int)]
-        private let temporaries: Int
-        private let tileBytes: Int
-
-        init(_ program: TileProgram, inputs: [Tensor], outputs: [Tensor]) {
-            sources = inputs.map { tensor in
-                if tensor.layout.isSingle, tensor.count > 1 {
-                    return .spread(StridedCopy(from: tensor))
+    /// The program with its values laid on pointers: inputs, then outputs, then temporary tiles,
+    /// which are used again when their value is done with.
+    func laidOut() -> TileRun {
+        var slots = [Int](repeating: -1, count: values.count)
+        let first = inputs.count + outputs.count
+        for input in inputs { slots[input] = values[input].place }
+        var run = TileRun(inputCount: inputs.count, outputCount: outputs.count)
+        run.instructions.reserveCapacity(instructions.count)
+        run.widest = values.reduce(1) { max($0, $1.dtype.size) }
+        var free: [Int] = []
+        for (position, instruction) in instructions.enumerated() {
+            let result = values[instruction.output]
+            // In place only where the elements have one size: a narrow result would run over
+            // wide inputs that are still to be read.
+            func release(inPlace: Bool) {
+                instruction.inputs.forEach(of: instruction.body) { input in
+                    let value = values[input]
+                    if slots[input] >= first, value.lastUse == position,
+                        (value.dtype.size == result.dtype.size) == inPlace,
+                        !free.contains(slots[input])
+                    {
+                        free.append(slots[input])
+                    }
                 }
-                return tensor.layout.isContiguous
-                    ? .direct(tensor.address, itemSize: tensor.dtype.size)
-                    : .gathered(StridedCopy(from: tensor))
             }
-            self.outputs = outputs.map { ($0.address, $0.dtype.size) }
-            let places = Places(program)
-            instructions = program.instructions.map {
+            release(inPlace: true)
+            if result.place >= 0 {
+                slots[instruction.output] = inputs.count + result.place
+            } else if let slot = free.popLast() {
+                slots[instruction.output] = slot
+            } else {
+                slots[instruction.output] = first + run.temporaries
+                run.temporaries += 1
+            }
+            let taken = slots[instruction.output]
+            run.instructions.append(
                 Instruction(
-                    body: $0.body, inputs: $0.inputs.map { places.slots[$0] },
-                    output: places.slots[$0.output])
-            }
-            temporaries = places.count
-            let widest = program.values.map(\.dtype.size).max() ?? 8
-            tileBytes = TileProgram.tile * widest + 128
+                    body: instruction.body,
+                    inputs: Operands(
+                        first: slots[instruction.inputs.first],
+                        second: slots[instruction.inputs.second],
+                        third: slots[instruction.inputs.third]),
+                    output: taken))
+            release(inPlace: false)
         }
-
-        func run(_ range: Range<Int>) {
-            let slots = sources.count + outputs.count + temporaries
-            let tiles = sources.count + temporaries
-            withUnsafeTemporaryAllocation(byteCount: tiles * tileBytes, alignment: 64) { scratch in
-                withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer.self, capacity: slots) {
-                    guard let scratch = scratch.baseAddress, let table = $0.baseAddress else {
-                        return
-                    }
-                    prepare(table, scratch, min(TileProgram.tile, range.count))
-                    var start = range.lowerBound
-                    while start < range.upperBound {
-                        let count = min(TileProgram.tile, range.upperBound - start)
-                        point(table, scratch, at: start, count)
-                        for instruction in instructions { instruction.run(table, count) }
-                        start += count
-                    }
-                }
-            }
-        }
-
-        /// Fills what stays the same for all tiles.
-        private func prepare(
-            _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
-            _ scratch: UnsafeMutableRawPointer, _ count: Int
-        ) {
-            for (index, source) in sources.enumerated() {
-                table[index] = scratch + index * tileBytes
-                if case .spread(let copy) = source { copy.spread(count, to: table[index]) }
-            }
-            let first = sources.count + outputs.count
-            for index in 0..<temporaries {
-                table[first + index] = scratch + (sources.count + index) * tileBytes
-            }
-        }
-
-        /// Sets the pointers for one tile.
-        private func point(
-            _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
-            _ scratch: UnsafeMutableRawPointer, at start: Int, _ count: Int
-        ) {
-            for (index, source) in sources.enumerated() {
-                switch source {
-                case .direct(let address, let itemSize): table[index] = address + start * itemSize
-                case .gathered(let copy): copy.load(start, count, to: table[index])
-                case .spread: break
-                }
-            }
-            for (index, output) in outputs.enumerated() {
-                table[sources.count + index] = output.address + start * output.itemSize
-            }
-        }
-    }
-
-    /// Which pointer each value has; temporary tiles are used again when their value is done with.
-    private struct Places {
-        var slots: [Int]
-        private(set) var count = 0
-
-        init(_ program: TileProgram) {
-            slots = Array(program.values.indices)
-            let first = program.inputCount + program.outputCount
-            var free: [Int] = []
-            for (position, instruction) in program.instructions.enumerated() {
-                let result = program.values[instruction.output]
-                let ending = Set(instruction.inputs).filter {
-                    slots[$0] >= first && program.values[$0].made >= 0
-                        && program.values[$0].lastUse == position
-                }
-                // In place only where the elements have one size: a narrow result would run over
-                // wide inputs that are still to be read.
-                let (now, later) = ending.partitioned(by: {
-                    program.values[$0].dtype.size == result.dtype.size
-                })
-                free += now.map { slots[$0] }
-                if let output = result.output {
-                    slots[instruction.output] = program.inputCount + output
-                } else if let slot = free.popLast() {
-                    slots[instruction.output] = slot
-                } else {
-                    slots[instruction.output] = first + count
-                    count += 1
-                }
-                free += later.map { slots[$0] }
-            }
-        }
-    }
-}
-
-extension TileProgram.Instruction {
-    fileprivate func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ count: Int) {
-        switch body {
-        case .unary(let kernel): kernel(table[output], table[inputs[0]], count)
-        case .binary(let kernel):
-            kernel(table[output], table[inputs[0]], table[inputs[1]], count)
-        case .ternary(let kernel):
-            kernel(table[output], table[inputs[0]], table[inputs[1]], table[inputs[2]], count)
-        }
-    }
-}
-
-extension Sequence {
-    /// The elements that meet the condition and those that do not.
-    fileprivate func partitioned(by condition: (Element) -> Bool) -> ([Element], [Element]) {
-        var (yes, no): ([Element], [Element]) = ([], [])
-        for element in self {
-            if condition(element) { yes.append(element) } else { no.append(element) }
-        }
-        return (yes, no)
+        return run
     }
 }

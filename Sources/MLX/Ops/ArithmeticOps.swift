@@ -1,41 +1,41 @@
 /// Every element with the other sign.
 public func negative(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Negative(), [a])
+    MLXArray.apply(Negative(), a)
 }
 
 /// The magnitude of every element; of complex64 a float32.
 public func abs(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Abs(), [a])
+    MLXArray.apply(Abs(), a)
 }
 
 /// -1, 0 or 1 for every element.
 public func sign(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Sign(), [a])
+    MLXArray.apply(Sign(), a)
 }
 
 /// Every element times itself.
 public func square(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Square(), [a])
+    MLXArray.apply(Square(), a)
 }
 
 /// 1 over every element.
 public func reciprocal(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Reciprocal(), [a.asType(a.dtype.atLeastFloat)])
+    MLXArray.apply(Reciprocal(), a.asType(a.dtype.atLeastFloat))
 }
 
 /// Every element rounded to minus infinity.
 public func floor(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Floor(), [a])
+    MLXArray.apply(Floor(), a)
 }
 
 /// Every element rounded to plus infinity.
 public func ceil(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(Ceil(), [a])
+    MLXArray.apply(Ceil(), a)
 }
 
 /// Every bit of integers turned over; of bool the opposite.
 public func bitwiseInvert(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(BitwiseInvert(), [a])
+    MLXArray.apply(BitwiseInvert(), a)
 }
 
 /// The sum of the elements at each place. Shapes broadcast, types promote.
@@ -153,12 +153,12 @@ private func shifted(
 
 /// Every element rounded to a number of decimals, halves to even.
 public func round(_ a: MLXArray, decimals: Int = 0, stream: StreamOrDevice = .default) -> MLXArray {
-    if decimals == 0 { return MLXArray.apply(Round(), [a]) }
+    if decimals == 0 { return MLXArray.apply(Round(), a) }
     guard a.dtype.isFloatingPoint || decimals < 0 else { return a }
     let scale = powerOfTen(abs(decimals))
     let wide = a.asType(a.dtype.atLeastFloat)
     let scaled = decimals > 0 ? wide * scale : wide / scale
-    let rounded = MLXArray.apply(Round(), [scaled])
+    let rounded = MLXArray.apply(Round(), scaled)
     return (decimals > 0 ? rounded / scale : rounded * scale).asType(a.dtype)
 }
 
@@ -192,9 +192,15 @@ func elementwise(
     let dtype = DType.promoted(a.dtype, b.dtype)
     let (left, right) = (a.asType(dtype), b.asType(dtype))
     let (one, other) = (left.spec.shape, right.spec.shape)
-    if one == other { return MLXArray.apply(primitive, [left, right]) }
-    if other.isEmpty { return MLXArray.apply(primitive, [left, broadcast(right, to: one)]) }
-    return MLXArray.apply(primitive, broadcastTogether([left, right]))
+    if one == other { return MLXArray.apply(primitive, left.value, right.value) }
+    if other.isEmpty {
+        return MLXArray.apply(primitive, left.value, stretched(right, to: one))
+    }
+    if one.isEmpty {
+        return MLXArray.apply(primitive, stretched(left, to: other), right.value)
+    }
+    let operands = broadcastTogether([left, right])
+    return MLXArray.apply(primitive, operands[0].value, operands[1].value)
 }
 
 /// The same on operands of a floating-point type.

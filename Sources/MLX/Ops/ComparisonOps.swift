@@ -56,7 +56,7 @@ public func logicalOr(
 
 /// Whether every element is zero.
 public func logicalNot(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(LogicalNot(), [a])
+    MLXArray.apply(LogicalNot(), a)
 }
 
 /// Whether every element is NaN.

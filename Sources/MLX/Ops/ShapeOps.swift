@@ -138,13 +138,16 @@ public func broadcast(
 ) -> MLXArray {
     let shape = Array(shape)
     if shape == array.spec.shape { return array }
-    // A number that is there is a view at once; a transform's graph keeps the operation.
-    if array.spec.shape.isEmpty, !Trace.isActive, let number = array.value.tensor {
-        var view = number
-        view.layout = number.layout.broadcast(to: shape)
-        return MLXArray(view)
-    }
     return MLXArray.apply(Broadcast(target: shape), [array])
+}
+
+/// An array without axes stretched to a shape. A number that is there is a view at once; a
+/// transform's graph keeps the operation.
+func stretched(_ number: MLXArray, to shape: [Int]) -> Node.Value {
+    guard number.value.node.isGiven, let tensor = number.value.tensor, !Trace.isActive else {
+        return broadcast(number, to: shape).value
+    }
+    return Node.Value(node: Numbers.stretched(tensor, to: shape), index: 0)
 }
 
 /// The arrays stretched to one shape.

@@ -54,6 +54,10 @@ struct Subtract: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) { (dy, -dy) }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? { difference(da, db) }
 }
 
 struct Multiply: Binary {
@@ -68,6 +72,10 @@ struct Divide: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) { (dy / b, -(dy * y / b)) }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? { difference(da, db.map { y * $0 }).map { $0 / b } }
 }
 
 /// The quotient rounded to minus infinity.
@@ -81,6 +89,10 @@ struct Remainder: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) { (dy, -(dy * floorDivide(a, b))) }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? { difference(da, db.map { $0 * floorDivide(a, b) }) }
 }
 
 struct Power: Binary {
@@ -88,9 +100,12 @@ struct Power: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) {
-        // 0 ** b does not depend on b, though log(0) is infinite.
-        let logarithm = which(a .== 0, constant(0, like: a), log(a))
-        return (dy * b * pow(a, b - 1), dy * y * logarithm)
+        (dy * b * pow(a, b - 1), dy * y * logarithm(a))
+    }
+
+    /// 0 ** b does not depend on b, though log(0) is infinite.
+    private func logarithm(_ a: MLXArray) -> MLXArray {
+        log(which(a .== 0, constant(1, like: a), a))
     }
 }
 
@@ -103,6 +118,13 @@ struct Maximum: Binary {
         let zero = constant(0, like: dy)
         return (which(a .> b, dy, zero), which(a .<= b, dy, zero))
     }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        let zero = constant(0, like: y)
+        return which(a .> b, da ?? zero, db ?? zero)
+    }
 }
 
 /// The smaller; NaN if either is. At a tie the second operand gets the gradient, as in MLX.
@@ -114,6 +136,13 @@ struct Minimum: Binary {
         let zero = constant(0, like: dy)
         return (which(a .< b, dy, zero), which(a .>= b, dy, zero))
     }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        let zero = constant(0, like: y)
+        return which(a .< b, da ?? zero, db ?? zero)
+    }
 }
 
 /// The angle of the point (b, a).
@@ -124,6 +153,12 @@ struct Atan2: Binary {
     ) -> (MLXArray?, MLXArray?) {
         let scaled = dy / (square(a) + square(b))
         return (b * scaled, -(a * scaled))
+    }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        difference(da.map { b * $0 }, db.map { a * $0 }).map { $0 / (square(a) + square(b)) }
     }
 }
 

@@ -11,7 +11,7 @@ struct Conjugate: Portable {
         return inputs
     }
 
-    func kernel(_ inputs: [DType]) -> TileKernel? {
+    func kernel(_ inputs: Few<DType>) -> TileKernel? {
         guard let kernel = ck_conjugate(inputs[0].code) else { return nil }
         return TileKernel(
             body: .unary(kernel), first: .complex64, others: .complex64, output: .complex64)
@@ -38,7 +38,7 @@ struct ImaginaryPart: Portable {
         return [Spec(inputs[0].shape, .float32)]
     }
 
-    func kernel(_ inputs: [DType]) -> TileKernel? {
+    func kernel(_ inputs: Few<DType>) -> TileKernel? {
         guard let kernel = ck_imaginary(inputs[0].code) else { return nil }
         return TileKernel(
             body: .unary(kernel), first: .complex64, others: .complex64, output: .float32)

@@ -5,7 +5,7 @@ struct AsType: Portable {
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [Spec(inputs[0].shape, target)] }
 
-    func kernel(_ inputs: [DType]) -> TileKernel? {
+    func kernel(_ inputs: Few<DType>) -> TileKernel? {
         let convert = Kernels.convert(from: inputs[0], to: target)
         return TileKernel(
             body: .unary(convert), first: inputs[0], others: inputs[0], output: target)

@@ -10,29 +10,29 @@ struct Expm1: Unary {
     func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y + 1 }
 }
 
-struct Log: Unary {
+struct Log: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_log
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { x }
 }
 
-struct Log1p: Unary {
+struct Log1p: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_log1p
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x + 1) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { x + 1 }
 }
 
-struct Log2: Unary {
+struct Log2: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_log2
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x * 0.693147180559945309) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { x * 0.693147180559945309 }
 }
 
-struct Log10: Unary {
+struct Log10: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_log10
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(x * 2.30258509299404568) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { x * 2.30258509299404568 }
 }
 
-struct Sqrt: Unary {
+struct Sqrt: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_sqrt
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { 0.5 / y }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { y * 2 }
 }
 
 struct Rsqrt: Unary {
@@ -70,37 +70,37 @@ struct Tanh: Unary {
     func slope(x: MLXArray, y: MLXArray) -> MLXArray? { 1 - square(y) }
 }
 
-struct Asin: Unary {
+struct Asin: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_asin
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { rsqrt(1 - square(x)) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { sqrt(1 - square(x)) }
 }
 
-struct Acos: Unary {
+struct Acos: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_acos
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { -rsqrt(1 - square(x)) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { -sqrt(1 - square(x)) }
 }
 
-struct Atan: Unary {
+struct Atan: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_atan
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(square(x) + 1) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { square(x) + 1 }
 }
 
-struct Asinh: Unary {
+struct Asinh: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_asinh
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { rsqrt(square(x) + 1) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { sqrt(square(x) + 1) }
 }
 
-struct Acosh: Unary {
+struct Acosh: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_acosh
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray {
         // In the complex plane the root of the product has another sign left of the axis.
-        x.dtype.isComplex ? rsqrt(x - 1) * rsqrt(x + 1) : rsqrt(square(x) - 1)
+        x.dtype.isComplex ? sqrt(x - 1) * sqrt(x + 1) : sqrt(square(x) - 1)
     }
 }
 
-struct Atanh: Unary {
+struct Atanh: DividingUnary {
     static let kernels: Kernels.UnaryTable = ck_atanh
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(1 - square(x)) }
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { 1 - square(x) }
 }
 
 struct Sigmoid: Unary {
@@ -134,13 +134,13 @@ struct GeluTanhSlope: Unary {
 struct Erf: Unary {
     static let kernels: Kernels.UnaryTable = ck_erf
     /// 2/√π · exp(−x²)
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(-square(x)) * 1.12837916709551257 }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(0.120782237635245222 - square(x)) }
 }
 
 struct ErfInverse: Unary {
     static let kernels: Kernels.UnaryTable = ck_erfinv
     /// √π/2 · exp(y²)
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(square(y)) * 0.886226925452758014 }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(square(y) - 0.120782237635245222) }
 }
 
 struct LogAddExp: Binary {
@@ -148,4 +148,14 @@ struct LogAddExp: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) { (dy * sigmoid(a - b), dy * sigmoid(b - a)) }
+
+    /// The mean of the two, weighted by the shares of the exponentials.
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        let share = sigmoid(a - b)
+        guard let da else { return db.map { $0 - $0 * share } }
+        guard let db else { return da * share }
+        return db + (da - db) * share
+    }
 }

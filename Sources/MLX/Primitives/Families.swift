@@ -6,6 +6,9 @@ protocol Unary: Portable {
     /// The derivative of the result by the input; nil is zero.
     func slope(x: MLXArray, y: MLXArray) -> MLXArray?
 
+    /// A change of the input or the result times the derivative, or its conjugate; nil is zero.
+    func scaled(_ change: MLXArray, x: MLXArray, y: MLXArray, conjugated: Bool) -> MLXArray?
+
     /// The element type of the result.
     func result(_ dtype: DType) -> DType
 }
@@ -15,15 +18,22 @@ extension Unary {
 
     func result(_ dtype: DType) -> DType { dtype }
 
+    func scaled(_ change: MLXArray, x: MLXArray, y: MLXArray, conjugated: Bool) -> MLXArray? {
+        slope(x: x, y: y).map { change * (conjugated ? conjugate($0) : $0) }
+    }
+
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
-        guard kernel(inputs.map(\.dtype)) != nil else {
+        guard kernel(.one(inputs[0].dtype)) != nil else {
             throw refusal("not defined for \(inputs[0].dtype)")
         }
         return [Spec(inputs[0].shape, result(inputs[0].dtype))]
     }
 
-    package func kernel(_ inputs: [DType]) -> TileKernel? {
-        let dtype = inputs[0].computed
+    package func kernel(_ inputs: Few<DType>) -> TileKernel? { kernel(on: inputs[0]) }
+
+    /// The kernel on elements of a type.
+    func kernel(on dtype: DType) -> TileKernel? {
+        let dtype = dtype.computed
         guard let kernel = Self.kernels(dtype.code) else { return nil }
         return TileKernel(body: .unary(kernel), first: dtype, others: dtype, output: result(dtype))
     }
@@ -33,26 +43,33 @@ extension Unary {
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil] }
         // A gradient is the direction of steepest ascent, also in the complex plane.
-        let isComplex = call.output.dtype.isComplex
-        return [
-            slope(x: call.inputs[0], y: call.output).map {
-                cotangent * (isComplex ? conjugate($0) : $0)
-            }
-        ]
+        let (x, y) = (call.inputs[0], call.output)
+        return [scaled(cotangent, x: x, y: y, conjugated: y.dtype.isComplex)]
     }
 
     package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         guard let tangent = tangents[0] else { return [nil] }
-        let dtype = call.output.dtype
-        return [
-            slope(x: call.inputs[0], y: call.output).map {
-                (tangent * (dtype.isComplex ? $0 : conjugate($0))).asType(dtype)
-            }
-        ]
+        let (x, y) = (call.inputs[0], call.output)
+        return [scaled(tangent, x: x, y: y, conjugated: !y.dtype.isComplex)?.asType(y.dtype)]
     }
 
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         vmapLeading(inputs, batch)
+    }
+}
+
+/// An elementwise operation on one array whose derivative is 1 over something.
+protocol DividingUnary: Unary {
+    /// What the derivative is 1 over.
+    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray
+}
+
+extension DividingUnary {
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { reciprocal(inverseSlope(x: x, y: y)) }
+
+    func scaled(_ change: MLXArray, x: MLXArray, y: MLXArray, conjugated: Bool) -> MLXArray? {
+        let inverse = inverseSlope(x: x, y: y)
+        return change / (conjugated ? conjugate(inverse) : inverse)
     }
 }
 
@@ -64,6 +81,10 @@ protocol Binary: Portable {
     /// The gradients by the two inputs, given the result's; nil is zero.
     func gradients(_ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray)
         -> (MLXArray?, MLXArray?)
+
+    /// The tangent of the result, given those of the inputs; nil is zero, and one is given.
+    func tangent(_ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?)
+        -> MLXArray?
 
     /// The element type of the result.
     func result(_ dtype: DType) -> DType
@@ -81,14 +102,15 @@ extension Binary {
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (a, b) = (inputs[0], inputs[1])
         guard a == b else { throw refusal("the operands differ: \(a) and \(b)") }
-        guard kernel([a.dtype, b.dtype]) != nil else {
-            throw refusal("not defined for \(a.dtype)")
-        }
+        guard kernel(on: a.dtype) != nil else { throw refusal("not defined for \(a.dtype)") }
         return [Spec(a.shape, result(a.dtype))]
     }
 
-    package func kernel(_ inputs: [DType]) -> TileKernel? {
-        let dtype = inputs[0].computed
+    package func kernel(_ inputs: Few<DType>) -> TileKernel? { kernel(on: inputs[0]) }
+
+    /// The kernel on elements of a type.
+    func kernel(on dtype: DType) -> TileKernel? {
+        let dtype = dtype.computed
         guard let kernel = Self.kernels(dtype.code) else { return nil }
         return TileKernel(body: .binary(kernel), first: dtype, others: dtype, output: result(dtype))
     }
@@ -101,12 +123,15 @@ extension Binary {
         return [a.map { conjugate($0) }, b.map { conjugate($0) }]
     }
 
-    /// What multiplies a cotangent element by element multiplies a tangent so.
     package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let (a, b, y) = (call.inputs[0], call.inputs[1], call.output)
-        let first = tangents[0].flatMap { gradients(a, b, y, $0).0 }
-        let second = tangents[1].flatMap { gradients(a, b, y, $0).1 }
-        return [sum(first, second)]
+        [tangent(call.inputs[0], call.inputs[1], call.output, tangents[0], tangents[1])]
+    }
+
+    /// What multiplies a cotangent element by element multiplies a tangent so.
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        sum(da.flatMap { gradients(a, b, y, $0).0 }, db.flatMap { gradients(a, b, y, $0).1 })
     }
 
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -128,6 +153,7 @@ protocol View: LinearPrimitive {
 
 extension View {
     package var name: String { lowercasedTypeName(Self.self) }
+    package var stepCount: Int { 0 }
 
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         [Spec(try shape(inputs[0].shape), inputs[0].dtype)]
@@ -153,6 +179,13 @@ func sum(_ a: MLXArray?, _ b: MLXArray?) -> MLXArray? {
     guard let a else { return b }
     guard let b else { return a }
     return a + b
+}
+
+/// The difference of two arrays of which either may be zero, which is nil.
+func difference(_ a: MLXArray?, _ b: MLXArray?) -> MLXArray? {
+    guard let b else { return a }
+    guard let a else { return -b }
+    return a - b
 }
 
 /// The name of a primitive's type as users call the operation: `LogAddExp` is `logAddExp`.

@@ -26,7 +26,7 @@ package protocol Primitive: Sendable {
 
     /// The kernel for one tile where every element of the result depends on the same element of
     /// the inputs; nil for other operations.
-    func kernel(_ inputs: [DType]) -> TileKernel?
+    func kernel(_ inputs: Few<DType>) -> TileKernel?
 
     /// The results where they are inputs' memory seen otherwise; nil where they are not, or where
     /// the strides forbid it.
@@ -39,6 +39,16 @@ package protocol Primitive: Sendable {
     /// before it writes any.
     var overwrites: [Int?] { get }
 
+    /// Whether the primitive computes by ``results(_:on:)``.
+    var takesInputs: Bool { get }
+
+    /// Computes the results in memory of its own choice, of inputs that are handed over: it may
+    /// write over those that nobody else holds.
+    func results(_ inputs: consuming [Tensor], on workers: Workers) throws(MLXError) -> [Tensor]
+
+    /// How many steps of an evaluation read elements for a call: none for a view.
+    var stepCount: Int { get }
+
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
 
@@ -48,9 +58,14 @@ package protocol Primitive: Sendable {
 }
 
 extension Primitive {
-    package func kernel(_ inputs: [DType]) -> TileKernel? { nil }
+    package func kernel(_ inputs: Few<DType>) -> TileKernel? { nil }
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
     package var overwrites: [Int?] { [] }
+    package var takesInputs: Bool { false }
+    package func results(
+        _ inputs: consuming [Tensor], on workers: Workers
+    ) throws(MLXError) -> [Tensor] { inputs }
+    package var stepCount: Int { 1 }
     package var isTracer: Bool { false }
     package func inlined(_ inputs: [MLXArray]) -> [MLXArray]? { nil }
 

@@ -12,7 +12,7 @@ struct Select: Portable {
         return [a]
     }
 
-    func kernel(_ inputs: [DType]) -> TileKernel? {
+    func kernel(_ inputs: Few<DType>) -> TileKernel? {
         guard let kernel = ck_select(Int32(inputs[1].size)) else { return nil }
         return TileKernel(
             body: .ternary(kernel), first: .bool, others: inputs[1], output: inputs[1])

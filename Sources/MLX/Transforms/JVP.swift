@@ -35,9 +35,9 @@ enum ForwardMode {
         for (input, tangent) in zip(inputs, tangents) where input.value.node.mark >= 0 {
             gathered[input.value.node.mark] = [tangent?.asType(input.dtype)]
         }
-        let ends = Set(inputs.map { ObjectIdentifier($0.value.node) })
+        let ends = Ends(inputs)
         for (position, node) in order.enumerated() {
-            guard !ends.contains(ObjectIdentifier(node)), let primitive = node.primitive else {
+            guard !ends.contains(node), let primitive = node.primitive else {
                 continue
             }
             let given = node.inputs.map { input in

@@ -11,9 +11,9 @@ enum ReverseMode {
             guard let cotangent, output.value.node.mark >= 0 else { continue }
             add(cotangent, to: output.value, in: &gathered)
         }
-        let ends = Set(inputs.map { ObjectIdentifier($0.value.node) })
+        let ends = Ends(inputs)
         for (position, node) in order.enumerated().reversed() {
-            if ends.contains(ObjectIdentifier(node)) { continue }
+            if ends.contains(node) { continue }
             guard let primitive = node.primitive,
                 gathered[position].contains(where: { $0 != nil })
             else { continue }

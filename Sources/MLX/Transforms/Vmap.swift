@@ -96,8 +96,8 @@ private struct Vmap {
                 Batched(arguments[index], axis: isBatched[index] ? 0 : nil)
             ]
         }
-        let ends = Set(tracers.map { ObjectIdentifier($0.value.node) })
-        for (position, node) in order.enumerated() where !ends.contains(ObjectIdentifier(node)) {
+        let ends = Ends(tracers)
+        for (position, node) in order.enumerated() where !ends.contains(node) {
             batched[position] = call(node, batched, size)
         }
         let places = try axes(outAxes, for: outputs.count, "outAxes")
@@ -117,7 +117,7 @@ private struct Vmap {
         guard let primitive = node.primitive else { return [] }
         let isBatched = inputs.map { $0.axis != nil }
         if !isBatched.contains(true) {
-            let same = Node(primitive, inputs: inputs.map(\.array.value), specs: node.specs)
+            let same = Node(primitive, inputs: Few(inputs.map(\.array.value)), specs: node.specs)
             return node.specs.indices.map {
                 Batched(MLXArray(Node.Value(node: same, index: $0)), axis: nil)
             }

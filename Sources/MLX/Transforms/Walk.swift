@@ -1,5 +1,22 @@
 import Synchronization
 
+/// The nodes that a walk ends at: those of a transform's inputs.
+struct Ends {
+    private let few: [Node]
+    private let many: Set<ObjectIdentifier>
+
+    init(_ inputs: [MLXArray]) {
+        let nodes = inputs.map(\.value.node)
+        // A table costs more than to look at some.
+        few = nodes.count <= 8 ? nodes : []
+        many = nodes.count <= 8 ? [] : Set(nodes.map { ObjectIdentifier($0) })
+    }
+
+    func contains(_ node: Node) -> Bool {
+        many.isEmpty ? few.contains { $0 === node } : many.contains(ObjectIdentifier(node))
+    }
+}
+
 /// The nodes on the ways from some inputs to some outputs.
 ///
 /// A derivative may run a function of the user's, and that another walk or an evaluation: each puts
@@ -13,7 +30,7 @@ enum Walk {
     /// A walk ends at the inputs and at nodes that do not depend on a transform's input.
     static func nodes(between inputs: [MLXArray], and outputs: [MLXArray]) -> [Node] {
         pause()
-        let ends = Set(inputs.map { ObjectIdentifier($0.value.node) })
+        let ends = Ends(inputs)
         let (entered, aside) = (-2, -3)
         var order: [Node] = []
         var others: [Node] = []
@@ -22,7 +39,7 @@ enum Walk {
             stack.append((output.value.node, 0))
             output.value.node.mark = entered
             while let (node, next) = stack.last {
-                let isEnd = ends.contains(ObjectIdentifier(node))
+                let isEnd = ends.contains(node)
                 if isEnd || next == node.inputs.count {
                     stack.removeLast()
                     if isEnd || node.inputs.contains(where: { $0.node.mark >= 0 }) {

@@ -25,7 +25,7 @@ package struct TensorSnapshot: Sendable {
         var entries: [Entry] = []
         var end = 0
         for (name, array) in order {
-            guard let tensor = array.value.node.tensors?[array.value.index] else { continue }
+            guard let tensor = array.value.tensor else { continue }
             let range = end..<end + array.nbytes
             entries.append(
                 Entry(name: name, tensor: tensor.contiguous(on: .shared), range: range))

@@ -1,0 +1,173 @@
+/// What it takes to compute some values from others, in order, without nodes: made once of a graph,
+/// it runs on the memory of other inputs of the same shapes and types.
+///
+/// Values have a place each: the inputs, then what the graph reads beside them, then what its steps
+/// compute.
+struct Plan {
+    private enum Work {
+        /// An elementwise run.
+        case tiles(TileProgram, TileRun)
+        case call(any Primitive)
+    }
+
+    private struct Result {
+        let place: Int
+        let layout: Layout
+        let dtype: DType
+        var isRead = true
+
+        var spec: Spec { Spec(layout.shape, dtype) }
+    }
+
+    private struct Step {
+        let name: String
+        let work: Work
+        let inputs: [Int]
+        var results: [Result]
+        /// The places that nobody reads after this step.
+        var ends: [Int] = []
+    }
+
+    private var steps: [Step] = []
+    /// The memory of what is there before the first step; nil for inputs and for results of steps.
+    private var values: [Tensor?] = []
+    private var results: [Int] = []
+
+    /// The plan of the graph between computed inputs and results.
+    init(inputs: [Node], results: [Node.Value]) {
+        var places = Places()
+        for (place, node) in inputs.enumerated() { places[ObjectIdentifier(node)] = place }
+        var schedule = Schedule(roots: results.map(\.node).filter { !$0.isDone })
+        values = [Tensor?](repeating: nil, count: inputs.count)
+        var start = 0
+        for end in schedule.ends {
+            if schedule.isElementwise(at: start) {
+                addTiles(start..<end, schedule, &places)
+            } else if let node = schedule.nodes[schedule.members[start]] {
+                addCall(node, &places)
+            }
+            start = end
+        }
+        schedule.nodes = []
+        self.results = results.map { place(of: $0, &places) }
+        findEnds()
+    }
+
+    /// The places of the nodes' first results.
+    private typealias Places = [ObjectIdentifier: Int]
+
+    private mutating func place(of value: Node.Value, _ places: inout Places) -> Int {
+        if let first = places[ObjectIdentifier(value.node)] { return first + value.index }
+        // What is there and is no input stays the same for all calls.
+        guard let tensors = value.node.tensors else {
+            preconditionFailure("a value that is neither there nor computed")
+        }
+        let first = values.count
+        places[ObjectIdentifier(value.node)] = first
+        values += tensors.map { $0 }
+        return first + value.index
+    }
+
+    private mutating func newPlaces(_ node: Node, _ places: inout Places) -> [Result] {
+        places[ObjectIdentifier(node)] = values.count
+        return node.specs.map { spec in
+            values.append(nil)
+            return Result(
+                place: values.count - 1, layout: Layout(contiguous: spec.shape), dtype: spec.dtype)
+        }
+    }
+
+    private mutating func addCall(_ node: Node, _ places: inout Places) {
+        guard let primitive = node.primitive else { return }
+        let inputs = node.inputs.map { place(of: $0, &places) }
+        steps.append(
+            Step(
+                name: primitive.name, work: .call(primitive), inputs: inputs,
+                results: newPlaces(node, &places)))
+    }
+
+    private mutating func addTiles(
+        _ members: Range<Int>, _ schedule: Schedule, _ places: inout Places
+    ) {
+        var step = TileStep()
+        for member in members {
+            let position = schedule.members[member]
+            guard let node = schedule.nodes[position] else { continue }
+            let holders = node.holders.load(ordering: .relaxed)
+            step.add(
+                node,
+                isKept: member == members.upperBound - 1 || holders > schedule.uses[position])
+        }
+        step.release()
+        for member in members { schedule.nodes[schedule.members[member]]?.mark = -1 }
+        let inputs = step.sources.map { place(of: $0, &places) }
+        var results: [Result] = []
+        for node in step.kept { results += newPlaces(node, &places) }
+        steps.append(
+            Step(
+                name: schedule.names(members), work: .tiles(step.program, step.program.laidOut()),
+                inputs: inputs, results: results))
+    }
+
+    /// Finds the last step that reads each input and each result of a step.
+    private mutating func findEnds() {
+        var isRead = [Bool](repeating: false, count: values.count)
+        for result in results { isRead[result] = true }
+        for index in steps.indices.reversed() {
+            for result in steps[index].results.indices {
+                steps[index].results[result].isRead = isRead[steps[index].results[result].place]
+            }
+            for place in steps[index].inputs where !isRead[place] {
+                isRead[place] = true
+                if values[place] == nil { steps[index].ends.append(place) }
+            }
+        }
+    }
+}
+
+extension Plan {
+    /// The results for other inputs, whose memory is written over where nobody else holds it.
+    func run(_ inputs: consuming [Tensor], on workers: Workers) throws(MLXError) -> [Tensor] {
+        var values = values
+        for place in inputs.indices { values[place] = inputs[place] }
+        inputs = []
+        for step in steps { try run(step, &values, on: workers) }
+        return results.compactMap { values[$0] }
+    }
+
+    private func run(
+        _ step: Step, _ values: inout [Tensor?], on workers: Workers
+    ) throws(MLXError) {
+        let event = Timeline.begin(
+            Timeline.Event(
+                step.name,
+                step.inputs.compactMap { place in
+                    values[place].map { Spec($0.shape, $0.dtype) }
+                }, step.results.map(\.spec)))
+        defer { event?.end() }
+        var inputs = step.inputs.compactMap { values[$0] }
+        for place in step.ends { values[place] = nil }
+        let results: [Tensor]
+        switch step.work {
+        case .tiles(let program, let run):
+            results = program.outputs(step.results.map { ($0.layout, $0.dtype) }, &inputs)
+            run.run(inputs, into: results, on: workers)
+        case .call(let primitive):
+            results = try Self.run(primitive, consume inputs, step.results, on: workers)
+        }
+        for (result, tensor) in zip(step.results, results) where result.isRead {
+            values[result.place] = tensor
+        }
+    }
+
+    private static func run(
+        _ primitive: any Primitive, _ inputs: consuming [Tensor], _ results: [Result],
+        on workers: Workers
+    ) throws(MLXError) -> [Tensor] {
+        if primitive.takesInputs { return try primitive.results(consume inputs, on: workers) }
+        if let views = primitive.alias(inputs) { return views }
+        let outputs = primitive.outputs(results.map(\.spec), over: &inputs)
+        try primitive.eval(inputs, into: outputs, on: workers)
+        return outputs
+    }
+}
