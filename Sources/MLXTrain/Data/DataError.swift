@@ -55,6 +55,8 @@ public enum DataError: Error, Equatable, Sendable {
     case notUTF8(String, line: Int)
     /// A text too short for one sample.
     case textTooShort(String, tokens: Int, context: Int)
+    /// Records of which none has a token that counts in the loss.
+    case noTargets(String, records: Int, reason: String)
     /// A split that leaves nothing to train on.
     case nothingToTrain(String, samples: Int, testFraction: Double)
 
@@ -74,7 +76,7 @@ extension DataError: CustomStringConvertible {
         switch self {
         case .missingFile, .unreadableFile, .notAFile, .interrupted, .truncatedGzip, .corruptGzip,
             .compressed, .changedFile, .noSamples, .notUTF8, .longLine, .malformedRecord,
-            .textTooShort, .notATable:
+            .textTooShort, .notATable, .noTargets:
             fileDescription
         case .notIDX, .wrongIDXSize, .unpaired, .labelRange, .testShape:
             idxDescription
@@ -113,6 +115,8 @@ extension DataError: CustomStringConvertible {
                 + " a record stands on a line of its own"
         case .malformedRecord(let place, let reason):
             "\(place): \(reason)"
+        case .noTargets(let path, let records, let reason):
+            "\(path): none of its \(records) records has a token to learn: \(reason)"
         case .notATable(let path):
             "\(path): a classification needs a table or images; set data.format to csv or mnist"
         case .textTooShort(let path, let tokens, let context):

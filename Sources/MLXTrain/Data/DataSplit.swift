@@ -31,6 +31,8 @@ public struct DataSplit: Equatable, Sendable {
             return try split(all, config: config, seed: seed, path: source.images)
         case .text(let source):
             throw .notATable(source.path)
+        case .jsonl(let source):
+            throw .notATable(source.path)
         }
     }
 
@@ -80,6 +82,7 @@ extension DataConfig {
         switch source {
         case .csv(let source): [source.path]
         case .text(let source): [source.path]
+        case .jsonl(let source): RecordFiles(source).paths
         case .mnist(let source):
             [source.images, source.labels]
                 + (source.test.map { [$0.images, $0.labels] } ?? [])
