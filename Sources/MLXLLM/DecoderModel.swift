@@ -57,6 +57,12 @@ public class DecoderModel: Module, LanguageModel {
         model.layers.enumerated().map { ("model.layers.\($0.offset)", $0.element) }
     }
 
+    /// See ``LanguageModel/recomputesBlocks``.
+    public var recomputesBlocks: Bool {
+        get { model.recomputesBlocks }
+        set { model.recomputesBlocks = newValue }
+    }
+
     /// The longest sequence that the model was made for.
     public var contextLength: Int { configuration.contextLength }
 
@@ -68,6 +74,7 @@ public class DecoderModel: Module, LanguageModel {
 final class DecoderStack: Module {
     private let configuration: DecoderConfiguration
     private let scale: Float?
+    var recomputesBlocks = false
     @ModuleInfo(key: "embed_tokens") var embedding: Embedding
     @ModuleInfo var layers: [DecoderBlock]
     @ModuleInfo private var norm: RMSNorm
@@ -109,8 +116,10 @@ final class DecoderStack: Module {
         }
         let (full, windowed) = (mask(sliding: false), mask(sliding: true))
         for (index, layer) in layers.enumerated() {
-            let mask = configuration.slides[index] ? windowed : full
-            x = layer(x, mask: mask ?? .causal, cache: cache?[index])
+            let mask = (configuration.slides[index] ? windowed : full) ?? .causal
+            x = recomputed(layer, recomputesBlocks, x) { layer, x in
+                layer(x, mask: mask, cache: cache?[index])
+            }
         }
         return norm(x)
     }

@@ -102,6 +102,12 @@ public final class GPT2Model: Module, LanguageModel {
         model.h.enumerated().map { ("model.h.\($0.offset)", $0.element) }
     }
 
+    /// See ``LanguageModel/recomputesBlocks``.
+    public var recomputesBlocks: Bool {
+        get { model.recomputesBlocks }
+        set { model.recomputesBlocks = newValue }
+    }
+
     /// The longest sequence that the model was made for.
     public var contextLength: Int { configuration.contextLength }
 
@@ -111,6 +117,7 @@ public final class GPT2Model: Module, LanguageModel {
 
 /// The embeddings, the blocks and the last normalization.
 private final class GPT2Stack: Module {
+    var recomputesBlocks = false
     @ModuleInfo(key: "wte") var tokens: Embedding
     @ModuleInfo(key: "wpe") private var positions: Embedding
     @ModuleInfo var h: [GPT2Block]
@@ -131,12 +138,18 @@ private final class GPT2Stack: Module {
         if let batch = cache?.first as? BatchKVCache {
             // Padding stands before the first position, and takes that of the first token.
             places = maximum(expandedDimensions(batch.positions, axis: 1) + places, 0)
+        } else if let packed = cache?.first as? PackedSequences {
+            places = packed.positions
         } else {
             places = places + (cache?.first?.offset ?? 0)
         }
         var x = tokens(inputs) + positions(places)  // [B, T, features]
         let mask = createAttentionMask(count: count, cache: cache?.first, window: nil)
-        for (index, block) in h.enumerated() { x = block(x, mask: mask, cache: cache?[index]) }
+        for (index, block) in h.enumerated() {
+            x = recomputed(block, recomputesBlocks, x) { block, x in
+                block(x, mask: mask, cache: cache?[index])
+            }
+        }
         return norm(x)
     }
 }

@@ -38,7 +38,9 @@ package final class Trainer {
         stepGuard = StepGuard(config.training)
         withRandomState(MLXRandom.RandomState(seed: config.seed)) { eval(task.model) }
         plan = TrainingPlan(config.training, sampleCount: task.sampleCount)
-        optimizer = config.optimizer.makeOptimizer()
+        optimizer = config.optimizer.makeOptimizer(of: task.model)
+        // What a loaded model knows already is what it is compared with.
+        owesEvaluation = config.adapter != nil && config.evaluation.everySteps != nil
         learningRate = LearningRate(config.optimizer, totalSteps: plan.totalSteps)
         reducer = GradientReducer(
             group: group, bucketBytes: Trainer.bytes(config.distributed.bucketMegabytes),

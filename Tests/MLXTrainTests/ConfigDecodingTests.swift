@@ -115,7 +115,10 @@ struct ConfigDecodingTests {
 
 @Suite("The jobs of the repository")
 struct ConfigRepositoryTests {
-    @Test(arguments: ["digits-mlp", "digits-lenet", "mnist-lenet"])
+    @Test(arguments: [
+        "digits-mlp", "digits-lenet", "mnist-lenet", "char-gpt", "llama-scratch", "smollm2-lora",
+        "smollm2-qlora", "smollm2-full",
+    ])
     func `each job decodes and has the name of its file`(name: String) throws {
         let job = try TrainConfig.load(path: "\(TestJob.folder)/\(name).json")
         #expect(job.name == name)

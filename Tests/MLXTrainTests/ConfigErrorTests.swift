@@ -84,7 +84,7 @@ struct ConfigErrorTests {
         ("optimizer.betas=[0.9,0.9]", "applies only to adam and adamw; remove it"),
         ("optimizer.weight_decay=-1", "must be 0 or greater, got -1"),
         ("optimizer.clip_norm=0", "must be greater than 0, got 0"),
-        ("optimizer.schedule={\"end\":1}", "applies only to the schedules cosine and linear"),
+        ("optimizer.schedule={\"end\":1}", "applies only to the schedules cosine, linear and wsd"),
         ("optimizer.schedule.warmup_steps=-1", "must be 0 or greater, got -1"),
         ("optimizer.type=adm", "must be \"sgd\", \"adam\" or \"adamw\", got \"adm\"; did you mean"),
         ("optimizer=3", "optimizer must be an object, got 3"),
@@ -100,13 +100,16 @@ struct ConfigErrorTests {
         ("model.hidden=[4,0]", "model.hidden[1] must be 1 or greater, got 0"),
         ("model.hidden=4", "model.hidden must be a list of whole numbers, got 4"),
         ("model.dropout=1", "must be at least 0 and less than 1, got 1"),
-        ("model.type=resnet", "must be \"mlp\", \"lenet\", \"gpt\" or \"llama\", got \"resnet\""),
+        (
+            "model.type=resnet",
+            "must be \"mlp\", \"lenet\", \"gpt\", \"llama\" or \"pretrained\", got \"resnet\""
+        ),
         ("model.activation=gulu", "did you mean \"gelu\"?"),
         ("data.test_fraction=1", "must be at least 0 and less than 1, got 1"),
         ("data.scale=0", "must be greater than 0, got 0"),
         (
             "data.format=parquet",
-            "must be \"csv\", \"mnist\", \"npy\", \"text\" or \"tokens\", got \"parquet\""
+            "must be \"csv\", \"mnist\", \"npy\", \"text\", \"tokens\" or \"jsonl\", got \"parquet\""
         ),
         ("data.path=\"\"", "must be the path of a file, got \"\""),
         ("data.images=x", "data.images applies only to the formats mnist and npy; remove it"),

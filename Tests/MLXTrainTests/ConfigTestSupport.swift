@@ -41,6 +41,7 @@ enum TestJob {
             "momentum": 0,
             "nesterov": false,
             "weight_decay": 0,
+            "decay": "all",
             "clip_norm": null,
             "schedule": {
               "type": "constant",
@@ -58,7 +59,8 @@ enum TestJob {
             "spike_z_score": null,
             "spike_window": 128,
             "on_spike": "skip",
-            "final_weights": "last"
+            "final_weights": "last",
+            "gradient_checkpointing": false
           },
           "distributed": {
             "transport": "auto",

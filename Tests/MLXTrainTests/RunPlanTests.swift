@@ -38,6 +38,13 @@ import Testing
         #expect(abs(rate(20) - 0.1) < 1e-12)
         let linear = try config("optimizer.schedule={\"type\": \"linear\"}")
         #expect(LearningRate(linear.optimizer, totalSteps: 20)(5) == 0.4 * 0.75)
+        let wsd = try config(
+            "optimizer.schedule={\"type\": \"wsd\", \"warmup_steps\": 4, \"end\": 0.1}")
+        let stable = LearningRate(wsd.optimizer, totalSteps: 20)
+        #expect([2, 4, 10, 16].map { stable($0) } == [0.2, 0.4, 0.4, 0.4])
+        #expect(abs(stable(18) - 0.25) < 1e-12 && abs(stable(20) - 0.1) < 1e-12)
+        let long = try config("optimizer.schedule={\"type\": \"wsd\", \"decay_steps\": 10}")
+        #expect(abs(LearningRate(long.optimizer, totalSteps: 20)(15) - 0.2) < 1e-12)
         let constant = try config()
         #expect(LearningRate(constant.optimizer, totalSteps: 20)(17) == 0.4)
     }

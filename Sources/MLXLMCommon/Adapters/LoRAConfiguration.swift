@@ -57,6 +57,13 @@ public struct LoRAConfiguration: Codable, Equatable, Sendable {
         self.loraParameters = loraParameters
     }
 
+    /// The content of `adapter_config.json`.
+    package func encoded() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        return try encoder.encode(self)
+    }
+
     enum CodingKeys: String, CodingKey {
         case numLayers = "num_layers"
         case fineTuneType = "fine_tune_type"

@@ -10,7 +10,7 @@ public struct LoRAContainer {
     /// outputs], `m` [outputs].
     public let weights: [String: MLXArray]
     /// Scales that differ from the configuration's, by layer.
-    private let scales: [String: Float]
+    package let scales: [String: Float]
     private let source: String
 
     /// An adapter of these parts.
@@ -122,11 +122,9 @@ public struct LoRAContainer {
         do {
             try FileManager.default.createDirectory(
                 at: directory, withIntermediateDirectories: true)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             try MLX.save(
                 arrays: weights, url: directory.appending(path: "adapters.safetensors"))
-            try encoder.encode(configuration).write(
+            try configuration.encoded().write(
                 to: directory.appending(path: "adapter_config.json"), options: .atomic)
         } catch {
             throw LanguageModelError.unwritable(directory.path, reason: "\(error)")

@@ -4,7 +4,7 @@ import MLX
 /// An adapter as PEFT saves it: other names, matrices turned, and a scale of its own.
 /// https://huggingface.co/docs/peft
 struct PEFTAdapter {
-    private static let prefix = "base_model.model."
+    private static let prefix = PEFTForm.prefix
     private let config: ConfigurationObject
     private let folder: URL
 
@@ -54,7 +54,9 @@ struct PEFTAdapter {
         guard key.hasPrefix(Self.prefix), let place = key.range(of: ".lora_") else {
             throw LanguageModelError.adapter(folder.path, reason: "the tensor \(key) is unknown")
         }
-        let name = key[key.index(key.startIndex, offsetBy: Self.prefix.count)..<place.lowerBound]
+        var name = key[key.index(key.startIndex, offsetBy: Self.prefix.count)..<place.lowerBound]
+        // GPT-2's blocks, which have another name in transformers.
+        if name.hasPrefix("transformer.") { name = "model." + name.dropFirst("transformer.".count) }
         return (String(name), String(key[key.index(after: place.lowerBound)...]))
     }
 

@@ -66,5 +66,8 @@ public func applyRotaryPosition(
     if let batch = cache as? BatchKVCache {
         return rotary(x, offset: batch.positions, length: batch.offset + x.dim(2))
     }
+    if let packed = cache as? PackedSequences {
+        return rotary(x, offset: MLXArray(0), length: packed.longest)
+    }
     return rotary(x, offset: cache?.offset ?? 0)
 }

@@ -60,11 +60,19 @@ extension ModelParts {
             ["metadata": .object(["total_size": .integer(total)]), "weight_map": .object(map)],
             source: WeightFiles.index)
         try index.encoded().write(to: folder.appending(path: WeightFiles.index))
+        try writeCompanions(
+            ofModelWithHead: weights.contains { $0.0.hasPrefix("lm_head.") },
+            quantization: quantization, to: folder)
+    }
+
+    /// Writes what stands beside the weights: `config.json`, the tokenizer, the template.
+    package func writeCompanions(
+        ofModelWithHead hasHead: Bool, quantization: ModelQuantization?, to folder: URL
+    ) throws {
         var config = configuration
         config.members["quantization"] = quantization?.encoded
         config.members["quantization_config"] = quantization?.encoded
-        config.members["tie_word_embeddings"] = .flag(
-            !weights.contains { $0.0.hasPrefix("lm_head.") })
+        config.members["tie_word_embeddings"] = .flag(!hasHead)
         if !endTokens.isEmpty, config["eos_token_id"] == nil {
             config.members["eos_token_id"] = .list(endTokens.sorted().map { .integer($0) })
         }

@@ -20,6 +20,10 @@ public protocol LanguageModel: Module {
     /// The blocks by their dotted names, first to last: what adapters are put into.
     var blocks: [(name: String, module: Module)] { get }
 
+    /// Whether blocks keep only their inputs for a gradient, and compute the rest once more (Chen et
+    /// al., arXiv:1604.06174).
+    var recomputesBlocks: Bool { get set }
+
     /// The longest sequence that the model was made for.
     var contextLength: Int { get }
 

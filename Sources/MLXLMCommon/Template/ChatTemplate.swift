@@ -6,6 +6,11 @@ public struct RenderedChat: Equatable, Sendable {
     public let text: String
     /// What the template's `generation` blocks wrote, in bytes of the text's UTF-8.
     public let generationRanges: [Range<Int>]
+
+    /// A text with these parts marked.
+    package init(text: String, generationRanges: [Range<Int>]) {
+        (self.text, self.generationRanges) = (text, generationRanges)
+    }
 }
 
 /// A model's chat template: the subset of Jinja that models use, as `transformers` sets it up.

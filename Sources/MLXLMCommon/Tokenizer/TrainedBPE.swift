@@ -11,10 +11,11 @@ public struct TrainedBPE: Sendable {
     /// How a text is cut into words.
     public let pattern: WordPattern
 
-    /// The tokenizer.
-    public func tokenizer() throws -> PreTrainedTokenizer {
-        PreTrainedTokenizer(
-            try TokenizerFile.read(tokenizerJSON(), source: "trained tokenizer"))
+    /// The tokenizer; `eosToken` is the special token that ends a text, if there is one.
+    public func tokenizer(eosToken: String? = nil) throws -> PreTrainedTokenizer {
+        var parts = try TokenizerFile.read(tokenizerJSON(), source: "trained tokenizer")
+        parts.names.eos = eosToken
+        return PreTrainedTokenizer(parts)
     }
 
     /// Writes the tokenizer as a `tokenizer.json` that the Python package reads as well.

@@ -72,9 +72,8 @@ package enum Weights {
     /// Throws `RunError.otherModel` with the first tensor in which a checkpoint's parameters differ
     /// from a model's in name, shape or type.
     package static func check(
-        _ arrays: [String: MLXArray], against model: Module, checkpoint: String
+        _ arrays: [String: MLXArray], against own: [String: MLXArray], checkpoint: String
     ) throws(RunError) {
-        let own = Dictionary(uniqueKeysWithValues: model.parameters().flattened())
         if let difference = TensorSpec.firstDifference(
             checkpoint: specs(arrays), model: specs(own))
         {

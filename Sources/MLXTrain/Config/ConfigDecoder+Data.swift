@@ -1,6 +1,6 @@
 extension ConfigDecoder {
     /// The section `data`.
-    func data(_ node: JSONNode) throws(ConfigError) -> DataConfig {
+    func data(_ node: JSONNode, _ model: ModelConfig) throws(ConfigError) -> DataConfig {
         let reader = try SectionReader<DataKey>(node, or: node.place)
         let format: DataFormat = try reader.word(.format)
         let source: DataSource
@@ -21,10 +21,20 @@ extension ConfigDecoder {
             let tokens = try tokenSource(reader)
             source = .tokens(tokens)
             fraction = tokens.testPaths == nil ? 0.1 : 0
+        case .jsonl:
+            let records = try jsonlSource(reader, model)
+            source = .jsonl(records)
+            fraction = records.testPath == nil ? 0.1 : 0
         }
         if format != .tokens {
+            try reader.refuse([.tokenType], "applies only to the format tokens")
+        }
+        if format != .jsonl {
             try reader.refuse(
-                [.testPath, .tokenType, .vocabularySize], "applies only to the format tokens")
+                [.maskPrompt, .maxSeqLength, .pack], "applies only to the format jsonl")
+        }
+        if format != .tokens, format != .jsonl {
+            try reader.refuse([.testPath], "applies only to the formats tokens and jsonl")
         }
         return DataConfig(
             source: source,
@@ -37,7 +47,7 @@ extension ConfigDecoder {
         try reader.refuse(
             [.images, .labels, .testImages, .testLabels],
             "applies only to the formats mnist and npy")
-        try reader.refuse([.tokenizer], "applies only to the format text")
+        try reader.refuse(tokenizerKeys, "applies only to the formats text and jsonl")
         let source = CSVSource(
             path: try path(.path, reader), labelColumn: try labelColumn(reader),
             header: try header(reader), image: try image(reader.optional(.image)))
@@ -55,7 +65,7 @@ extension ConfigDecoder {
     ) throws(ConfigError) -> IDXSource {
         try reader.refuse(
             [.path, .labelColumn, .header, .image], "applies only to the format csv")
-        try reader.refuse([.tokenizer], "applies only to the format text")
+        try reader.refuse(tokenizerKeys, "applies only to the formats text and jsonl")
         var source = IDXSource(
             isNumpy: format == .npy,
             images: try path(.images, reader), labels: try path(.labels, reader), test: nil)
@@ -72,7 +82,56 @@ extension ConfigDecoder {
                 + [.scale], "has no meaning for the format text")
         return TextSource(
             path: try path(.path, reader),
-            tokenizer: try reader.word(.tokenizer, default: .character))
+            tokenizer: try tokenizer(reader, default: .character))
+    }
+
+    private var tokenizerKeys: [DataKey] { [.tokenizer, .tokenizerPath, .vocabularySize] }
+
+    private func tokenizer(
+        _ reader: SectionReader<DataKey>, default usual: TokenizerKind
+    ) throws(ConfigError) -> TokenizerChoice {
+        let kind = try reader.word(.tokenizer, default: usual)
+        if kind != .bpe {
+            try reader.refuse([.vocabularySize], "applies only to the tokenizer bpe")
+        }
+        if kind != .pretrained {
+            try reader.refuse([.tokenizerPath], "applies only to the tokenizer pretrained")
+        }
+        switch kind {
+        case .character: return .character
+        case .bpe:
+            // All bytes are tokens, and so is the end of a text.
+            return .bpe(
+                vocabularySize: try reader.integer(.vocabularySize, default: 8192, atLeast: 257))
+        case .pretrained: return .pretrained(try path(.tokenizerPath, reader))
+        }
+    }
+
+    private func jsonlSource(
+        _ reader: SectionReader<DataKey>, _ model: ModelConfig
+    ) throws(ConfigError) -> JSONLSource {
+        try reader.refuse(
+            [.labelColumn, .header, .image, .images, .labels, .testImages, .testLabels, .classes]
+                + [.scale], "has no meaning for the format jsonl")
+        var choice: TokenizerChoice?
+        if model.type == .pretrained {
+            try reader.refuse(tokenizerKeys, "does not apply to the model pretrained")
+        } else {
+            try reader.refuse([.maxSeqLength], "is model.context for models from scratch")
+            choice = try tokenizer(reader, default: .bpe)
+            if choice == .character, let node = reader.node(.tokenizer) {
+                throw node.outOfRange(
+                    DataKey.tokenizer.path, "bpe or pretrained with the format jsonl")
+            }
+        }
+        return JSONLSource(
+            path: try path(.path, reader),
+            testPath: reader.optional(.testPath) == nil ? nil : try path(.testPath, reader),
+            maskPrompt: try reader.flag(.maskPrompt, default: true),
+            maxSeqLength: try reader.optional(.maxSeqLength)?
+                .integer(path: DataKey.maxSeqLength.path, atLeast: 2),
+            tokenizer: choice,
+            pack: try reader.flag(.pack, default: model.type != .pretrained))
     }
 
     private func path(_ key: DataKey, _ reader: SectionReader<DataKey>) throws(ConfigError)

@@ -18,6 +18,7 @@ extension ConfigDecoder {
             biasCorrection: try reader.flag(.biasCorrection, default: true),
             weightDecay: try reader.number(
                 .weightDecay, default: type == .adamw ? 0.01 : 0, .nonNegative),
+            decayed: try reader.word(.decay, default: .all),
             clipNorm: try reader.optional(.clipNorm)?
                 .number(path: OptimizerKey.clipNorm.path, .positive),
             schedule: try schedule(reader.node(.schedule), or: reader.place))
@@ -37,7 +38,7 @@ extension ConfigDecoder {
             try reader.refuse([.momentum, .nesterov], "applies only to sgd")
         }
         if type == .adam {
-            try reader.refuse([.weightDecay], "applies only to sgd and adamw")
+            try reader.refuse([.weightDecay, .decay], "applies only to sgd and adamw")
         }
     }
 
@@ -58,12 +59,14 @@ extension ConfigDecoder {
         let reader = try SectionReader<ScheduleKey>(node, or: place)
         let type: ScheduleType = try reader.word(.type, default: .constant)
         if type == .constant {
-            try reader.refuse([.end], "applies only to the schedules cosine and linear")
+            try reader.refuse([.end], "applies only to the schedules cosine, linear and wsd")
         }
+        if type != .wsd { try reader.refuse([.decaySteps], "applies only to the schedule wsd") }
         return ScheduleConfig(
             type: type,
             warmupSteps: try reader.integer(.warmupSteps, default: 0, atLeast: 0),
-            end: try reader.number(.end, default: 0, .nonNegative))
+            end: try reader.number(.end, default: 0, .nonNegative),
+            decaySteps: try reader.optionalCount(.decaySteps))
     }
 
     /// The section `training`.
@@ -84,7 +87,8 @@ extension ConfigDecoder {
                 .number(path: TrainingKey.spikeZScore.path, .positive),
             spikeWindow: try reader.integer(.spikeWindow, default: 128, atLeast: 2),
             onSpike: try reader.word(.onSpike, default: .skip),
-            finalWeights: try reader.word(.finalWeights, default: .last))
+            finalWeights: try reader.word(.finalWeights, default: .last),
+            gradientCheckpointing: try reader.flag(.gradientCheckpointing, default: false))
         guard config.steps != nil || config.epochs != nil else {
             throw .missingKey(
                 node.place, path: TrainingKey.epochs.path,
@@ -152,16 +156,32 @@ extension ConfigDecoder {
     }
 
     /// The section `evaluation`.
-    func evaluation(_ node: JSONNode?, or place: ConfigPlace) throws(ConfigError)
-        -> EvaluationConfig
-    {
+    func evaluation(
+        _ node: JSONNode?, or place: ConfigPlace, _ model: ModelConfig
+    ) throws(ConfigError) -> EvaluationConfig {
         let reader = try SectionReader<EvaluationKey>(node, or: place)
+        let isLoaded = model.type == .pretrained
+        if !isLoaded {
+            try reader.refuse([.prompts, .maxTokens], "applies only to the model pretrained")
+        }
         return EvaluationConfig(
             everySteps: try reader.interval(.everySteps),
-            batchSize: try reader.integer(.batchSize, default: 256, atLeast: 1),
+            batchSize: try reader.integer(.batchSize, default: isLoaded ? 8 : 256, atLeast: 1),
             metric: try reader.word(.metric, default: .loss),
             patience: try reader.optionalCount(.patience),
-            minDelta: try reader.number(.minDelta, default: 0, .nonNegative))
+            minDelta: try reader.number(.minDelta, default: 0, .nonNegative),
+            prompts: try prompts(reader.optional(.prompts)),
+            maxTokens: try reader.integer(.maxTokens, default: 64, atLeast: 1))
+    }
+
+    private func prompts(_ node: JSONNode?) throws(ConfigError) -> [String] {
+        guard let node else { return [] }
+        let path = EvaluationKey.prompts.path
+        var prompts: [String] = []
+        for element in try node.elements(path: path, "a list of texts") {
+            prompts.append(try element.text(path: "\(path)[\(prompts.count)]"))
+        }
+        return prompts
     }
 
     /// The section `metrics`.

@@ -14,13 +14,14 @@ struct ConfigDecoder {
             seed: try seed(reader),
             task: try reader.word(.task, default: model.task),
             model: model,
-            data: try data(try reader.required(.data, "the samples to train on")),
+            adapter: try adapter(reader, model),
+            data: try data(try reader.required(.data, "the samples to train on"), model),
             optimizer: try optimizer(try reader.required(.optimizer, "how weights are updated")),
             training: try training(
                 try reader.required(.training, "batch size and steps or epochs")),
             distributed: try distributed(reader.node(.distributed), or: place),
             checkpoint: try checkpoint(reader.node(.checkpoint), or: place),
-            evaluation: try evaluation(reader.node(.evaluation), or: place),
+            evaluation: try evaluation(reader.node(.evaluation), or: place, model),
             metrics: try metrics(reader.node(.metrics), or: place))
         try requireImage(config, in: tree)
         try requireAgreement(config, in: tree)
@@ -68,6 +69,11 @@ struct ConfigDecoder {
         if config.training.onSpike == .rollback, !hasCheckpoints {
             try training.refuse([.onSpike], "\"rollback\" needs checkpoint.every_steps")
         }
+        if config.distributed.shardedOptimizer, config.optimizer.decayed != .all {
+            let optimizer = try SectionReader<OptimizerKey>(
+                reader.node(.optimizer), or: reader.place)
+            try optimizer.refuse([.decay], "must be all with distributed.sharded_optimizer")
+        }
         if config.training.finalWeights == .best, config.checkpoint.keepBest == 0 {
             try training.refuse([.finalWeights], "\"best\" needs checkpoint.keep_best of 1 or more")
         }
@@ -94,25 +100,38 @@ struct ConfigDecoder {
             throw node.outOfRange(
                 JobKey.task.path, "\(config.model.task.rawValue) with the model \(type)")
         }
-        let readsText = config.data.format == .text || config.data.format == .tokens
-        if readsText != (config.task == .languageModel), let data = tree[JobKey.data.rawValue] {
+        if let wanted = formats(config), let data = tree[JobKey.data.rawValue] {
             let node = data[DataKey.format.rawValue] ?? data
             throw node.outOfRange(
-                DataKey.format.path,
-                readsText
-                    ? "a table or images with the model \(type)"
-                    : "text or tokens with it; got \(format)")
+                DataKey.format.path, "\(wanted) with the model \(type); got \(format)")
         }
         if config.task == .languageModel, config.evaluation.metric == .accuracy,
             let node = tree[JobKey.evaluation.rawValue]?[EvaluationKey.metric.rawValue]
         {
             throw node.outOfRange(EvaluationKey.metric.path, "loss with the model \(type)")
         }
+        if config.task == .classification, config.training.gradientCheckpointing,
+            let node = tree[JobKey.training.rawValue]?[TrainingKey.gradientCheckpointing.rawValue]
+        {
+            throw node.outOfRange(
+                TrainingKey.gradientCheckpointing.path, "false with the model \(type)")
+        }
         if config.task == .classification, config.training.precision != .float32,
             let node = tree[JobKey.training.rawValue]?[TrainingKey.precision.rawValue]
         {
             throw node.outOfRange(TrainingKey.precision.path, "float32 with the model \(type)")
         }
+    }
+
+    /// The formats that the model reads, in words, where the data have another.
+    private func formats(_ config: TrainConfig) -> String? {
+        let (known, words): ([DataFormat], String) =
+            switch config.model {
+            case .pretrained: ([.jsonl], "jsonl")
+            case .transformer: ([.text, .tokens, .jsonl], "text, tokens or jsonl")
+            case .mlp, .lenet: ([.csv, .mnist, .npy], "a table or images")
+            }
+        return known.contains(config.data.format) ? nil : words
     }
 
     private func requireMicroBatches(_ config: TrainConfig, in tree: JSONNode)
@@ -129,6 +148,9 @@ struct ConfigDecoder {
     private func model(_ node: JSONNode) throws(ConfigError) -> ModelConfig {
         let reader = try SectionReader<ModelKey>(node, or: node.place)
         let type: ModelType = try reader.word(.type)
+        if type == .pretrained { return .pretrained(try pretrained(reader)) }
+        try reader.refuse(
+            [.path, .bits, .groupSize, .unpack], "applies only to the model pretrained")
         if type == .gpt || type == .llama { return .transformer(try transformer(type, reader)) }
         try reader.refuse(
             [.layers, .heads, .keyValueHeads, .width, .feedForward, .context, .ropeBase]

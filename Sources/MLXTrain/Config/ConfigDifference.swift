@@ -53,13 +53,16 @@ extension TrainConfig {
     private static func kind(of path: String) -> ConfigDifference.Kind {
         let freeTraining: [TrainingKey] = [
             .steps, .epochs, .maxSeconds, .onNaN, .spikeZScore, .spikeWindow, .onSpike,
-            .finalWeights,
+            .finalWeights, .gradientCheckpointing,
         ]
         let freeKeys = [JobKey.name.path] + freeTraining.map(\.path)
         let freeSections: [JobKey] = [.checkpoint, .evaluation, .metrics, .distributed]
         if freeKeys.contains(path) { return .allowed }
         if freeSections.contains(where: { path.hasPrefix($0.path + ".") }) { return .allowed }
-        return path.hasPrefix(JobKey.model.path + ".") ? .model : .other
+        // The same model may lie elsewhere: its arrays tell.
+        if path == ModelKey.path.path || path == AdapterKey.path.path { return .other }
+        let ofModel = [JobKey.model, .adapter].contains { path.hasPrefix($0.path + ".") }
+        return ofModel ? .model : .other
     }
 }
 

@@ -11,8 +11,8 @@ extension ConfigKey {
 
 enum JobKey: String, ConfigKey {
     static let section = ""
-    case name, seed, task, model, data, optimizer, training, distributed, checkpoint, evaluation
-    case metrics
+    case name, seed, task, model, adapter, data, optimizer, training, distributed, checkpoint
+    case evaluation, metrics
 }
 
 enum ModelKey: String, ConfigKey {
@@ -25,6 +25,14 @@ enum ModelKey: String, ConfigKey {
     case context
     case ropeBase = "rope_base"
     case tieEmbeddings = "tie_embeddings"
+    case path, bits
+    case groupSize = "group_size"
+    case unpack
+}
+
+enum AdapterKey: String, ConfigKey {
+    static let section = "adapter"
+    case type, rank, scale, alpha, dropout, layers, keys, path
 }
 
 enum DataKey: String, ConfigKey {
@@ -38,7 +46,11 @@ enum DataKey: String, ConfigKey {
     case classes, scale
     case testPath = "test_path"
     case tokenType = "token_type"
+    case maskPrompt = "mask_prompt"
+    case maxSeqLength = "max_seq_length"
+    case tokenizerPath = "tokenizer_path"
     case vocabularySize = "vocabulary_size"
+    case pack
 }
 
 enum ImageKey: String, ConfigKey {
@@ -53,6 +65,7 @@ enum OptimizerKey: String, ConfigKey {
     case momentum, nesterov, betas, eps
     case biasCorrection = "bias_correction"
     case weightDecay = "weight_decay"
+    case decay
     case clipNorm = "clip_norm"
     case schedule
 }
@@ -62,6 +75,7 @@ enum ScheduleKey: String, ConfigKey {
     case type
     case warmupSteps = "warmup_steps"
     case end
+    case decaySteps = "decay_steps"
 }
 
 enum TrainingKey: String, ConfigKey {
@@ -76,6 +90,7 @@ enum TrainingKey: String, ConfigKey {
     case spikeWindow = "spike_window"
     case onSpike = "on_spike"
     case finalWeights = "final_weights"
+    case gradientCheckpointing = "gradient_checkpointing"
 }
 
 enum DistributedKey: String, ConfigKey {
@@ -107,6 +122,8 @@ enum EvaluationKey: String, ConfigKey {
     case batchSize = "batch_size"
     case metric, patience
     case minDelta = "min_delta"
+    case prompts
+    case maxTokens = "max_tokens"
 }
 
 enum MetricsKey: String, ConfigKey {
@@ -118,7 +135,8 @@ extension TrainConfig {
     /// The full paths of all keys a job may have, section by section.
     public static let documentedKeys: [String] = {
         let all =
-            paths(JobKey.self) + paths(ModelKey.self) + paths(DataKey.self) + paths(ImageKey.self)
+            paths(JobKey.self) + paths(ModelKey.self) + paths(AdapterKey.self)
+            + paths(DataKey.self) + paths(ImageKey.self)
             + paths(OptimizerKey.self) + paths(ScheduleKey.self) + paths(TrainingKey.self)
             + paths(DistributedKey.self) + paths(CheckpointKey.self) + paths(EvaluationKey.self)
             + paths(MetricsKey.self)

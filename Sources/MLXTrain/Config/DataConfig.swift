@@ -17,6 +17,7 @@ public struct DataConfig: Equatable, Sendable {
         case .mnist(let source): source.isNumpy ? .npy : .mnist
         case .text: .text
         case .tokens: .tokens
+        case .jsonl: .jsonl
         }
     }
 }
@@ -28,6 +29,7 @@ public enum DataFormat: String, CaseIterable, Sendable {
     case npy
     case text
     case tokens
+    case jsonl
 }
 
 /// Where samples come from; all paths are absolute.
@@ -36,6 +38,7 @@ public enum DataSource: Equatable, Sendable {
     case mnist(IDXSource)
     case text(TextSource)
     case tokens(TokenSource)
+    case jsonl(JSONLSource)
 }
 
 /// A table of numbers with one column of labels, plain or compressed by gzip.
@@ -130,8 +133,45 @@ public enum TokenType: String, CaseIterable, Sendable {
     var number: NumberType { self == .uint16 ? .uint16 : .uint32 }
 }
 
-/// How a text is cut into tokens (`data.tokenizer`).
-public enum TokenizerChoice: String, CaseIterable, Sendable {
+/// Records of one JSON object a line: a conversation, a prompt with its completion, or a text.
+public struct JSONLSource: Equatable, Sendable {
+    /// The file, or a folder with `train.jsonl` and perhaps `valid.jsonl`.
+    public var path: String
+    /// A file of records that evaluations read; `nil`: one of the folder, or a part of `path`.
+    public var testPath: String?
+    /// Whether only what an assistant says counts in the loss.
+    public var maskPrompt: Bool
+    /// The most tokens of a record of a loaded model; `nil`: 2048, or as many as the model was made
+    /// for.
+    public var maxSeqLength: Int?
+    /// How records are cut into tokens; `nil` for a loaded model, which has its own tokenizer.
+    public var tokenizer: TokenizerChoice?
+    /// Whether several records share a row, without seeing each other.
+    public var pack: Bool
+}
+
+/// How a text is cut into tokens (`data.tokenizer` and the keys beside it).
+public enum TokenizerChoice: Equatable, Sendable {
     /// A token for each Unicode scalar of the text.
     case character
+    /// Byte-pair encoding that is learned from the text.
+    case bpe(vocabularySize: Int)
+    /// The tokenizer of a model's folder, or a `tokenizer.json`; an absolute path.
+    case pretrained(String)
+
+    /// The word of `data.tokenizer`.
+    public var kind: TokenizerKind {
+        switch self {
+        case .character: .character
+        case .bpe: .bpe
+        case .pretrained: .pretrained
+        }
+    }
+}
+
+/// The words of `data.tokenizer`.
+public enum TokenizerKind: String, CaseIterable, Sendable {
+    case character
+    case bpe
+    case pretrained
 }

@@ -3,6 +3,7 @@ public enum ModelConfig: Equatable, Sendable {
     case mlp(MLPConfig)
     case lenet(LeNetConfig)
     case transformer(TransformerConfig)
+    case pretrained(PretrainedConfig)
 
     /// The word of `model.type`.
     public var type: ModelType {
@@ -10,6 +11,7 @@ public enum ModelConfig: Equatable, Sendable {
         case .mlp: .mlp
         case .lenet: .lenet
         case .transformer(let config): config.family == .gpt ? .gpt : .llama
+        case .pretrained: .pretrained
         }
     }
 
@@ -17,7 +19,7 @@ public enum ModelConfig: Equatable, Sendable {
     public var task: TrainTask {
         switch self {
         case .mlp, .lenet: .classification
-        case .transformer: .languageModel
+        case .transformer, .pretrained: .languageModel
         }
     }
 }
@@ -28,6 +30,8 @@ public enum ModelType: String, CaseIterable, Sendable {
     case lenet
     case gpt
     case llama
+    /// A language model that is loaded.
+    case pretrained
 }
 
 /// A multi-layer perceptron: linear layers with an activation between them.

@@ -20,6 +20,8 @@ public struct OptimizerConfig: Equatable, Sendable {
     public var biasCorrection: Bool
     /// The weight decay of SGD and AdamW, 0 or above.
     public var weightDecay: Double
+    /// What the weight decay is for.
+    public var decayed: DecayedParameters
     /// The norm that gradients are scaled down to; `nil`: no limit.
     public var clipNorm: Double?
     /// How the learning rate changes over the run.
@@ -33,6 +35,13 @@ public enum OptimizerType: String, CaseIterable, Sendable {
     case adamw
 }
 
+/// What a weight decay is for (`optimizer.decay`).
+public enum DecayedParameters: String, CaseIterable, Sendable {
+    case all
+    /// Matrices and kernels, but not biases, the weights of normalizations, and embeddings.
+    case matrices
+}
+
 /// How the learning rate changes over the steps of a run (`optimizer.schedule`).
 public struct ScheduleConfig: Equatable, Sendable {
     /// The shape of the fall from the end of the warm-up to the last step.
@@ -41,6 +50,8 @@ public struct ScheduleConfig: Equatable, Sendable {
     public var warmupSteps: Int
     /// The learning rate at the last step; a constant schedule has none.
     public var end: Double
+    /// The steps of the fall at the end of a `wsd` schedule; `nil`: a fifth of the run.
+    public var decaySteps: Int?
 }
 
 /// The words of `optimizer.schedule.type`.
@@ -48,4 +59,7 @@ public enum ScheduleType: String, CaseIterable, Sendable {
     case constant
     case cosine
     case linear
+    /// Warm-up, stable, decay: full until the last steps, in which it falls along a line (Hu et al.,
+    /// arXiv:2404.06395).
+    case wsd
 }

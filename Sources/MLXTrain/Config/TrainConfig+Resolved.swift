@@ -8,19 +8,21 @@ extension TrainConfig {
 
     /// The tree that `resolvedJSON()` prints.
     var resolvedTree: JSONNode {
-        .object([
-            (JobKey.name.rawValue, .string(name)),
-            (JobKey.seed.rawValue, .integer(seed)),
-            (JobKey.task.rawValue, .string(task.rawValue)),
-            (JobKey.model.rawValue, model.tree),
-            (JobKey.data.rawValue, data.tree),
-            (JobKey.optimizer.rawValue, optimizer.tree),
-            (JobKey.training.rawValue, training.tree),
-            (JobKey.distributed.rawValue, distributed.tree),
-            (JobKey.checkpoint.rawValue, checkpoint.tree),
-            (JobKey.evaluation.rawValue, evaluation.tree),
-            (JobKey.metrics.rawValue, metrics.tree),
-        ])
+        .object(
+            [
+                (JobKey.name.rawValue, .string(name)),
+                (JobKey.seed.rawValue, .integer(seed)),
+                (JobKey.task.rawValue, .string(task.rawValue)),
+                (JobKey.model.rawValue, model.tree),
+            ] + (adapter.map { [(JobKey.adapter.rawValue, $0.tree)] } ?? []) + [
+                (JobKey.data.rawValue, data.tree),
+                (JobKey.optimizer.rawValue, optimizer.tree),
+                (JobKey.training.rawValue, training.tree),
+                (JobKey.distributed.rawValue, distributed.tree),
+                (JobKey.checkpoint.rawValue, checkpoint.tree),
+                (JobKey.evaluation.rawValue, evaluation.tree(answers: adapter != nil)),
+                (JobKey.metrics.rawValue, metrics.tree),
+            ])
     }
 }
 
@@ -47,7 +49,29 @@ extension ModelConfig {
             ])
         case .transformer(let config):
             section(config.members(type))
+        case .pretrained(let config):
+            section([
+                (ModelKey.type, .string(type.rawValue)), (.path, .string(config.path)),
+                (.bits, optional(config.bits)), (.groupSize, .integer(config.groupSize)),
+                (.unpack, .bool(config.unpack)),
+            ])
         }
+    }
+}
+
+extension AdapterConfig {
+    fileprivate var tree: JSONNode {
+        var members: [(AdapterKey, JSONNode)] = [
+            (.type, .string(type.rawValue)), (.layers, optional(layers)),
+        ]
+        if type != .full {
+            members += [
+                (.rank, .integer(rank)), (.scale, .number(scale)), (.dropout, .number(dropout)),
+                (.keys, keys.map { .array($0.map(JSONNode.string)) } ?? .null),
+                (.path, path.map(JSONNode.string) ?? .null),
+            ]
+        }
+        return section(members)
     }
 }
 
@@ -86,9 +110,21 @@ extension DataConfig {
             }
         case .text(let source):
             members += [
-                (.path, .string(source.path)), (.tokenizer, .string(source.tokenizer.rawValue)),
+                (.path, .string(source.path)), (.testFraction, .number(testFraction)),
+            ]
+            members += source.tokenizer.members
+            return section(members)
+        case .jsonl(let source):
+            members.append((.path, .string(source.path)))
+            if let path = source.testPath { members.append((.testPath, .string(path))) }
+            members += [
+                (.maskPrompt, .bool(source.maskPrompt)), (.pack, .bool(source.pack)),
                 (.testFraction, .number(testFraction)),
             ]
+            if source.tokenizer == nil {
+                members.append((.maxSeqLength, optional(source.maxSeqLength)))
+            }
+            members += source.tokenizer?.members ?? []
             return section(members)
         case .tokens(let source):
             return section(members + source.members + [(.testFraction, .number(testFraction))])
@@ -109,6 +145,17 @@ extension TokenSource {
         return [(.path, .array(files))] + (test ?? []) + [
             (.tokenType, .string(type.rawValue)), (.vocabularySize, .integer(vocabularySize)),
         ]
+    }
+}
+
+extension TokenizerChoice {
+    fileprivate var members: [(DataKey, JSONNode)] {
+        let kind: [(DataKey, JSONNode)] = [(.tokenizer, .string(self.kind.rawValue))]
+        switch self {
+        case .character: return kind
+        case .bpe(let size): return kind + [(.vocabularySize, .integer(size))]
+        case .pretrained(let path): return kind + [(.tokenizerPath, .string(path))]
+        }
     }
 }
 
@@ -155,7 +202,11 @@ extension OptimizerConfig {
                 (.biasCorrection, .bool(biasCorrection)),
             ]
         }
-        if type != .adam { members.append((.weightDecay, .number(weightDecay))) }
+        if type != .adam {
+            members += [
+                (.weightDecay, .number(weightDecay)), (.decay, .string(decayed.rawValue)),
+            ]
+        }
         members += [
             (.clipNorm, clipNorm.map(JSONNode.number) ?? .null), (.schedule, schedule.tree),
         ]
@@ -169,6 +220,7 @@ extension ScheduleConfig {
             (.type, .string(type.rawValue)), (.warmupSteps, .integer(warmupSteps)),
         ]
         if type != .constant { members.append((.end, .number(end))) }
+        if type == .wsd { members.append((.decaySteps, optional(decaySteps))) }
         return section(members)
     }
 }
@@ -185,6 +237,7 @@ extension TrainingConfig {
             (.spikeZScore, spikeZScore.map(JSONNode.number) ?? .null),
             (.spikeWindow, .integer(spikeWindow)), (.onSpike, .string(onSpike.rawValue)),
             (.finalWeights, .string(finalWeights.rawValue)),
+            (.gradientCheckpointing, .bool(gradientCheckpointing)),
         ])
     }
 }
@@ -220,12 +273,19 @@ extension CheckpointConfig {
 }
 
 extension EvaluationConfig {
-    fileprivate var tree: JSONNode {
-        section([
-            (EvaluationKey.everySteps, optional(everySteps)), (.batchSize, .integer(batchSize)),
+    fileprivate func tree(answers: Bool) -> JSONNode {
+        var members: [(EvaluationKey, JSONNode)] = [
+            (.everySteps, optional(everySteps)), (.batchSize, .integer(batchSize)),
             (.metric, .string(metric.rawValue)), (.patience, optional(patience)),
             (.minDelta, .number(minDelta)),
-        ])
+        ]
+        if answers {
+            members += [
+                (.prompts, .array(prompts.map(JSONNode.string))),
+                (.maxTokens, .integer(maxTokens)),
+            ]
+        }
+        return section(members)
     }
 }
 

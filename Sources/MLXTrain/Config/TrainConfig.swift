@@ -14,6 +14,8 @@ public struct TrainConfig: Equatable, Sendable {
     public var task: TrainTask
     /// The model.
     public var model: ModelConfig
+    /// What of a loaded model is trained; `nil` for models that begin with random weights.
+    public var adapter: AdapterConfig?
     /// The samples.
     public var data: DataConfig
     /// How weights are updated.
@@ -62,6 +64,8 @@ public struct TrainingConfig: Equatable, Sendable {
     public var onSpike: SpikeAction
     /// Which weights the run leaves in its folder `model`.
     public var finalWeights: FinalWeights
+    /// Whether blocks of language models keep only their inputs for the gradient.
+    public var gradientCheckpointing: Bool
 }
 
 /// What becomes of a step whose loss or gradient is not finite (`training.on_nan`).
@@ -205,6 +209,10 @@ public struct EvaluationConfig: Equatable, Sendable {
     public var patience: Int?
     /// What an evaluation must improve by to count.
     public var minDelta: Double
+    /// What a loaded model answers after each evaluation, for the reader.
+    public var prompts: [String]
+    /// The most tokens of an answer.
+    public var maxTokens: Int
 }
 
 /// When a line of metrics is written (`metrics`).

@@ -62,6 +62,8 @@ public enum DataError: Error, Equatable, Sendable {
     case notUTF8(String, line: Int)
     /// A text too short for one sample.
     case textTooShort(String, tokens: Int, context: Int)
+    /// Records of which none has a token that counts in the loss.
+    case noTargets(String, records: Int, reason: String)
     /// A split that leaves nothing to train on.
     case nothingToTrain(String, samples: Int, testFraction: Double)
 
@@ -81,7 +83,7 @@ extension DataError: CustomStringConvertible {
         switch self {
         case .missingFile, .unreadableFile, .notAFile, .interrupted, .truncatedGzip, .corruptGzip,
             .compressed, .changedFile, .noSamples, .notUTF8, .longLine, .malformedRecord,
-            .textTooShort, .notATable, .unfitArray, .tokenRange, .noShards:
+            .textTooShort, .notATable, .unfitArray, .tokenRange, .noShards, .noTargets:
             fileDescription
         case .notIDX, .wrongIDXSize, .unpaired, .labelRange, .testShape:
             idxDescription
@@ -127,6 +129,8 @@ extension DataError: CustomStringConvertible {
                 + " raise it, or set data.token_type to the type of the file"
         case .noShards(let path):
             "\(path): the folder has no file named .bin or .npy"
+        case .noTargets(let path, let records, let reason):
+            "\(path): none of its \(records) records has a token to learn: \(reason)"
         case .notATable(let path):
             "\(path): a classification needs a table or images; set data.format to csv or mnist"
         case .textTooShort(let path, let tokens, let context):

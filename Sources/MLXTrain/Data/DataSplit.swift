@@ -34,6 +34,8 @@ public struct DataSplit: Sendable {
             throw .notATable(source.path)
         case .tokens(let source):
             throw .notATable(source.paths[0])
+        case .jsonl(let source):
+            throw .notATable(source.path)
         }
     }
 
@@ -83,6 +85,7 @@ extension DataConfig {
         case .csv(let source): [source.path]
         case .text(let source): [source.path]
         case .tokens(let source): (try? source.files) ?? source.paths
+        case .jsonl(let source): RecordFiles(source).paths
         case .mnist(let source):
             [source.images, source.labels]
                 + (source.test.map { [$0.images, $0.labels] } ?? [])

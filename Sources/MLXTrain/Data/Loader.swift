@@ -14,6 +14,8 @@ public struct LoadedBatch<Batch: Sendable>: Sendable {
     public let microBatches: [Batch]
     /// This rank's part of the step's `BatchDigest`.
     package let digest: Double
+    /// The losses of the step over all ranks, where samples have not all as many.
+    package var lossCount: Int?
 }
 
 /// Makes the batches of the next steps on a thread of its own, ahead of the trainer.
@@ -28,19 +30,23 @@ public final class Loader<Batch: Sendable>: Sendable {
     ///   - sampler: which samples each step takes.
     ///   - step: the first step, counted from 0.
     ///   - depth: how many batches are made ahead.
+    ///   - losses: how many losses the samples of some indices have; nil where each has as many.
     ///   - gather: the samples of some indices as one micro-batch; called on the loader's thread.
     public convenience init(
         sampler: Sampler, from step: Int = 0, depth: Int = 2,
+        losses: (@Sendable ([Int]) -> Int)? = nil,
         gather: @escaping @Sendable ([Int]) throws -> Batch
     ) {
         var sampler = sampler
+        var all = sampler.ofAllRanks
         self.init(from: step, depth: depth) { step in
             let batch = sampler.batch(step: step)
+            let count = losses.map { $0(all.batch(step: step).microBatches.flatMap { $0 }) }
             return LoadedBatch(
                 step: batch.step, epoch: batch.epoch, globalCount: batch.globalCount,
                 firstMicroBatch: batch.firstMicroBatch,
                 microBatches: try batch.microBatches.map(gather),
-                digest: BatchDigest.part(batch))
+                digest: BatchDigest.part(batch), lossCount: count)
         }
     }
 

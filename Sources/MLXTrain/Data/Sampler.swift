@@ -44,6 +44,12 @@ public struct Sampler: Sendable {
         self.halves = halves
     }
 
+    /// The sampler that gives the samples of all ranks.
+    var ofAllRanks: Sampler {
+        Sampler(
+            count: count, globalBatchSize: globalBatchSize, microBatchSize: nil, seed: seed)
+    }
+
     /// The number of steps in which every sample is used once.
     public var stepsPerEpoch: Int { (count - 1) / globalBatchSize + 1 }
 

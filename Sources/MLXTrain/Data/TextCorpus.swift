@@ -17,7 +17,7 @@ package struct TextCorpus: Sendable {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw DataError.notUTF8(source.path, line: Self.line(ofWrongByteIn: bytes))
         }
-        let tokenizer = try TextTokenizer(source.tokenizer, text: text)
+        let tokenizer = try TextTokenizer(source.tokenizer, texts: [text])
         let all = TokenDataset(tokens: tokenizer.encode(text), context: context)
         return try split(all, source.path, testFraction: testFraction, tokenizer)
     }

@@ -7,6 +7,8 @@ package enum MetricsEvent: String, Sendable, CaseIterable {
     case guarded = "guard"
     /// Something that went wrong and that the job bears.
     case warning
+    /// A text that the model has written.
+    case sample
 }
 
 /// The numbers of one training step.
@@ -151,6 +153,12 @@ package struct MetricsLines: Sendable {
             ("action", .string(action)),
         ]
         return line(.guarded, report.step, what + numbers)
+    }
+
+    /// The line of a text that the model has written.
+    func sample(_ sample: SampleText, step: Int) -> JSONNode {
+        line(
+            .sample, step, [("prompt", .string(sample.prompt)), ("text", .string(sample.text))])
     }
 
     /// The line of something that went wrong and that the job bears.

@@ -7,6 +7,8 @@ public enum ModelError: StatusError, Equatable {
     case needsImages(ModelType)
     /// The model reads text, and the samples are tables or images.
     case needsText(ModelType)
+    /// Records are cut into words, and the tokenizer makes tokens of characters.
+    case needsWords
     /// The images are smaller than the model can take.
     case imageTooSmall(ModelType, shape: [Int], smallest: Int)
     /// The processes of a machine need more bytes than it has.
@@ -22,7 +24,9 @@ public enum ModelError: StatusError, Equatable {
         case .needsImages(let type):
             "model.type \(type.rawValue) needs images: set data.image to [height, width, channels]"
         case .needsText(let type):
-            "model.type \(type.rawValue) needs a text: set data.format to text"
+            "model.type \(type.rawValue) needs a text: set data.format to text or jsonl"
+        case .needsWords:
+            "data.format jsonl needs the tokenizer bpe or pretrained"
         case .imageTooSmall(let type, let shape, let smallest):
             "model.type \(type.rawValue) needs images of at least \(smallest) x \(smallest), "
                 + "got \(shape); use model.type mlp"
@@ -53,7 +57,7 @@ extension ModelConfig {
                 throw .imageTooSmall(type, shape: sampleShape, smallest: LeNet.smallestImage)
             }
             return LeNet(image: image, classes: classes, config: config)
-        case .transformer:
+        case .transformer, .pretrained:
             throw .needsText(type)
         }
     }

@@ -5,12 +5,13 @@ import MLXLMCommon
 enum TransformerFiles {
     /// The `config.json` of a model.
     static func configuration(
-        _ config: TransformerConfig, vocabularySize: Int
+        _ config: TransformerConfig, vocabularySize: Int, endToken: Int? = nil
     ) -> ConfigurationObject {
         var members: [String: ConfigurationValue] = [
             "vocab_size": .integer(vocabularySize), "torch_dtype": .text("float32"),
             "tie_word_embeddings": .flag(config.tieEmbeddings),
         ]
+        members["eos_token_id"] = endToken.map { .integer($0) }
         switch config.family {
         case .gpt:
             members.merge([
@@ -52,6 +53,20 @@ enum TransformerFiles {
             weights["transformer.\(rest)"] = isTurned ? contiguous(array.T) : array
         }
         return weights
+    }
+
+    /// Writes a model's folder.
+    static func export(
+        _ weights: [String: MLXArray], family: TransformerFamily,
+        configuration: ConfigurationObject, tokenizer: TextTokenizer, to output: OutputFolder
+    ) throws {
+        try FolderCommit.write(output.model) { folder in
+            try Weights.write(
+                TransformerFiles.weights(weights, family: family),
+                to: "\(folder)/model.safetensors")
+            try Files.replace("\(folder)/config.json", with: configuration.encoded())
+            try tokenizer.write(to: folder)
+        }
     }
 
     /// Fresh weights as GPT-2 begins: matrices normal with deviation 0.02, less where their results

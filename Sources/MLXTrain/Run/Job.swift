@@ -152,10 +152,7 @@ public struct Job {
     ) throws {
         try group.onFirstRank {
             guard let (weights, weightsStep) = try trainer.finalWeights() else { return }
-            try FolderCommit.write(output.model) { folder in
-                try Weights.write(task.exported(weights), to: "\(folder)/model.safetensors")
-                try task.writeModelFiles(to: folder)
-            }
+            try task.export(weights, to: output)
             try report.ended(
                 evaluation, step: trainer.step, weightsStep: weightsStep,
                 record: trainer.evaluations, early: trainer.hasStoppedEarly)

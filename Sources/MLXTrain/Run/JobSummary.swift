@@ -23,11 +23,14 @@ public struct JobSummary {
     static func lines(
         _ config: TrainConfig, _ task: any TrainingTask, _ plan: TrainingPlan
     ) -> [String] {
-        [
-            "model \(config.model.type.rawValue): \(task.parameterCount) parameters",
+        let (all, trained) = (task.parameterCount, task.trainedCount)
+        let part = config.adapter.map { ", \(trained) of them trained (\($0.type.rawValue))" } ?? ""
+        return [
+            "model \(config.model.type.rawValue): \(all) parameters\(part)",
             "data: \(task.dataSummary)",
+        ] + task.dataNotes.map { "data: \($0)" } + [
             "plan: \(plan.totalSteps) steps of \(plan.globalBatchSize) samples, "
-                + "\(plan.stepsPerEpoch) steps an epoch",
+                + "\(plan.stepsPerEpoch) steps an epoch"
         ]
     }
 }

@@ -13,13 +13,16 @@ struct MemoryEstimate {
     /// The estimate for a task, whose weights need not be evaluated yet.
     init(_ task: any TrainingTask, config: TrainConfig, worldSize: Int) {
         let width = Double(MemoryLayout<Float>.size)
-        parameters = task.model.parameters().flattenedValues().reduce(0) { $0 + Double($1.size) }
+        let all = task.model.parameters().flattenedValues()
+        parameters = Double(task.parameterCount)
+        let bytes = all.reduce(0) { $0 + Double($1.size) * Double($1.itemSize) }
+        let trained = Double(task.trainedCount)
         let training = config.training
         let share = (training.globalBatchSize + worldSize - 1) / worldSize
         let batch = min(training.microBatchSize ?? share, task.sampleCount)
         parts = [
-            ("parameters", parameters * width), ("gradients", parameters * width),
-            ("optimizer", parameters * width * Double(config.optimizer.momentCount)),
+            ("parameters", bytes), ("gradients", trained * width),
+            ("optimizer", trained * width * Double(config.optimizer.momentCount)),
             ("activations", task.activations * width * Double(batch)), ("data", task.dataBytes),
         ]
         batchAdvice =
@@ -79,7 +82,7 @@ extension ModelConfig {
             // Two convolutions of 16 and 32 channels, each kept before and after ReLU and pooled.
             let convolutions = pixels * 16 * 2.25 + pixels / 4 * 32 * 2.25
             return inputs + convolutions + 128 * 3 + Double(classes) * 2
-        case .transformer: return 0
+        case .transformer, .pretrained: return 0
         }
     }
 }

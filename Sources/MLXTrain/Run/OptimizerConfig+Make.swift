@@ -1,6 +1,17 @@
+import MLXNN
 import MLXOptimizers
 
 extension OptimizerConfig {
+    /// A fresh optimizer of a model; its learning rate is set before every step.
+    func makeOptimizer(of model: Module) -> any StatefulOptimizer {
+        let optimizer = makeOptimizer()
+        guard decayed == .matrices else { return optimizer }
+        let decays = decayedParameters(of: model)
+        (optimizer as? SGD)?.decays = decays
+        (optimizer as? Adam)?.decays = decays
+        return optimizer
+    }
+
     /// A fresh optimizer; its learning rate is set before every step.
     public func makeOptimizer() -> any StatefulOptimizer {
         let rate = Float(learningRate)

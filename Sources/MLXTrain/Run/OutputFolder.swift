@@ -13,6 +13,10 @@ package struct OutputFolder: Sendable {
     package var metrics: String { "\(path)/metrics.jsonl" }
     /// The final weights.
     package var model: String { "\(path)/model" }
+    /// The adapter of a loaded model, in mlx-lm's form.
+    package var adapters: String { "\(path)/adapters" }
+    /// The same in PEFT's form.
+    package var peft: String { "\(path)/peft" }
     /// The logs of the ranks.
     package var logs: String { "\(path)/logs" }
     /// The checkpoints.
@@ -36,6 +40,17 @@ package struct OutputFolder: Sendable {
         return lock
     }
 
+    /// Whether the final weights are there, or the final adapter.
+    private var hasWeights: Bool {
+        get throws(FileFailure) {
+            for file in ["\(model)/model.safetensors", "\(adapters)/adapters.safetensors"]
+            where try Files.kind(of: file) != nil {
+                return true
+            }
+            return false
+        }
+    }
+
     /// The step at which the run in this folder has ended, if it has nothing left to do for a run
     /// of `totalSteps` steps: its last line of metrics is an `end`, its newest checkpoint is of
     /// that step, and its final weights are there. One that ended before because evaluations brought
@@ -44,7 +59,7 @@ package struct OutputFolder: Sendable {
         totalSteps: Int, patience: Int? = nil
     ) throws(FileFailure) -> Int? {
         guard let newest = try checkpoints.steps().first,
-            try Files.kind(of: "\(model)/model.safetensors") != nil,
+            try hasWeights,
             let line = try MetricsFile.lastLine(of: metrics),
             let end = try? JSONParser.parse(Array(line.utf8), source: metrics),
             end["event"]?.stringValue == MetricsEvent.end.rawValue,

@@ -68,6 +68,13 @@ package final class RunOutput {
         try note("step \(step): \(RunOutput.words(evaluation))")
     }
 
+    /// The model has written a text.
+    func sampled(_ sample: SampleText, step: Int) throws(FileFailure) {
+        try metrics?.append(lines.sample(sample, step: step))
+        let (prompt, text) = (JSONNode.quoted(sample.prompt), JSONNode.quoted(sample.text))
+        try note("step \(step): \(prompt) gives \(text)")
+    }
+
     /// A step is not as it should be; `action` is what becomes of it.
     func guarded(_ report: StepReport, _ defect: StepDefect, action: String) throws(FileFailure) {
         try metrics?.append(lines.guarded(report, defect, action: action))

@@ -20,6 +20,7 @@ extension Trainer {
         let evaluation = try evaluate(stop, saver)
         owesEvaluation = false
         try output.evaluated(evaluation, step: step)
+        try showSamples(output)
         let isBest = evaluations.note(
             evaluation, step: step, minDelta: config.evaluation.minDelta)
         return isBest && config.checkpoint.keepBest > 0
@@ -36,12 +37,20 @@ extension Trainer {
         owesEvaluation = false
         if isNew {
             try output.evaluated(evaluation, step: step)
+            try showSamples(output)
             try save(by: saver)
         } else if saver.lastStep != step {
             try save(by: saver)
         }
         try saver.settle(mustSucceed: true)
         return evaluation
+    }
+
+    /// What the model writes now, for the reader.
+    private func showSamples(_ output: RunOutput) throws {
+        for sample in try withError({ try task.sampleTexts(group: group) }) {
+            try output.sampled(sample, step: step)
+        }
     }
 
     private func evaluate(_ stop: StopRequest, _ saver: CheckpointSaver) throws -> Evaluation {

@@ -5,8 +5,8 @@ import MLXOptimizers
 
 // What a trainer holds: its weights, its replicas on the other ranks, and its state on disk.
 extension Trainer {
-    /// The model's parameters by name.
-    package var parameters: [(String, MLXArray)] { task.model.parameters().flattened() }
+    /// The parameters that are trained or kept, by name.
+    package var parameters: [(String, MLXArray)] { task.savedParameters.flattened() }
 
     /// The arrays that the optimizer remembers by name.
     package var optimizerState: [String: MLXArray] {
@@ -27,13 +27,16 @@ extension Trainer {
 
     /// Throws `RunError.otherModel` unless a checkpoint has the tensors of this model.
     package func checkModel(_ contents: CheckpointContents) throws {
-        try Weights.check(contents.parameters, against: task.model, checkpoint: contents.name)
+        try Weights.check(
+            contents.parameters, against: Dictionary(uniqueKeysWithValues: parameters),
+            checkpoint: contents.name)
     }
 
     /// Takes over a checkpoint's state; without its optimizer's the optimizer begins anew.
     package func restore(_ contents: CheckpointContents, withOptimizer: Bool) throws {
         let parameters = ModuleParameters.unflattened(contents.parameters)
-        try task.model.update(parameters: parameters, verify: .all)
+        try task.model.update(
+            parameters: parameters, verify: [.noUnusedKeys, .shapeMismatch])
         if withOptimizer {
             try optimizer.loadState(contents.optimizerState, model: task.model)
         }
@@ -77,14 +80,19 @@ extension Trainer {
         return (try Weights.read(Files.read(file)), best.step)
     }
 
-    /// Gives all ranks the parameters of rank 0 and checks that they have arrived.
+    /// Gives all ranks the parameters of rank 0 and checks that they have arrived, and that what
+    /// is not trained is everywhere the same.
     func synchronizeReplicas() throws {
-        let own = task.model.parameters()
+        let own = task.savedParameters
         let arrays = try group.agree {
             try broadcastParameters(own.flattenedValues(), group: group)
         }
         task.model.update(parameters: own.replacingValues(with: arrays))
-        try verifyReplicas()
+        let all = task.model.parameters().flattened()
+        try group.agree {
+            try MLXDistributed.verifyReplicas(
+                names: all.map(\.0), arrays: all.map(\.1), group: group)
+        }
     }
 
     func verifyReplicas() throws {

@@ -1,4 +1,5 @@
 import MLXDistributed
+import MLXLMCommon
 import MLXOptimizers
 
 /// An error that knows the exit status of the command it ends; its description is one line.
@@ -10,6 +11,21 @@ public protocol StatusError: Error, CustomStringConvertible {
 extension ConfigError: StatusError {}
 extension DataError: StatusError {}
 extension DistributedError: StatusError {}
+
+extension LanguageModelError: StatusError {}
+
+extension TemplateError: StatusError {
+    /// The exit status of a command that stops for this error: 65.
+    public var exitStatus: Int32 { ExitStatus.data.rawValue }
+}
+
+extension TokenizerError: StatusError {
+    /// The exit status of a command that stops for this error: 65, or 66 for a missing file.
+    public var exitStatus: Int32 {
+        if case .missing = self { return ExitStatus.missing.rawValue }
+        return ExitStatus.data.rawValue
+    }
+}
 
 extension OptimizerStateError: StatusError {
     /// The exit status of a command that stops for this error: 65.

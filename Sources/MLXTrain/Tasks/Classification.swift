@@ -69,10 +69,12 @@ package final class Classification: TrainingTask {
             })
     }
 
-    package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] { parameters }
-
     /// The weights are all there is.
-    package func writeModelFiles(to folder: String) {}
+    package func export(_ weights: [String: MLXArray], to output: OutputFolder) throws {
+        try FolderCommit.write(output.model) { folder in
+            try Weights.write(weights, to: "\(folder)/model.safetensors")
+        }
+    }
 
     /// The sum of a batch's losses and the number of samples whose class was found.
     private func judge(_ batch: MicroBatch) -> [Double] {

@@ -15,12 +15,13 @@ package final class LanguageModeling: TrainingTask {
     /// The task of a text, with a model that `configuration` describes as transformers would.
     package init(
         corpus: TextCorpus, model: any LanguageModel, shape: TransformerConfig,
-        configuration: ConfigurationObject, precision: TrainPrecision
+        configuration: ConfigurationObject, training: TrainingConfig
     ) {
+        model.recomputesBlocks = training.gradientCheckpointing
         (self.corpus, languageModel) = (corpus, model)
         (self.shape, self.configuration) = (shape, configuration)
         let context = corpus.train.context
-        let gradient = MixedPrecision(model, precision).valueAndGrad { arrays in
+        let gradient = MixedPrecision(model, training.precision).valueAndGrad { arrays in
             let logits = model(arrays[0], cache: nil).asType(.float32)  // [B, T, vocabulary]
             return crossEntropy(logits: logits, targets: arrays[1], reduction: .sum)
         }
@@ -91,13 +92,10 @@ package final class LanguageModeling: TrainingTask {
         return Double(loss.item(Float.self))
     }
 
-    package func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray] {
-        TransformerFiles.weights(parameters, family: shape.family)
-    }
-
-    package func writeModelFiles(to folder: String) throws {
-        try Files.replace("\(folder)/config.json", with: configuration.encoded())
-        try corpus.tokenizer.write(to: folder)
+    package func export(_ weights: [String: MLXArray], to output: OutputFolder) throws {
+        try TransformerFiles.export(
+            weights, family: shape.family, configuration: configuration,
+            tokenizer: corpus.tokenizer, to: output)
     }
 
     /// Inputs and targets, [B, T] each.

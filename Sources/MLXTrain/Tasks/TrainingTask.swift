@@ -7,11 +7,17 @@ package protocol TrainingTask: AnyObject {
     /// The model that learns.
     var model: Module { get }
 
+    /// The parameters that checkpoints keep: those that the model does not have anyway.
+    var savedParameters: ModuleParameters { get }
+
     /// The number of samples to train on.
     var sampleCount: Int { get }
 
     /// The samples in words, for the banner.
     var dataSummary: String { get }
+
+    /// What was done to samples, a line each: cut ones, left out ones.
+    var dataNotes: [String] { get }
 
     /// Makes the batches of the steps from `step` on, ahead of the trainer.
     func start(_ sampler: Sampler, from step: Int)
@@ -40,11 +46,12 @@ package protocol TrainingTask: AnyObject {
     /// The bytes of all samples in memory.
     var dataBytes: Double { get }
 
-    /// The final weights as their file names and lays them out.
-    func exported(_ parameters: [String: MLXArray]) -> [String: MLXArray]
+    /// What the model writes after an evaluation, for the reader; empty on all ranks but 0. A
+    /// collective.
+    func sampleTexts(group: Group) throws -> [SampleText]
 
-    /// Writes into a new folder, beside the final weights, what it takes to use them.
-    func writeModelFiles(to folder: String) throws
+    /// Writes the final weights, and what it takes to use them, into a run's folder.
+    func export(_ weights: [String: MLXArray], to output: OutputFolder) throws
 }
 
 /// What came of an evaluation.
@@ -55,6 +62,12 @@ package enum Judgement {
 }
 
 extension TrainingTask {
+    package var savedParameters: ModuleParameters { model.parameters() }
+
+    package var dataNotes: [String] { [] }
+
+    package func sampleTexts(group: Group) throws -> [SampleText] { [] }
+
     /// Judges `count` samples in batches that are the same for every world size: what `judge` gives
     /// of this rank's batches is added up over all ranks, and `evaluation` makes a result of the
     /// sums and the seconds it took. A collective; the model doesn't train meanwhile.
@@ -116,10 +129,13 @@ final class GradientLoop<Batch: Sendable> {
         self.gradient = gradient
     }
 
+    /// Begins with a step; `losses` tells how many losses some samples have where they have not all
+    /// as many.
     func start(
-        _ sampler: Sampler, from step: Int, gather: @escaping @Sendable ([Int]) throws -> Batch
+        _ sampler: Sampler, from step: Int, losses: (@Sendable ([Int]) -> Int)? = nil,
+        gather: @escaping @Sendable ([Int]) throws -> Batch
     ) {
-        loader = Loader(sampler: sampler, from: step, gather: gather)
+        loader = Loader(sampler: sampler, from: step, losses: losses, gather: gather)
     }
 
     func stop() {
@@ -157,7 +173,7 @@ final class GradientLoop<Batch: Sendable> {
         // Minus zero leaves every number that it is added to as it is, zeros with their signs too.
         let nothing = { self.model.trainableParameters().mapValues { -zeros(like: $0) } }
         let gradients = join(batch.microBatches.indices) ?? nothing()
-        let tokens = tokensASample.map { $0 * batch.globalCount }
+        let tokens = batch.lossCount ?? tokensASample.map { $0 * batch.globalCount }
         return StepGradients(
             samples: batch.globalCount, tokens: tokens, lossSums: lossSums,
             gradients: gradients, lossCount: tokens ?? batch.globalCount, digest: batch.digest)
