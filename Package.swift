@@ -156,7 +156,8 @@ let package = Package(
         .testTarget(
             name: "MLXTrainTests",
             dependencies: [
-                "MLX", "MLXDistributed", "MLXLaunch", "MLXNN", "MLXOptimizers", "MLXTrain",
+                "MLX", "MLXDistributed", "MLXLLM", "MLXLMCommon", "MLXLaunch", "MLXNN",
+                "MLXOptimizers", "MLXTrain",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -3,7 +3,7 @@ extension ConfigDecoder {
     func tokenSource(_ reader: SectionReader<DataKey>) throws(ConfigError) -> TokenSource {
         try reader.refuse(
             [.labelColumn, .header, .image, .images, .labels, .testImages, .testLabels, .classes]
-                + [.scale, .tokenizer], "has no meaning for the format tokens")
+                + [.scale, .tokenizer, .tokenizerPath], "has no meaning for the format tokens")
         let files = try reader.required(.path, "the path of a file or folder, or a list of them")
         let size = try reader.required(.vocabularySize, "the number of tokens of the tokenizer")
         return TokenSource(
