@@ -81,7 +81,9 @@ struct AccuracyTests {
         }
         #expect(function(MLXArray(Float.nan)).item(Float.self).isNaN)
         if name == "gelu" { return }
-        let limits = MLXArray([Float.infinity, -.infinity, 0, -0.0, 3e38, -3e38, .leastNormalMagnitude / 8])
+        let limits = MLXArray([
+            Float.infinity, -.infinity, 0, -0.0, 3e38, -3e38, .leastNormalMagnitude / 8,
+        ])
         let ends = function(limits.asType(.float64)).asType(.float32)
         #expect(bitDifference(function(limits), ends) == nil)
     }
