@@ -48,6 +48,34 @@ struct MemoryTests {
         }
     }
 
+    @Test("of a chain whose links are computed once more is that of few links")
+    func recomputation() async {
+        await #expect(processExitsWith: .success) {
+            let weight = MLXRandom.normal([256, 256], key: MLXRandom.key(1)) * 0.05
+            let start = MLXRandom.normal([256, 256], key: MLXRandom.key(2))
+            eval(weight, start)
+            func link(_ inputs: [MLXArray]) -> [MLXArray] {
+                [(0..<6).reduce(inputs[0]) { value, _ in tanh(matmul(value, inputs[1])) }]
+            }
+            func measure(_ link: @escaping ([MLXArray]) -> [MLXArray]) -> ([MLXArray], Int) {
+                let before = Memory.activeMemory
+                Memory.peakMemory = 0
+                let gradients = grad { (inputs: [MLXArray]) -> [MLXArray] in
+                    let end = (0..<12).reduce(inputs[0]) { x, _ in link([x, inputs[1]])[0] }
+                    return [end.sum()]
+                }([start, weight])
+                eval(gradients)
+                return (gradients, Memory.peakMemory - before)
+            }
+            let (wanted, all) = measure(link)
+            let (found, few) = measure(checkpoint(link))
+            for (one, other) in zip(wanted, found) {
+                #expect(allClose(one, other, rtol: 1e-4).item(Bool.self))
+            }
+            #expect(few < all / 2)
+        }
+    }
+
     @Test("of sizes that come once is not kept for ever")
     func changingSizes() async {
         await #expect(processExitsWith: .success) {

@@ -50,7 +50,10 @@ public func checkpoint(
     _ f: @escaping ([MLXArray]) -> [MLXArray]
 ) -> ([MLXArray]) -> [MLXArray] {
     let custom = Custom(forward: f) { inputs, cotangents in
-        vjp(f, primals: inputs, cotangents: cotangents).1
+        // Not before the gradient is there: else all functions of a chain are computed once more
+        // at the beginning, and nothing is saved.
+        let late = depends(inputs: inputs, dependencies: cotangents)
+        return vjp(f, primals: late, cotangents: cotangents).1
     }
     return { custom.call($0) }
 }
