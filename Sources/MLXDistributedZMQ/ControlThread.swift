@@ -62,8 +62,9 @@ final class ControlThread: @unchecked Sendable {
                 if state.fail(error) { side.announce(status: error.exitStatus) }
             }
         }
-        // On a node that is overloaded the others may read their reason late.
-        side.socket.close(linger: 2000)
+        // On a node that is overloaded it takes seconds until the reason is on its way; to a rank
+        // that has died nothing is.
+        side.socket.close(linger: 10_000)
         authenticator?.socket.close()
         state.setEnded()
     }
