@@ -1,11 +1,9 @@
 import Foundation
 import MLX
-import MLXDistributed
 import MLXLLM
 import MLXLMCommon
 import MLXNN
 import MLXTrain
-import Synchronization
 
 /// A tiny random model with a tokenizer and a chat template, and conversations to teach it, in a
 /// folder of its own.
@@ -104,19 +102,7 @@ final class ChatJob: Sendable {
     func train(
         _ config: TrainConfig, ranks: Int = 1, output: String, stopAfter: Int? = nil
     ) throws -> String {
-        let shown = Mutex("")
-        _ = try Loopback.run(size: ranks) { group in
-            var polls = -1
-            try Job(
-                config: config, output: "\(self.folder)/\(output)", group: group,
-                show: { text in shown.withLock { $0 += text } }
-            ).train { asked in
-                guard asked == .starting || asked == .step else { return nil }
-                polls += 1
-                return polls == stopAfter ? 15 : nil
-            }
-        }
-        return shown.withLock { $0 }
+        try config.train(ranks: ranks, output: "\(folder)/\(output)", stopAfter: stopAfter)
     }
 
     /// What is said of a job that ends with an error, and its status.

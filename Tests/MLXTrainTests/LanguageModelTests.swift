@@ -1,8 +1,6 @@
 import Foundation
 import MLX
-import MLXDistributed
 import MLXTrain
-import Synchronization
 import Testing
 
 /// A small language model of a made-up text, in a folder of its own.
@@ -37,19 +35,7 @@ private final class TextJob: Sendable {
     func train(
         _ config: TrainConfig, ranks: Int = 1, output: String, stopAfter: Int? = nil
     ) throws -> String {
-        let shown = Mutex("")
-        _ = try Loopback.run(size: ranks) { group in
-            var polls = -1
-            try Job(
-                config: config, output: "\(self.folder)/\(output)", group: group,
-                show: { text in shown.withLock { $0 += text } }
-            ).train { asked in
-                guard asked == .starting || asked == .step else { return nil }
-                polls += 1
-                return polls == stopAfter ? 15 : nil
-            }
-        }
-        return shown.withLock { $0 }
+        try config.train(ranks: ranks, output: "\(folder)/\(output)", stopAfter: stopAfter)
     }
 
     func metrics(_ event: String, of output: String) throws -> [JSONNode] {
