@@ -166,6 +166,9 @@ final class ControlHub: ControlSide {
         tellAll(ControlMessage(.left, rank: 0))
     }
 
+    /// Nothing waits for a rank that has died.
+    var hasLastWord: Bool { true }
+
     private func tellAll(_ message: ControlMessage) {
         for member in members.values { tell(member, message) }
     }

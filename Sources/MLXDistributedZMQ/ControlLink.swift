@@ -19,6 +19,8 @@ final class ControlLink: ControlSide {
     private var lastHeard = ContinuousClock.now
     private var hasJoined = false
     private var hasLeft = false
+    /// Has told why this rank ends the job.
+    private var hasAnnounced = false
     /// Rank 0 could not be reached at the last attempt.
     private var isSuspect = false
 
@@ -83,7 +85,9 @@ final class ControlLink: ControlSide {
         guard hasJoined else { return try knock(now) }
         guard !hasEnded, now - lastBeat > .milliseconds(200) else { return }
         lastBeat = now
+        try watcher.look()
         let isReached = send(ControlMessage(.beat, rank: job.rank))
+        // It may have told why it ends, which is read first: the second time counts.
         if !isReached, isSuspect {
             // Nothing is lost when rank 0 has ended and has told all others so.
             if hasLeft {
@@ -132,7 +136,12 @@ final class ControlLink: ControlSide {
     private var speaksForAll: Bool { job.rank == 1 || job.isFirstOnHost != false }
 
     func announce(status: Int32) {
-        _ = send(ControlMessage(.abort, rank: job.rank, number: Int(status)))
+        hasAnnounced = send(ControlMessage(.abort, rank: job.rank, number: Int(status)))
+    }
+
+    var hasLastWord: Bool {
+        try? watcher.look()
+        return (hasAnnounced || hasLeft) && watcher.isReady
     }
 
     func leave() {
@@ -141,7 +150,9 @@ final class ControlLink: ControlSide {
         _ = send(ControlMessage(.left, rank: job.rank))
     }
 
+    /// Sends where there is a connection; what is for a later one would be out of date.
     private func send(_ message: ControlMessage) -> Bool {
+        guard watcher.isReady else { return false }
         var message = message
         message.session = stamp.session
         let bytes = message.encoded(job: stamp.job, epoch: stamp.epoch)
@@ -153,7 +164,9 @@ final class ControlLink: ControlSide {
 final class ConnectionWatcher {
     private let socket: ZeroMQSocket
     private(set) var refusedHandshakes = 0
-    private var isConnected = false
+    /// The other side has taken the connection for one of its own.
+    private(set) var isReady = false
+    private var wasAccepted = false
 
     /// Watches a socket that has not connected yet; `name` is one within the context.
     init(_ watched: ZeroMQSocket, name: String, in context: ZeroMQContext) throws(DistributedError)
@@ -167,7 +180,7 @@ final class ConnectionWatcher {
     /// What is known, in words.
     var words: String {
         if refusedHandshakes > 0 { return "the handshake failed" }
-        return isConnected ? "it accepts connections" : "nobody listens"
+        return wasAccepted ? "it accepts connections" : "nobody listens"
     }
 
     /// Reads the events that have come.
@@ -175,7 +188,9 @@ final class ConnectionWatcher {
         while let parts = try socket.receiveParts() {
             guard let event = parts.first?.copy, event.count >= 2 else { continue }
             switch event.withUnsafeBytes({ Int32($0.loadUnaligned(as: UInt16.self)) }) {
-            case ZMQ_EVENT_CONNECTED: isConnected = true
+            case ZMQ_EVENT_CONNECTED: wasAccepted = true
+            case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: isReady = true
+            case ZMQ_EVENT_DISCONNECTED: isReady = false
             case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
                 refusedHandshakes += 1

@@ -15,6 +15,8 @@ protocol ControlSide: AnyObject {
     func announce(status: Int32)
     /// This rank takes part in no further collective.
     func leave()
+    /// Whether something was said that the others must still hear when this rank ends.
+    var hasLastWord: Bool { get }
 }
 
 /// The thread that keeps a rank in touch with the others while collectives run or do not run.
@@ -62,9 +64,8 @@ final class ControlThread: @unchecked Sendable {
                 if state.fail(error) { side.announce(status: error.exitStatus) }
             }
         }
-        // On a node that is overloaded it takes seconds until the reason is on its way; to a rank
-        // that has died nothing is.
-        side.socket.close(linger: 10_000)
+        // On a node that is overloaded it takes seconds until the reason is on its way.
+        side.socket.close(linger: side.hasLastWord ? 10_000 : 0)
         authenticator?.socket.close()
         state.setEnded()
     }

@@ -107,9 +107,10 @@ struct Rendezvous {
     ) throws(DistributedError) -> ControlLink {
         let name = "\(job.rank)-\(String(stamp.session, radix: 16))"
         try socket.set(ZMQ_ROUTING_ID, bytes: Array(name.utf8))
-        try socket.set(ZMQ_IMMEDIATE, 1)
         try socket.set(ZMQ_CONNECT_TIMEOUT, 5000)
         if let keys { try keys[job.rank].connect(socket, to: keys[0].publicKey) }
+        // ZMQ_IMMEDIATE would throw away what rank 0 sent and this rank has not read when the
+        // connection ends, such as why.
         let watcher = try ConnectionWatcher(socket, name: "watch-\(name)", in: context)
         try socket.connect(Addresses.endpoint(master, port: job.port))
         return ControlLink(

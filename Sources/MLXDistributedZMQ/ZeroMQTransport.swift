@@ -159,18 +159,30 @@ package final class ZeroMQTransport: Transport {
         }
     }
 
-    /// Tells the other ranks; returns when they were told, within a second.
+    /// Tells the other ranks; returns when the system has the message, or when a thread that is
+    /// stuck in a collective keeps the transport open, after a moment.
     package func abort(status: Int32) {
         state.end(.abort(status: status))
+        guard close() else { return }
+        // A process that ends now would take the message with it.
+        let isSent: Void? = turns.withLockIfAvailable { _ in
+            collectives.mesh.close()
+            context.terminate()
+        }
+        if isSent == nil { usleep(100_000) }
+    }
+
+    /// True for the call that closed the transport.
+    private func close() -> Bool {
+        isOpen.withLock { isOpen in
+            defer { isOpen = false }
+            return isOpen
+        }
     }
 
     /// Waits until all ranks have finalized or one has failed.
     package func finalize() throws(DistributedError) {
-        let wasOpen = isOpen.withLock { isOpen in
-            defer { isOpen = false }
-            return isOpen
-        }
-        guard wasOpen else { return }
+        guard close() else { return }
         thread.stop()
         state.end(.finish)
         turns.withLock { _ in collectives.mesh.close() }
