@@ -1,4 +1,6 @@
 """What this machine is."""
+import ctypes.util
+import glob
 import os
 import re
 
@@ -13,3 +15,10 @@ def machine():
 def cores():
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def openblas():
+    """The system's library; the mlx wheel's own is not optimised."""
+    name = ctypes.util.find_library("openblas") or "libopenblas.so.0"
+    found = glob.glob(f"/usr/lib/*/{name}") + glob.glob(f"/usr/lib64/{name}")
+    return found[0] if found else None

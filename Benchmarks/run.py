@@ -4,6 +4,7 @@
     python3 run.py ops|train [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…] [--add]
     python3 run.py threads [--rounds N]
     python3 run.py growth
+    python3 run.py jobs [--rounds N] [--only REGEX] [--peers torch,mlx] [--ranks 2,4,…]
 
 Cases of one family run together: ours, then each peer, in a process each, and the order turns round
 every round, so that all meet the same minutes of the machine. A peer that is not installed is left
@@ -12,11 +13,10 @@ with --add stands beside them as further rounds.
 What other programs took of the processor while a case was timed is recorded with it; rounds that
 lost more than 3 % to them do not count where there are others.
 
-threads times ours with one thread and with all, in turns; growth times it at growing sizes.
+threads times ours with one thread and with all, in turns; growth times it at growing sizes; jobs times whole jobs of mlx-train on several processes beside
+the same models in peers.
 """
 import argparse
-import ctypes.util
-import glob
 import importlib.metadata
 import importlib.util
 import json
@@ -26,9 +26,10 @@ import subprocess
 import sys
 from datetime import date
 
+import jobs
 import record
 import threads
-from host import cores, machine
+from host import cores, machine, openblas
 
 PROGRAM = threads.PROGRAM
 FAMILIES = {
@@ -36,13 +37,6 @@ FAMILIES = {
     "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),
 }
 MODULES = {"torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core"}
-
-
-def openblas():
-    """The system's library; the mlx wheel's own is not optimised."""
-    name = ctypes.util.find_library("openblas") or "libopenblas.so.0"
-    found = glob.glob(f"/usr/lib/*/{name}") + glob.glob(f"/usr/lib64/{name}")
-    return found[0] if found else None
 
 
 def is_there(peer):
@@ -114,18 +108,21 @@ def growth(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suite", choices=[*FAMILIES, "threads", "growth"])
+    parser.add_argument("suite", choices=[*FAMILIES, "threads", "growth", "jobs"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--reps", type=int, default=9)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--add", action="store_true", help="keep the earlier rounds too")
     parser.add_argument("--only")
     parser.add_argument("--skip")
+    parser.add_argument("--ranks", help="jobs: the numbers of processes")
     parser.add_argument("--peers", default=",".join(record.PEERS))
     options = parser.parse_args()
-    if not PROGRAM.exists():
+    if options.suite != "jobs" and not PROGRAM.exists():
         sys.exit("run.py: build first: (cd Benchmarks && swift build -c release)")
-    {"threads": threads.run, "growth": growth}.get(options.suite, beside_peers)(options)
+    if options.suite == "jobs" and not (jobs.BUILT / "mlx-train").exists():
+        sys.exit("run.py: build first: swift build -c release")
+    {"threads": threads.run, "growth": growth, "jobs": jobs.run}.get(options.suite, beside_peers)(options)
 
 
 if __name__ == "__main__":
