@@ -82,7 +82,7 @@ package enum BLAS {
         _ vector: UnsafePointer<Float>, step: Int, _ matrix: Matrix,
         into out: UnsafeMutablePointer<Float>, columns: Int, k: Int, on workers: Workers
     ) {
-        let bands = max(1, min(16, k / 64, columns * k >> 15))
+        let bands = max(1, min(16, k / 64, (columns * k) >> 15))
         let sums = Tensor(Spec([bands == 1 ? 0 : bands, columns], .float32))
         let target = bands == 1 ? out : sums.address.as(Float.self)
         let width = 4096
