@@ -212,7 +212,7 @@ chaos() {
         pause 5000 20000
         victim=$(ranks_of "$job" | shuf -n 1)
         if [[ -z $victim ]]; then
-            kill -0 "$job" 2>/dev/null || break
+            kill -0 "$job" 2>/dev/null || fail "the job ended before its time; raise STEPS ($steps)"
             continue
         fi
         kill -KILL "$victim" 2>/dev/null || true
@@ -221,6 +221,7 @@ chaos() {
         start "$folder/run"
     done
     wait "$job" || fail 'the last start failed'
+    if ((kills == 0)); then fail 'no rank was found to kill'; fi
     compare
     say "$kills kills; the weights are those of a run that nobody killed"
 }
