@@ -132,6 +132,10 @@ package final class ZeroMQTransport: Transport {
         }
     }
 
+    package func split(color: Int) throws(DistributedError) -> (any Transport)? {
+        try PartTransport(of: self, color: color)
+    }
+
     package func wait(within limit: WaitLimit) {
         turns.withLock { _ in collectives.mesh.patience = limit }
     }

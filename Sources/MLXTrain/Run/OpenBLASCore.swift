@@ -19,7 +19,8 @@ package enum OpenBLASCore {
         else { return }
         setenv(coreVariable, core, 1)
         setenv(guardVariable, "1", 1)
-        execv("/proc/self/exe", CommandLine.unsafeArgv)
+        // By its path: a process started by the link would be named "exe" by ps and pgrep.
+        if let path = realpath("/proc/self/exe", nil) { execv(path, CommandLine.unsafeArgv) }
         // The kernels it has are slower, not wrong.
         Console.complain("mlx-train: warning: OpenBLAS runs with \(BLAS.coreName) kernels")
     }
