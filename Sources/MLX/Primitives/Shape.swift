@@ -31,6 +31,12 @@ struct Transpose: View, Portable {
 
     func view(_ input: Layout) -> Layout? { input.transposed(axes) }
 
+    var turnsMatrices: Bool {
+        let last = axes.count - 1
+        return last > 0 && axes[last] == last - 1 && axes[last - 1] == last
+            && axes.dropLast(2).elementsEqual(0..<last - 1)
+    }
+
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
         var inverse = axes
         for (position, axis) in axes.enumerated() { inverse[axis] = position }
