@@ -196,17 +196,18 @@ private struct JoinedRows {
     var piece: Int
     let dtype: DType
     let join: Kernels.Binary
-    /// The columns that are joined at a time.
+    /// The columns that are joined at a time: whole rows, where their sums lie in the first cache.
     private let tile: Int
 
     /// About how many elements a worker takes at a time, and when that is enough work for all.
     private static let grain = 1 << 16
     private static let enough = 64
+    private static let widest = 4096
 
     init(blocks: Int, rows: Int, columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
         (self.blocks, self.rows, self.columns) = (blocks, rows, columns)
         (self.dtype, self.join) = (dtype, join)
-        tile = min(columns, TileProgram.tile)
+        tile = min(columns, Self.widest)
         let tasks = blocks * ((columns + tile - 1) / tile)
         let few = max(Self.grain / tile / PairwiseRows.block, 1) * PairwiseRows.block
         piece = tasks < Self.enough && rows >= 2 * few ? few : max(rows, 1)
