@@ -38,7 +38,7 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
 
 #if defined(__x86_64__)
 
-#define PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,prfchw")))
 #define PAIRS_INLINE PAIRS __attribute__((always_inline)) static inline
 
 int ck_has_packed_products(int dtype) {
@@ -173,6 +173,11 @@ PAIRS_INLINE void store_narrow(char *out, __m512 value, __mmask16 mask) {
     __m512 sum[R][2];                                                                              \
     UNROLL for (int row = 0; row < R; row++) sum[row][0] = sum[row][1] = _mm512_setzero_ps();      \
     const u32 *c = b + steps * WIDTH;                                                              \
+    /* The lines of the result come while the sums are made. */                                    \
+    UNROLL for (int row = 0; row < R; row++) {                                                     \
+        __builtin_prefetch(out + row * row_bytes, 1);                                              \
+        if (H == 2) __builtin_prefetch(out + row * row_bytes + 4 * WIDTH, 1);                      \
+    }                                                                                              \
     for (long step = 0; step < steps; step++) {                                                    \
         __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                         \
         if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                                  \

@@ -19,6 +19,7 @@ ROW_TOTALS(projected_of, PROJECTED)
             long end = start + smaller(n - start, BLOCK), i = start;                               \
             V a = 0, b = 0, c = 0, d = 0;                                                          \
             for (; i + 2 * W <= end; i += 2 * W) {                                                 \
+                _Pragma("clang fp contract(fast)")                                                 \
                 V p = DEVIATION(V, i), q = DEVIATION(V, i + W);                                    \
                 a += p;                                                                            \
                 b += q;                                                                            \
@@ -61,8 +62,12 @@ FOR_FLOATS(MOMENTS, )
         const T *x = a, *w = weight, *b = bias;                                                    \
         T *y = out;                                                                                \
         moments_##T m = moments_of_##T(x, n, eps, CENTRED);                                        \
-        LANES for (long i = 0; i < n; i++)                                                         \
-            y[i] = ((x[i] - m.shift) - m.rest) * m.scale * w[i] + b[i];                            \
+        T further = m.rest * m.scale;                                                              \
+        LANES for (long i = 0; i < n; i++) {                                                       \
+            _Pragma("clang fp contract(fast)")                                                     \
+            T unit = (x[i] - m.shift) * m.scale - further;                                         \
+            y[i] = unit * w[i] + b[i];                                                             \
+        }                                                                                          \
     }
 NORM(layer_norm, f32, true)
 NORM(layer_norm, f64, true)

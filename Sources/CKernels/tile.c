@@ -14,6 +14,11 @@ WIDE_INLINE void tile(float *c, long c_row, const ck_tile_operands *o, const flo
     __m512 sum[ROWS][2];
     UNROLL for (int row = 0; row < rows; row++)
         UNROLL for (int half = 0; half < halves; half++) sum[row][half] = _mm512_setzero_ps();
+    // The lines of the result come while the sums are made.
+    UNROLL for (int row = 0; row < rows; row++) {
+        __builtin_prefetch(c + row * c_row, 1);
+        if (halves == 2) __builtin_prefetch(c + row * c_row + WIDTH, 1);
+    }
     long b_row = o->b_row, a_column = o->a_column, depth = o->depth;
     for (long run = 0; run < o->run_count; run++) {
         const float *x = a + o->runs[run];
@@ -165,6 +170,11 @@ static void multiply_widest_f32(
 }
 
 LOOKUP(ck_tile, ck_tile_multiply, ROWS_WIDE(multiply))
+
+void ck_fetch(const void *address, long bytes) {
+    for (long byte = 0; byte < bytes; byte += 64)
+        __builtin_prefetch((const char *)address + byte, 0, 2);
+}
 
 // MARK: transposes
 

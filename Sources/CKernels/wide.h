@@ -9,7 +9,7 @@
 
 #include <immintrin.h>
 
-#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prfchw")))
 #define WIDE_INLINE WIDE __attribute__((always_inline)) static inline
 #define UNROLL _Pragma("clang loop unroll(full)")
 

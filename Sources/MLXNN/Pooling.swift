@@ -50,6 +50,13 @@ open class Pool: Module, UnaryLayer {
     }
 }
 
+extension Pool {
+    /// The greatest value of each window, in one pass.
+    fileprivate func largest(of x: MLXArray) -> MLXArray {
+        windowMaximum(x, size: kernelSize, strides: stride, padding: padding)
+    }
+}
+
 /// The greatest value of each window over one spatial axis; padding is -infinity.
 open class MaxPool1d: Pool {
     /// A layer with the size of the window, the distance of the windows and the padding.
@@ -60,6 +67,9 @@ open class MaxPool1d: Pool {
             padding: [padding], paddingValue: -.infinity
         ) { $0.max(axes: $1) }
     }
+
+    /// The pooled `x`, [batch, spatial..., channels].
+    open override func callAsFunction(_ x: MLX.MLXArray) -> MLX.MLXArray { largest(of: x) }
 }
 
 /// The greatest value of each window over two spatial axes; padding is -infinity.
@@ -72,6 +82,9 @@ open class MaxPool2d: Pool {
             padding: [padding.first, padding.second], paddingValue: -.infinity
         ) { $0.max(axes: $1) }
     }
+
+    /// The pooled `x`, [batch, spatial..., channels].
+    open override func callAsFunction(_ x: MLX.MLXArray) -> MLX.MLXArray { largest(of: x) }
 }
 
 /// The greatest value of each window over three spatial axes; padding is -infinity.
@@ -84,6 +97,9 @@ open class MaxPool3d: Pool {
             padding: [padding.first, padding.second, padding.third], paddingValue: -.infinity
         ) { $0.max(axes: $1) }
     }
+
+    /// The pooled `x`, [batch, spatial..., channels].
+    open override func callAsFunction(_ x: MLX.MLXArray) -> MLX.MLXArray { largest(of: x) }
 }
 
 /// The mean of each window over one spatial axis; padding is zeros, which count.

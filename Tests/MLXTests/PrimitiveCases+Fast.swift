@@ -46,6 +46,12 @@ extension PrimitiveCase {
             sinks: sinks)
     }
 
+    private static func largest(
+        _ x: MLXArray, _ size: [Int], strides: [Int], padding: [Int]
+    ) -> MLXArray {
+        windowMaximum(x, size: size, strides: strides, padding: padding)
+    }
+
     private static let small = [[2, 4, 3, 2], [2, 2, 5, 2], [2, 2, 5, 3]]
     private static let large = [[2, 4, 150, 8], [2, 2, 301, 8], [2, 2, 301, 5]]
 
@@ -94,6 +100,25 @@ extension PrimitiveCase {
         ) { inputs in
             pulledBack(inputs[2], [inputs[0], inputs[1]]) {
                 conv2d($0[0], $0[1], stride: [2, 1], dilation: [1, 2])
+            }
+        },
+        row("WindowMax", "of images", [[2, 5, 6, 3]], large: [[3, 41, 42, 20]]) {
+            largest($0[0], [2, 3], strides: [2, 1], padding: [1, 0])
+        },
+        row(
+            "WindowMaxGradient", "where windows overlap", [[2, 5, 6, 3], [2, 3, 4, 3]],
+            large: [[3, 41, 42, 20], [3, 21, 40, 20]]
+        ) { inputs in
+            pulledBack(inputs[1], [inputs[0]]) {
+                largest($0[0], [2, 3], strides: [2, 1], padding: [1, 0])
+            }
+        },
+        row(
+            "WindowMaxGradient", "where windows lie side by side", [[2, 4, 6, 3], [2, 2, 3, 3]],
+            large: [[3, 40, 42, 20], [3, 20, 21, 20]]
+        ) { inputs in
+            pulledBack(inputs[1], [inputs[0]]) {
+                largest($0[0], [2, 2], strides: [2, 2], padding: [0, 0])
             }
         },
         row(

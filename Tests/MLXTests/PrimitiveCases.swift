@@ -243,6 +243,9 @@ extension PrimitiveCase {
         ) {
             concatenated([$0[0], $0[1], $0[0]], axis: 1)
         },
+        row("Split", "in three", [reals(-2...2, [2, 5, 3])], large: [reals(-2...2, [40, 50, 60])]) {
+            concatenated(split($0[0], indices: [1, 3], axis: 1).reversed(), axis: 1)
+        },
         row("StopGradient", "", block) { stopGradient($0[0]) },
     ]
 

@@ -80,6 +80,19 @@ struct ReductionTests {
         #expect(variance(full([1_000_000], values: Float(1e4))).item(Float.self) == 0)
     }
 
+    @Test(
+        "of many rows have the bits of one thread with any number",
+        arguments: [[70_000, 3], [9001, 40], [3, 5000, 33], [2000, 1100]])
+    func manyRows(_ shape: [Int]) {
+        let x = random(shape, in: 0.5...1.5, .float64, seed: 5)
+        let narrow = x.asType(.float32)
+        let sums = { narrow.sum(axis: -2) }
+        let one = withWorkers(1) { bits(sums()) }
+        for count in [2, 3, 16] { #expect(withWorkers(count) { bits(sums()) } == one) }
+        let exact = numbers(narrow.asType(.float64).sum(axis: -2))
+        #expect(difference(sums(), exact, .of(.float32)) == nil)
+    }
+
     @Test("of half types add up in float32", arguments: [DType.float16, .bfloat16])
     func halves(_ dtype: DType) {
         #expect(ones([4096], dtype: dtype).sum().item(Float.self) == 4096)

@@ -170,4 +170,17 @@ struct ShapeTests {
         #expect(full([2], values: MLXArray([7, 8])).asArray(Int.self) == [7, 8])
         #expect(zeros(like: ones([2, 3], dtype: .int8)).dtype == .int8)
     }
+
+    @Test("have the gradient of a cut in one pass")
+    func cutGradient() {
+        let x = random([4, 6], seed: 1)
+        let cotangents = [3, 4, 5].map { random([4, 2], seed: $0) }
+        let run = { (a: [MLXArray]) in split(a[0], parts: 3, axis: 1) }
+        let gradient = vjp(run, primals: [x], cotangents: cotangents).1[0]
+        #expect(GraphDump([gradient]).callCount == 1)
+        #expect(bitDifference(gradient, concatenated(cotangents, axis: 1)) == nil)
+        let alone = vjp({ [run($0)[1]] }, primals: [x], cotangents: [cotangents[0]]).1[0]
+        let none = zeros([4, 2])
+        #expect(bitDifference(alone, concatenated([none, cotangents[0], none], axis: 1)) == nil)
+    }
 }

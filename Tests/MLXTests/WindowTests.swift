@@ -203,4 +203,41 @@ struct WindowTests {
         let one = withWorkers(1) { gradients() }
         for count in [2, 3, 16] { #expect(withWorkers(count) { gradients() } == one) }
     }
+
+    @Test("share the gradient of a largest element among ties, and find NaN")
+    func largest() {
+        let x = MLXArray([1, 1, 0, -2, 0, .nan, 1, -2] as [Float], [1, 2, 4, 1])
+        let pooled = { (a: [MLXArray]) in
+            [windowMaximum(a[0], size: [2, 2], strides: [2, 2], padding: [0, 0])]
+        }
+        #expect(numbers(pooled([x])[0])[0].isNaN)
+        let whole = which(isNaN(x), 1, x)
+        #expect(numbers(pooled([whole])[0]) == [1, 1])
+        let cotangent = MLXArray([3, 5] as [Float], [1, 1, 2, 1])
+        let gradient = vjp(pooled, primals: [whole], cotangents: [cotangent]).1[0]
+        #expect(numbers(gradient) == [1, 1, 0, 0, 0, 1, 5, 0])
+    }
+
+    @Test(
+        "give the largest elements that a comparison of all gives, forward and backward",
+        arguments: [[2, 2, 2, 2], [3, 2, 1, 2], [1, 3, 2, 1], [2, 2, 3, 4]])
+    func pooled(_ sizes: [Int]) {
+        let (size, strides) = (Array(sizes[..<2]), Array(sizes[2...]))
+        let x = random([3, 9, 10, 19], seed: 7)
+        let one = { (a: [MLXArray]) in
+            [windowMaximum(a[0], size: size, strides: strides, padding: [0, 0])]
+        }
+        let all = { (a: [MLXArray]) in
+            [
+                slidingWindows(
+                    a[0], size: size, strides: strides, padding: [0, 0], dilation: [1, 1]
+                ).max(axes: [-3, -2])
+            ]
+        }
+        let cotangent = random(one([x])[0].shape, seed: 8)
+        let (found, gradient) = vjp(one, primals: [x], cotangents: [cotangent])
+        let (wanted, expected) = vjp(all, primals: [x], cotangents: [cotangent])
+        #expect(difference(found[0], numbers(wanted[0]), .exact) == nil)
+        #expect(difference(gradient[0], numbers(expected[0]), .of(.float32)) == nil)
+    }
 }

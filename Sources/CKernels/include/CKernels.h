@@ -13,6 +13,7 @@
 #include "ck_optimizer.h"
 #include "ck_scatter.h"
 #include "ck_tile.h"
+#include "ck_window.h"
 
 #include <stdint.h>
 

@@ -25,6 +25,9 @@ typedef void (*ck_tile)(void *c, long c_row, ck_tile_operands operands, long row
     int is_added);
 ck_tile _Nullable ck_tile_multiply(int dtype);
 
+/// Asks for memory that is read soon to come to the second cache.
+void ck_fetch(const void *address, long bytes);
+
 /// out[column·out_row + row] = factor·in[row·in_row + column·in_column]
 typedef void (*ck_turn)(void *out, long out_row, const void *in, long in_row, long in_column,
     long rows, long columns, double factor);

@@ -51,7 +51,7 @@ public struct GraphDump: CustomStringConvertible {
 
     /// How many nodes compute something: views and values that are there do not count.
     package var callCount: Int {
-        order.count { !$0.isDone && !($0.primitive is any View) }
+        order.count { !$0.isDone && $0.primitive?.stepCount != 0 }
     }
 
     /// One line a node, inputs before users: `%2 = matmul(%0, %1) [3, 4] float32`.

@@ -76,6 +76,7 @@ struct ConvolutionTiles {
             walk.withStrip(of: images, sample, places) { strip in
                 for column in (0..<columns).pieces(of: Self.columns) {
                     for row in places {
+                        if column.lowerBound == 0 { walk.fetch(images, sample, row, places.count) }
                         let operands = ck_tile_operands(
                             a: strip + (row - places.lowerBound) * walk.step.row * dtype.size,
                             a_row: walk.step.column, a_column: 1, runs: walk.runs.address(),
@@ -208,7 +209,13 @@ struct ConvolutionTiles {
     private func turned(_ matrix: Tensor, rows: Int) -> Tensor {
         let columns = matrix.count / rows
         let result = Tensor(Spec([columns, rows], dtype))
-        transpose(result.address, rows, matrix.address, columns, 1, rows, columns, 1)
+        // Whole cache lines of the result.
+        let grain = max(1, (1 << 13) / 16 / max(columns, 1)) * 16
+        workers.forRanges(of: rows, grain: grain) { range in
+            transpose(
+                result.address(at: range.lowerBound), rows,
+                matrix.address(at: range.lowerBound * columns), columns, 1, range.count, columns, 1)
+        }
         return result
     }
 }
@@ -250,6 +257,17 @@ private struct StripWalk {
     func rows(_ band: Int) -> Range<Int> {
         let rows = form.places[0]
         return rows * band / bands..<rows * (band + 1) / bands
+    }
+
+    /// Asks for a row of pixels that the next strip has where a strip of `count` rows of results has
+    /// those of a row; the next image follows the last row.
+    func fetch(_ images: Tensor, _ sample: Int, _ row: Int, _ count: Int) {
+        let line = form.image[1] * channels
+        let reach = (form.kernel[0] - 1) * form.dilation[0] - form.low[0]
+        let source = (row + count) * form.strides[0] + reach
+        let first = (sample * form.image[0] + source) * line
+        guard first >= 0, first + line <= images.count else { return }
+        ck_fetch(images.address(at: first), line * images.dtype.size)
     }
 
     /// Hands out the pixels around some rows of results, with the zeros of the padding.

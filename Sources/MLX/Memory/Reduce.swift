@@ -87,30 +87,24 @@ extension Reduction {
         }
     }
 
-    /// Rows of results are joined one after the other, pairwise over blocks of rows.
+    /// Rows of results are joined one after the other, pairwise over blocks of rows; where there are
+    /// few results, pieces of the rows by themselves, and then what they give.
     private func reduceColumns(
         _ plan: ReductionPlan, _ join: @escaping Kernels.Binary, into output: Tensor,
         _ dtype: DType, _ workers: Workers
     ) {
         let width = plan.innerKept
-        let tile = min(width, TileProgram.tile)
-        let tiles = (width + tile - 1) / tile
+        let rows = JoinedRows(
+            blocks: output.count / width, rows: plan.reducedCount, columns: width, dtype: dtype,
+            join: join)
         let reader = TileReader(plan.columnsLayout, as: dtype)
-        let outer = output.count / width
-        let grain = max(1, (1 << 15) / (plan.reducedCount * tile))
-        workers.forRanges(of: outer * tiles, grain: grain) { range in
-            var sums = PairwiseRows(columns: tile, dtype: dtype, join: join)
-            for task in range {
-                let (block, piece) = task.quotientAndRemainder(dividingBy: tiles)
-                let first = piece * tile
-                let columns = min(tile, width - first)
-                for row in 0..<plan.reducedCount {
-                    let start = (block * plan.reducedCount + row) * width + first
-                    reader.withElements(start, columns) { sums.add($0, columns) }
-                }
-                sums.finish(output.address(at: block * width + first), columns)
-            }
-        }
+        let pieces = rows.pieces
+        if pieces == 1 { return rows.reduce(reader, into: output, on: workers) }
+        let partials = Tensor(Spec([output.count / width, pieces, width], dtype))
+        rows.reduce(reader, into: partials, on: workers)
+        var whole = rows
+        (whole.rows, whole.piece) = (pieces, pieces)
+        whole.reduce(TileReader(partials, as: dtype), into: output, on: workers)
     }
 
     private func fill(_ output: Tensor, with value: Double) {
@@ -193,15 +187,86 @@ struct TileReader {
     }
 }
 
+/// Blocks of rows that are joined to one row each, or to one for each piece of its rows.
+private struct JoinedRows {
+    let blocks: Int
+    var rows: Int
+    let columns: Int
+    /// The rows of a piece; they depend on the shape alone.
+    var piece: Int
+    let dtype: DType
+    let join: Kernels.Binary
+    /// The columns that are joined at a time: whole rows, where their sums lie in the first cache.
+    private let tile: Int
+
+    /// About how many elements a worker takes at a time, and when that is enough work for all.
+    private static let grain = 1 << 16
+    private static let enough = 64
+    private static let widest = 4096
+
+    init(blocks: Int, rows: Int, columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
+        (self.blocks, self.rows, self.columns) = (blocks, rows, columns)
+        (self.dtype, self.join) = (dtype, join)
+        tile = min(columns, Self.widest)
+        let tasks = blocks * ((columns + tile - 1) / tile)
+        let few = max(Self.grain / tile / PairwiseRows.block, 1) * PairwiseRows.block
+        piece = tasks < Self.enough && rows >= 2 * few ? few : max(rows, 1)
+    }
+
+    var pieces: Int { (rows + piece - 1) / piece }
+
+    /// Writes [blocks, pieces, columns].
+    func reduce(_ reader: TileReader, into output: Tensor, on workers: Workers) {
+        let tiles = (columns + tile - 1) / tile
+        let pieces = pieces
+        let grain = max(1, Self.grain / 2 / (piece * tile))
+        workers.forRanges(of: blocks * pieces * tiles, grain: grain) { range in
+            var sums = PairwiseRows(columns: tile, dtype: dtype, join: join)
+            for task in range {
+                let (place, part) = task.quotientAndRemainder(dividingBy: tiles)
+                let (block, index) = place.quotientAndRemainder(dividingBy: pieces)
+                let first = part * tile
+                let width = min(tile, columns - first)
+                let start = (block * rows + index * piece) * columns + first
+                add(min(piece, rows - index * piece), reader, start, width, to: &sums)
+                sums.finish(output.address(at: place * columns + first), width)
+            }
+        }
+    }
+
+    /// Adds some rows, whole blocks of narrow ones at a time.
+    private func add(
+        _ count: Int, _ reader: TileReader, _ start: Int, _ width: Int, to sums: inout PairwiseRows
+    ) {
+        let block = PairwiseRows.block
+        var row = 0
+        if width == columns, width <= PairwiseRows.narrow {
+            while row + block <= count {
+                reader.withElements(start + row * columns, block * columns) {
+                    sums.add(block: $0, columns)
+                }
+                row += block
+            }
+        }
+        while row < count {
+            reader.withElements(start + row * columns, width) { sums.add($0, width) }
+            row += 1
+        }
+    }
+}
+
 /// Joins many rows with an error that grows with the logarithm of their number: rows of a level are
 /// joined to a row of the next when a block of them is full.
 struct PairwiseRows {
-    private static let block = 32
+    static let block = 32
+    /// The columns of rows of which a block lies in the first cache.
+    static let narrow = 128
 
     private let capacity: Int
     private let itemSize: Int
     private let join: Kernels.Binary
     private var levels: [(row: Storage, count: Int)] = []
+    private var halves: Storage?
 
     /// For rows of at most `columns` elements.
     init(columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
@@ -212,8 +277,22 @@ struct PairwiseRows {
 
     mutating func add(_ row: UnsafeRawPointer, _ columns: Int) { add(row, columns, level: 0) }
 
+    /// Adds a block of rows that follow each other: half of them to the other half, until one is
+    /// left. No rows were added one by one since the row was begun.
+    mutating func add(block rows: UnsafeRawPointer, _ columns: Int) {
+        var half = Self.block / 2 * columns
+        if halves == nil { halves = Storage(byteCount: half * itemSize) }
+        guard let sums = halves?.address else { return }
+        join(sums, rows, rows + half * itemSize, half)
+        while half > columns {
+            half /= 2
+            join(sums, sums, sums + half * itemSize, half)
+        }
+        add(sums, columns, level: 1)
+    }
+
     private mutating func add(_ row: UnsafeRawPointer, _ columns: Int, level: Int) {
-        if level == levels.count { levels.append((Storage(byteCount: capacity), 0)) }
+        while level >= levels.count { levels.append((Storage(byteCount: capacity), 0)) }
         let (sum, count) = levels[level]
         if count == 0 {
             sum.address.copyMemory(from: row, byteCount: columns * itemSize)

@@ -17,38 +17,38 @@ package final class Workers: Sendable {
 
     private struct Job: @unchecked Sendable {
         var body: (Int) -> Void = { _ in }
-        var count = 0
     }
 
     private let size = Atomic<Int>(max(1, Int(cs_affinity_count())))
     private let started = Mutex(0)
     private let busy = Atomic<Bool>(false)
     private let job = UnsafeCell(Job())
-    private let next = Atomic<Int>(0)
+    private let shares = Shares(threads: mostThreads)
     /// How many helpers of this generation have not finished yet.
     private let running = Futex()
     /// Counts the jobs; the low bits hold the number of helpers of the job, so that a late thread
     /// can't take one job's number for another's.
     private let generation = Futex()
     private static let helperBits: UInt32 = 10
+    private static let mostThreads = 1 << Int(helperBits)
 
     /// Calls the body once for every index below `count`, in any order, on all workers; returns
     /// when all calls have ended. Runs on the caller alone when the workers are taken.
     package func run(_ count: Int, _ body: (Int) -> Void) {
-        let threads = min(size.load(ordering: .relaxed), count, 1 << Self.helperBits)
-        guard threads > 1, !busy.exchange(true, ordering: .acquiring) else {
+        let threads = min(size.load(ordering: .relaxed), count, Self.mostThreads)
+        guard threads > 1, count <= Shares.most, !busy.exchange(true, ordering: .acquiring) else {
             for index in 0..<count { body(index) }
             return
         }
         withoutActuallyEscaping(body) { body in
             start(threads - 1)
-            job.value = Job(body: body, count: count)
-            next.store(0, ordering: .relaxed)
+            job.value = Job(body: body)
+            shares.deal(count, threads: threads)
             running.store(UInt32(threads - 1))
             let turn = (generation.load() >> Self.helperBits) &+ 1
             generation.store(turn << Self.helperBits | UInt32(threads - 1))
             generation.wakeAll()
-            work()
+            work(0, of: threads)
             running.waitUntil { $0 == 0 }
             job.value = Job()
         }
@@ -63,12 +63,13 @@ package final class Workers: Sendable {
         }
     }
 
-    private func work() {
-        let job = job.value
-        while true {
-            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            if index >= job.count { return }
-            job.body(index)
+    /// Does a thread's own share of the job, then what is left of the others'.
+    private func work(_ thread: Int, of threads: Int) {
+        let body = job.value.body
+        while let index = shares.takeFirst(of: thread) { body(index) }
+        for step in 1..<threads {
+            let other = (thread + step) % threads
+            while let index = shares.takeLast(of: other) { body(index) }
         }
     }
 
@@ -89,8 +90,9 @@ package final class Workers: Sendable {
             generation.waitUntil { $0 != seen }
             seen = generation.load()
             // A helper beyond the threads of this job sits it out.
-            guard number < Int(seen & ((1 << Self.helperBits) - 1)) else { continue }
-            work()
+            let helpers = Int(seen & ((1 << Self.helperBits) - 1))
+            guard number < helpers else { continue }
+            work(number + 1, of: helpers + 1)
             if running.decrement() == 0 { running.wakeAll() }
         }
     }

@@ -206,6 +206,9 @@ public func split(
     let size = array.dim(axis)
     let places = indices.map { min(max($0 < 0 ? $0 + size : $0, 0), size) }
     let bounds = [0] + places + [size]
+    if places.count > 0, zip(bounds, places).allSatisfy({ $0 <= $1 }) {
+        return MLXArray.applyAll(Split(axis: axis, places: places), [array])
+    }
     return zip(bounds, bounds.dropFirst()).map { start, end in
         sliced(array, axis: axis, start: start, count: max(end - start, 0))
     }

@@ -116,7 +116,8 @@ struct Maximum: Binary {
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) {
         let zero = constant(0, like: dy)
-        return (which(a .> b, dy, zero), which(a .<= b, dy, zero))
+        // As a and b say it, but then a need not be kept beside y.
+        return (which(y .> b, dy, zero), which(y .<= b, dy, zero))
     }
 
     func tangent(
@@ -134,7 +135,7 @@ struct Minimum: Binary {
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) {
         let zero = constant(0, like: dy)
-        return (which(a .< b, dy, zero), which(a .>= b, dy, zero))
+        return (which(y .< b, dy, zero), which(y .>= b, dy, zero))
     }
 
     func tangent(

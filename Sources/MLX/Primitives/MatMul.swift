@@ -71,8 +71,17 @@ struct MatMul: Portable {
         let (a, b) = (call.inputs[0], call.inputs[1])
         return [
             call.wanted[0] ? matmul(cotangent, adjoint(b)) : nil,
-            call.wanted[1] ? matmul(adjoint(a), cotangent) : nil,
+            call.wanted[1] ? byRight(a, b, cotangent) : nil,
         ]
+    }
+
+    /// The gradient by b; where b is another array's transpose, made such that the other's gradient
+    /// is row-major.
+    private func byRight(_ a: MLXArray, _ b: MLXArray, _ cotangent: MLXArray) -> MLXArray {
+        guard b.value.node.primitive?.turnsMatrices == true else {
+            return matmul(adjoint(a), cotangent)
+        }
+        return turned(matmul(turned(cotangent), conjugate(a)))
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {

@@ -66,8 +66,10 @@ package enum PortablePrimitives {
 
     private static let shape: [any Portable.Type] = [
         Reshape.self, Transpose.self, Broadcast.self, Slice.self, Embed.self, Concatenate.self,
-        StopGradient.self, AsStrided.self, StridedSum.self, Diagonal.self, Contiguous.self,
+        Split.self, StopGradient.self, AsStrided.self, StridedSum.self, Diagonal.self,
+        Contiguous.self,
         Reinterpret.self, Depends.self, SliceUpdate.self, SlidingWindows.self, Fold.self,
+        WindowMax.self, WindowMaxGradient.self,
     ]
 
     private static let indexing: [any Portable.Type] = [

@@ -49,6 +49,9 @@ package protocol Primitive: Sendable {
     /// How many steps of an evaluation read elements for a call: none for a view.
     var stepCount: Int { get }
 
+    /// Whether the result is the input with the matrices of the two inner axes transposed.
+    var turnsMatrices: Bool { get }
+
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
 
@@ -66,6 +69,7 @@ extension Primitive {
         _ inputs: consuming [Tensor], on workers: Workers
     ) throws(MLXError) -> [Tensor] { inputs }
     package var stepCount: Int { 1 }
+    package var turnsMatrices: Bool { false }
     package var isTracer: Bool { false }
     package func inlined(_ inputs: [MLXArray]) -> [MLXArray]? { nil }
 

@@ -31,6 +31,12 @@ struct Transpose: View, Portable {
 
     func view(_ input: Layout) -> Layout? { input.transposed(axes) }
 
+    var turnsMatrices: Bool {
+        let last = axes.count - 1
+        return last > 0 && axes[last] == last - 1 && axes[last - 1] == last
+            && axes.dropLast(2).elementsEqual(0..<last - 1)
+    }
+
     func gradient(_ input: MLXArray, _ cotangent: MLXArray) -> MLXArray {
         var inverse = axes
         for (position, axis) in axes.enumerated() { inverse[axis] = position }
@@ -190,6 +196,64 @@ struct Concatenate: Portable {
     }
 }
 
+/// The parts of an array between places along an axis, as views: the way back from
+/// ``Concatenate``, whose gradient is made in one pass.
+struct Split: Portable {
+    var name: String { "split" }
+    let axis: Int
+    /// Where it is cut, in ascending order.
+    let places: [Int]
+    package var stepCount: Int { 0 }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let size = inputs[0].shape[axis]
+        guard (places.last ?? 0) <= size else {
+            throw refusal("\(places) lie outside axis \(axis) of shape \(inputs[0].shape)")
+        }
+        return slices(inputs[0].shape).map { Spec($0.sizes, inputs[0].dtype) }
+    }
+
+    func alias(_ inputs: [Tensor]) -> [Tensor]? {
+        slices(inputs[0].shape).map { inputs[0].viewed($0) }
+    }
+
+    /// Not called, as there are always views.
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        for (slice, output) in zip(slices(inputs[0].shape), outputs) {
+            StridedCopy.write(inputs[0].viewed(slice), into: output, on: workers)
+        }
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        let given = cotangents.indices.filter { cotangents[$0] != nil }
+        guard let first = given.first, let cotangent = cotangents[first] else { return [nil] }
+        let shape = call.inputs[0].shape
+        if given.count == 1 {
+            return [MLXArray.apply(Embed(slice: slices(shape)[first], target: shape), [cotangent])]
+        }
+        let parts = zip(cotangents, call.outputs).map { $0 ?? zeros(like: $1) }
+        return [MLXArray.apply(Concatenate(axis: axis), parts)]
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard let tangent = tangents[0] else { return call.outputs.map { _ in nil } }
+        return MLXArray.applyAll(self, [tangent])
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        MLXArray.applyAll(Split(axis: axis + 1, places: places), inputs).map { Batched($0) }
+    }
+
+    private func slices(_ shape: [Int]) -> [Slice] {
+        let bounds = [0] + places + [shape[axis]]
+        return zip(bounds, bounds.dropFirst()).map { start, end in
+            var (starts, sizes) = (shape.map { _ in 0 }, shape)
+            (starts[axis], sizes[axis]) = (start, end - start)
+            return Slice(starts: starts, steps: shape.map { _ in 1 }, sizes: sizes)
+        }
+    }
+}
+
 /// The identity, whose gradient is zero.
 struct StopGradient: View, Portable {
     func shape(_ input: [Int]) throws(MLXError) -> [Int] { input }
@@ -235,6 +299,15 @@ extension Embed {
         guard inputs.count == 1, Spec.isShape(target) else { return false }
         let whole = [Spec(target, inputs[0].dtype)]
         return slice.isSound(whole) && (try? slice.outputs(whole)) == inputs
+    }
+}
+
+extension Split {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        guard inputs.count == 1, inputs[0].hasAxis(axis), places.count < 1 << 16 else {
+            return false
+        }
+        return zip([0] + places, places).allSatisfy { $0 <= $1 }
     }
 }
 

@@ -1,0 +1,29 @@
+// Windows that slide over arrays whose last axis are channels; for float32 and float64.
+
+#ifndef CK_WINDOW_H
+#define CK_WINDOW_H
+
+#pragma clang assume_nonnull begin
+
+/// A row of windows: element t of window i is at x[taps[t] + i·step + channel].
+typedef struct {
+    const long *taps;
+    long tap_count;
+    long step;
+    long width;
+    long channels;
+} ck_windows;
+
+/// out[i·channels + c] = the largest element of window i in channel c; NaN if one is NaN.
+typedef void (*ck_window_reduce)(void *out, const void *x, const ck_windows *windows);
+ck_window_reduce _Nullable ck_window_max(int dtype);
+
+/// The gradient by x, given y, the results, and dy by them: equal elements share dy equally. Writes
+/// to dx, laid out as x, or adds to what is there.
+typedef void (*ck_window_spread)(void *dx, const void *x, const void *y, const void *dy,
+    const ck_windows *windows, int is_added);
+ck_window_spread _Nullable ck_window_max_gradient(int dtype);
+
+#pragma clang assume_nonnull end
+
+#endif
