@@ -28,6 +28,8 @@ package final class Node: @unchecked Sendable {
 
     /// Whether the value was there from the start; then any thread may read it at any time.
     let isGiven: Bool
+    /// Whether such a value is one number, however often.
+    let isSingle: Bool
 
     /// How many arrays and pending nodes hold this node: when they are more than an evaluation
     /// knows of, somebody will ask for the value later.
@@ -50,6 +52,7 @@ package final class Node: @unchecked Sendable {
         self.specs = specs
         tileKernel = kernel
         isGiven = false
+        isSingle = false
         var isTraced = primitive.isTracer
         inputs.visit { input in
             input.node.retainValue()
@@ -66,6 +69,7 @@ package final class Node: @unchecked Sendable {
         tileKernel = nil
         isTraced = false
         isGiven = true
+        isSingle = tensor.layout.isSingle
     }
 
     package var isDone: Bool { tensors != nil }

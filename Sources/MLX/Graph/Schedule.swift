@@ -20,13 +20,17 @@ struct Schedule {
 
     /// Lists what is pending under the roots and joins elementwise runs.
     init(roots: [Node]) {
+        if roots.count == 1, roots[0].inputs.allSatisfy(\.node.isDone) {
+            (nodes, members, ends, uses) = ([roots[0]], [0], [1], [0])
+            return
+        }
         let order = Schedule.pendingNodes(under: roots)
         var uses = [Int](repeating: 0, count: order.count)
         for node in order {
             node.inputs.visit { if $0.node.mark >= 0 { uses[$0.node.mark] += 1 } }
         }
         self.uses = uses
-        nodes = order
+        nodes = order.map { Optional($0) }
         let homes = Schedule.homes(of: order)
         for node in order { node.mark = -1 }
         gather(homes)
@@ -136,6 +140,7 @@ extension Node {
 extension Node.Value {
     /// Whether all elements are one number: it has but one, or is a view of one.
     fileprivate var isSingle: Bool {
+        if node.isGiven { return node.isSingle }
         if let tensors = node.tensors { return tensors[index].layout.isSingle }
         return spec.isSingle || (node.inputs.count == 1 && node.inputs[0].spec.isSingle)
     }
