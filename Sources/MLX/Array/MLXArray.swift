@@ -144,6 +144,18 @@ extension MLXArray {
         return MLXArray(Node(primitive, inputs: .two(a, b), specs: .one(result), kernel: kernel))
     }
 
+    /// The result of a view that keeps the element type, without the lists that other calls need.
+    static func viewed(_ a: MLXArray, _ view: some View) -> MLXArray {
+        do {
+            let spec = a.spec
+            let result = Spec(try view.shape(spec.shape), spec.dtype)
+            return MLXArray(Node(view, inputs: .one(a.value), specs: .one(result), kernel: nil))
+        } catch {
+            ErrorHandler.report(error)
+            return MLXArray(Tensor(Spec([0], .float32)))
+        }
+    }
+
     /// The results of a primitive; refused inputs go to the error handler and give empty arrays.
     package static func applyAll(
         _ primitive: some Primitive, _ inputs: [MLXArray], placeholders: Int = 1

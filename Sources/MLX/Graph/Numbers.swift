@@ -37,8 +37,10 @@ enum Numbers {
             let bits: UInt64
             let dtype: DType
             let number: Node
-            /// The number stretched to the shape that it had last.
+            /// The number stretched to the two shapes that it had last: `vmap` takes turns between
+            /// one row and all.
             var stretched: Node?
+            var stretchedBefore: Node?
         }
 
         private static let places = 256
@@ -68,7 +70,9 @@ enum Numbers {
                 return Numbers.view(of: number, shape)
             }
             if let node = entry.stretched, node.specs[0].shape == shape { return node }
+            if let node = entry.stretchedBefore, node.specs[0].shape == shape { return node }
             let node = Numbers.view(of: number, shape)
+            entries[place]?.stretchedBefore = entry.stretched
             entries[place]?.stretched = node
             return node
         }

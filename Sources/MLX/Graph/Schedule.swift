@@ -52,14 +52,7 @@ struct Schedule {
                     node.mark = entered
                     stack.append(node)
                     let depth = stack.count
-                    switch node.inputs {
-                    case .none: break
-                    case .one(let input): push(input.node)
-                    case .two(let first, let second):
-                        push(second.node)
-                        push(first.node)
-                    case .many(let inputs): for input in inputs.reversed() { push(input.node) }
-                    }
+                    node.inputs.visitBackward { push($0.node) }
                     if stack.count > depth { continue }
                     stack.removeLast()
                 }

@@ -82,12 +82,13 @@ package struct Batch {
     /// An input with the axis, stretched where it is the same for all.
     package func stretched(_ input: MLXArray, _ position: Int) -> MLXArray {
         if isBatched[position] { return input }
-        return broadcast(expandedDimensions(input, axis: 0), to: [size] + input.shape)
+        return broadcast(input, to: [size] + input.shape)
     }
 
     /// All inputs with the axis.
     package func stretched(_ inputs: [MLXArray]) -> [MLXArray] {
-        inputs.enumerated().map { stretched($1, $0) }
+        if !isBatched.contains(false) { return inputs }
+        return inputs.enumerated().map { stretched($1, $0) }
     }
 }
 

@@ -68,13 +68,10 @@ struct Broadcast: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        let shape = Array(inputs[0].shape.dropFirst())
-        let ones = [Int](repeating: 1, count: target.count - shape.count)
-        return [
-            Batched(
-                broadcast(
-                    reshaped(inputs[0], [batch.size] + ones + shape), to: [batch.size] + target))
-        ]
+        var shape = inputs[0].shape
+        let added = target.count + 1 - shape.count
+        if added > 0 { shape.insert(contentsOf: repeatElement(1, count: added), at: 1) }
+        return [Batched(broadcast(reshaped(inputs[0], shape), to: [batch.size] + target))]
     }
 }
 
@@ -109,7 +106,7 @@ struct Slice: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        [Batched(MLXArray.apply(withLeadingAxis(batch.size), inputs))]
+        [Batched(MLXArray.viewed(inputs[0], withLeadingAxis(batch.size)))]
     }
 }
 

@@ -1,22 +1,5 @@
 import Synchronization
 
-/// The nodes that a walk ends at: those of a transform's inputs.
-struct Ends {
-    private let few: [Node]
-    private let many: Set<ObjectIdentifier>
-
-    init(_ inputs: [MLXArray]) {
-        let nodes = inputs.map(\.value.node)
-        // A table costs more than to look at some.
-        few = nodes.count <= 8 ? nodes : []
-        many = nodes.count <= 8 ? [] : Set(nodes.map { ObjectIdentifier($0) })
-    }
-
-    func contains(_ node: Node) -> Bool {
-        many.isEmpty ? few.contains { $0 === node } : many.contains(ObjectIdentifier(node))
-    }
-}
-
 /// The nodes on the ways from some inputs to some outputs.
 ///
 /// A derivative may run a function of the user's, and that another walk or an evaluation: each puts
@@ -25,38 +8,39 @@ enum Walk {
     /// The nodes of the walks at work by their marks, the innermost walk last.
     private static let atWork = Mutex<[[Node]]>([])
 
-    /// The nodes, inputs first, numbered by their marks until ``release(_:)``.
+    /// The inputs, all of them, and then the nodes between them and the outputs, each behind what it
+    /// is computed from; numbered by their marks until ``release(_:)``.
     ///
-    /// A walk ends at the inputs and at nodes that do not depend on a transform's input.
-    static func nodes(between inputs: [MLXArray], and outputs: [MLXArray]) -> [Node] {
+    /// A walk ends at the inputs, which are nodes of their own each, and at nodes that do not depend
+    /// on a transform's input.
+    static func nodes(between inputs: [Node], and outputs: [MLXArray]) -> [Node] {
         pause()
-        let ends = Ends(inputs)
-        let (entered, aside) = (-2, -3)
-        var order: [Node] = []
+        var order = inputs
+        for (position, input) in inputs.enumerated() { input.mark = position }
+        let (unseen, entered, aside) = (-1, -2, -3)
         var others: [Node] = []
-        var stack: [(node: Node, next: Int)] = []
-        for output in outputs where output.value.node.mark == -1 && output.value.node.isTraced {
-            stack.append((output.value.node, 0))
-            output.value.node.mark = entered
-            while let (node, next) = stack.last {
-                let isEnd = ends.contains(node)
-                if isEnd || next == node.inputs.count {
+        var stack: [Node] = []
+        func push(_ node: Node) {
+            if node.mark == unseen, node.isTraced { stack.append(node) }
+        }
+        for output in outputs {
+            push(output.value.node)
+            while let node = stack.popLast() {
+                if node.mark == unseen {
+                    // It comes up again when its inputs, the first one on top, are listed.
+                    node.mark = entered
+                    stack.append(node)
+                    let depth = stack.count
+                    node.inputs.visitBackward { push($0.node) }
+                    if stack.count > depth { continue }
                     stack.removeLast()
-                    if isEnd || node.inputs.contains(where: { $0.node.mark >= 0 }) {
-                        node.mark = order.count
-                        order.append(node)
-                    } else {
-                        node.mark = aside
-                        others.append(node)
-                    }
+                } else if node.mark != entered {
                     continue
                 }
-                stack[stack.count - 1].next += 1
-                let input = node.inputs[next].node
-                if input.mark == -1, input.isTraced {
-                    input.mark = entered
-                    stack.append((input, 0))
-                }
+                var isBetween = false
+                node.inputs.visit { isBetween = isBetween || $0.node.mark >= 0 }
+                node.mark = isBetween ? order.count : aside
+                if isBetween { order.append(node) } else { others.append(node) }
             }
         }
         for node in others { node.mark = -1 }
@@ -66,7 +50,7 @@ enum Walk {
 
     /// Takes the numbers off the nodes; walks end in the opposite order of their beginnings.
     static func release(_ nodes: [Node]) {
-        pause()
+        for node in nodes { node.mark = -1 }
         atWork.withLock { _ = $0.popLast() }
         resume()
     }
