@@ -5,7 +5,8 @@
 public final class MLXArray {
     package var value: Node.Value { held }
 
-    private var held: Node.Value {
+    // An array belongs to one thread at a time, and no access to what it holds spans another.
+    @exclusivity(unchecked) private var held: Node.Value {
         willSet { newValue.node.retainValue() }
         didSet { oldValue.node.releaseValue() }
     }

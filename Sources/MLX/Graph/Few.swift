@@ -28,19 +28,6 @@ package enum Few<Element> {
         }
     }
 
-    /// Calls the body with each element, the last one first.
-    @inline(__always)
-    func visitBackward(_ body: (Element) -> Void) {
-        switch self {
-        case .none: break
-        case .one(let element): body(element)
-        case .two(let first, let second):
-            body(second)
-            body(first)
-        case .many(let elements): for element in elements.reversed() { body(element) }
-        }
-    }
-
     /// What the elements are turned into.
     @inline(__always)
     func mapped<Result>(_ transform: (Element) -> Result) -> Few<Result> {

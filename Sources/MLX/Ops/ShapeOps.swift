@@ -144,11 +144,15 @@ public func broadcast(
 /// An array stretched to a shape. A number that is there is a view at once, unless the graph is
 /// written down.
 func stretched(_ array: MLXArray, to shape: [Int]) -> Node.Value {
-    let node = array.value.node
-    guard node.isSingle, let tensor = node.tensors?[0], !Trace.isRecording else {
-        return broadcast(array, to: shape).value
+    stretched(array.value, to: shape)
+}
+
+/// See ``stretched(_:to:)-(MLXArray,_)``.
+func stretched(_ value: Node.Value, to shape: [Int]) -> Node.Value {
+    guard !Trace.isRecording, let view = Numbers.stretched(value.node, to: shape) else {
+        return broadcast(MLXArray(value), to: shape).value
     }
-    return Node.Value(node: Numbers.stretched(tensor, to: shape), index: 0)
+    return Node.Value(node: view, index: 0)
 }
 
 /// The arrays stretched to one shape.

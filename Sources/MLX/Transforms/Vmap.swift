@@ -47,28 +47,32 @@ private struct Vmap {
     func run(_ arguments: [MLXArray]) throws(MLXError) -> [MLXArray] {
         try check(inAxes, for: arguments.count, "inAxes")
         let size = try size(of: arguments)
-        var (stands, batched): ([Node], [Few<BatchedValue>]) = ([], [])
-        let rows = arguments.indices.map { index in
-            let argument = arguments[index]
-            guard let axis = axis(inAxes, index) else { return MLXArray(argument.value) }
+        var (stands, rows): ([Node], [MLXArray]) = ([], [])
+        stands.reserveCapacity(arguments.count)
+        rows.reserveCapacity(arguments.count)
+        var batched = BatchedValues(capacity: arguments.count + 8)
+        for (index, argument) in arguments.enumerated() {
+            guard let axis = axis(inAxes, index) else {
+                rows.append(MLXArray(argument.value))
+                continue
+            }
             let value = BatchedValue(argument.value, axis: axis < 0 ? axis + argument.ndim : axis)
             let stand = Node.standIn(value.spec, for: .vmap)
             stands.append(stand)
-            batched.append(.one(BatchedValue(value.inFront, axis: 0)))
-            return MLXArray(stand)
+            batched.append(BatchedValue(value.inFront, axis: 0))
+            rows.append(MLXArray(stand))
         }
         let outputs = Trace.keepingGraph { function(rows) }
         try check(outAxes, for: outputs.count, "outAxes")
         let order = Walk.nodes(between: stands, and: outputs)
         defer { Walk.release(order) }
-        batched.reserveCapacity(order.count)
-        for position in stands.count..<order.count {
-            batched.append(call(order[position], batched, size))
+        for position in stands.count..<order.count { call(order[position], &batched, size) }
+        var results: [MLXArray] = []
+        results.reserveCapacity(outputs.count)
+        for (index, output) in outputs.enumerated() {
+            results.append(placed(batched[output.value], axis(outAxes, index), size))
         }
-        return outputs.indices.map { index in
-            let result = found(outputs[index].value, batched)
-            return placed(result, axis(outAxes, index), size)
-        }
+        return results
     }
 
     /// The size of the axis that is repeated over.
@@ -104,43 +108,26 @@ private struct Vmap {
         }
     }
 
-    /// What a value of the trace is over the batch: the same for all where no argument leads to it.
-    private func found(_ value: Node.Value, _ batched: [Few<BatchedValue>]) -> BatchedValue {
-        let position = value.node.mark
-        guard position >= 0, batched[position].indices ~= value.index else {
-            return BatchedValue(value, axis: nil)
-        }
-        return batched[position][value.index]
-    }
-
-    /// One node's call over the batch, or as it is where none of its inputs has the axis.
-    private func call(
-        _ node: Node, _ batched: [Few<BatchedValue>], _ size: Int
-    ) -> Few<BatchedValue> {
-        guard let primitive = node.primitive else { return .none }
-        let inputs = node.inputs.mapped { found($0, batched) }
-        if primitive.isTracer { return inputs }
+    /// Makes one node's call over the batch, or as it is where none of its inputs has the axis.
+    private func call(_ node: Node, _ batched: inout BatchedValues, _ size: Int) {
+        guard let primitive = node.primitive else { return batched.append([], of: node) }
+        let inputs = node.inputs.mapped { batched[$0] }
         var hasAxis = false
         inputs.visit { hasAxis = hasAxis || $0.axis != nil }
-        if !hasAxis {
-            let same = Node(
-                primitive, inputs: inputs.mapped(\.value), specs: node.specs,
-                kernel: node.tileKernel)
-            return Few(
-                node.specs.indices.map {
-                    BatchedValue(Node.Value(node: same, index: $0), axis: nil)
-                })
-        }
-        if node.isElementwise {
+        if primitive.isTracer { return batched.append(inputs[0]) }
+        if hasAxis, node.isElementwise {
             let all = elementwise(node, primitive, inputs, size)
-            return .one(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
+            return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
         }
-        let batch = Batch(size: size, isBatched: inputs.map { $0.axis != nil })
-        let results = primitive.vmap(inputs.map { MLXArray($0.inFront) }, batch)
-        if results.count == 1 {
-            return .one(BatchedValue(results[0].array.value, axis: results[0].axis))
+        if hasAxis {
+            let batch = Batch(size: size, isBatched: inputs.map { $0.axis != nil })
+            let results = primitive.vmap(inputs.map { MLXArray($0.inFront) }, batch)
+            return batched.append(results, of: node)
         }
-        return Few(results.map { BatchedValue($0.array.value, axis: $0.axis) })
+        let same = Node(
+            primitive, inputs: inputs.mapped(\.value), specs: node.specs, kernel: node.tileKernel)
+        let results = node.specs.indices.map { MLXArray(Node.Value(node: same, index: $0)) }
+        batched.append(results.map { Batched($0, axis: nil) }, of: node)
     }
 
     /// The same elementwise call on all elements: it is known to be right, and its kernel too.
@@ -169,6 +156,39 @@ private struct Vmap {
     }
 }
 
+/// What the values of a walk are over the batch, by the marks of their nodes.
+private struct BatchedValues {
+    /// The first result of each node, and the others of those that have more.
+    private var firsts: [BatchedValue] = []
+    private var others: [Int: [BatchedValue]] = [:]
+
+    init(capacity: Int) { firsts.reserveCapacity(capacity) }
+
+    /// Adds the only result of the next node.
+    mutating func append(_ value: BatchedValue) { firsts.append(value) }
+
+    /// Adds the results of the next node; one that is missing is the same for all.
+    mutating func append(_ results: [Batched], of node: Node) {
+        if results.count > 1 {
+            others[firsts.count] = results.dropFirst().map { BatchedValue($0) }
+        }
+        let same = BatchedValue(Node.Value(node: node, index: 0), axis: nil)
+        firsts.append(results.isEmpty ? same : BatchedValue(results[0]))
+    }
+
+    /// What a value is over the batch: the same for all where no argument leads to it.
+    subscript(value: Node.Value) -> BatchedValue {
+        let mark = value.node.mark
+        if mark >= 0 {
+            if value.index == 0 { return firsts[mark] }
+            if let others = others[mark], others.indices ~= value.index - 1 {
+                return others[value.index - 1]
+            }
+        }
+        return BatchedValue(value, axis: nil)
+    }
+}
+
 /// A value of the traced function over the batch, and where its axis is; nil where the value is the
 /// same for all.
 private struct BatchedValue {
@@ -180,10 +200,16 @@ private struct BatchedValue {
         self.axis = axis
     }
 
+    init(_ result: Batched) { self.init(result.array.value, axis: result.axis) }
+
     /// What it is for one index.
     var spec: Spec {
         var spec = value.spec
-        if let axis { spec.shape.remove(at: axis) }
+        if axis == 0 {
+            spec.shape = Array(spec.shape[1...])
+        } else if let axis {
+            spec.shape.remove(at: axis)
+        }
         return spec
     }
 
@@ -200,6 +226,6 @@ private struct BatchedValue {
         while let primitive = source.node.primitive, type(of: primitive) == Broadcast.self {
             source = source.node.inputs[0]
         }
-        return MLX.stretched(MLXArray(source), to: shape)
+        return MLX.stretched(source, to: shape)
     }
 }

@@ -15,30 +15,33 @@ enum Walk {
     /// on a transform's input.
     static func nodes(between inputs: [Node], and outputs: [MLXArray]) -> [Node] {
         pause()
-        var order = inputs
-        for (position, input) in inputs.enumerated() { input.mark = position }
+        var order: [Node] = []
+        order.reserveCapacity(inputs.count + 8)
+        for input in inputs {
+            input.mark = order.count
+            order.append(input)
+        }
         let (unseen, entered, aside) = (-1, -2, -3)
         var others: [Node] = []
         var stack: [Node] = []
-        func push(_ node: Node) {
-            if node.mark == unseen, node.isTraced { stack.append(node) }
-        }
+        stack.reserveCapacity(8)
         for output in outputs {
-            push(output.value.node)
+            let root = output.value.node
+            if root.mark == unseen, root.isTraced { stack.append(root) }
             while let node = stack.popLast() {
                 if node.mark == unseen {
                     // It comes up again when its inputs, the first one on top, are listed.
                     node.mark = entered
                     stack.append(node)
-                    let depth = stack.count
-                    node.inputs.visitBackward { push($0.node) }
-                    if stack.count > depth { continue }
+                    if node.pushInputs(onto: &stack, where: { $0.mark == unseen && $0.isTraced }) {
+                        continue
+                    }
                     stack.removeLast()
                 } else if node.mark != entered {
                     continue
                 }
                 var isBetween = false
-                node.inputs.visit { isBetween = isBetween || $0.node.mark >= 0 }
+                node.visitInputs { isBetween = isBetween || $0.mark >= 0 }
                 node.mark = isBetween ? order.count : aside
                 if isBetween { order.append(node) } else { others.append(node) }
             }
