@@ -15,8 +15,10 @@ struct Reshape: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        [Batched(reshaped(inputs[0], [batch.size] + target))]
+        [Batched(MLXArray.viewed(inputs[0], Reshape(target: [batch.size] + target)))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? { Reshape(target: shape) }
 }
 
 struct Transpose: View, Portable {
@@ -38,8 +40,10 @@ struct Transpose: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        [Batched(transposed(inputs[0], axes: [0] + axes.map { $0 + 1 }))]
+        [Batched(MLXArray.viewed(inputs[0], Transpose(axes: [0] + axes.map { $0 + 1 })))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? { Transpose(axes: [0] + axes.map { $0 + 1 }) }
 }
 
 struct Broadcast: View, Portable {
@@ -108,6 +112,10 @@ struct Slice: View, Portable {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         [Batched(MLXArray.viewed(inputs[0], withLeadingAxis(batch.size)))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? {
+        Slice(starts: [0] + starts, steps: [1] + steps, sizes: shape)
+    }
 }
 
 /// An array of zeros with the input written into a slice of it: the transpose of ``Slice``.
@@ -174,6 +182,8 @@ struct Concatenate: Portable {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         [Batched(MLXArray.apply(Concatenate(axis: axis + 1), batch.stretched(inputs)))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? { Concatenate(axis: axis + 1) }
 
     /// Where each input lies in the result.
     private func slices(_ shapes: [[Int]]) -> [Slice] {

@@ -66,7 +66,10 @@ struct Changes {
 extension Call {
     init(_ node: Node, wanted: [Bool]) {
         inputs = node.inputs.map { MLXArray($0) }
-        outputs = node.specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
+        outputs =
+            node.specs.count == 1
+            ? [MLXArray(node)]
+            : node.specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
         self.wanted = wanted
     }
 }

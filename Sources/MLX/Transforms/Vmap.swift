@@ -112,12 +112,24 @@ private struct Vmap {
     private func call(_ node: Node, _ batched: inout BatchedValues, _ size: Int) {
         guard let primitive = node.primitive else { return batched.append([], of: node) }
         let inputs = node.inputs.mapped { batched[$0] }
-        var hasAxis = false
-        inputs.visit { hasAxis = hasAxis || $0.axis != nil }
+        var (hasAxis, allHave) = (false, true)
+        inputs.visit {
+            hasAxis = hasAxis || $0.axis != nil
+            allHave = allHave && $0.axis != nil
+        }
         if primitive.isTracer { return batched.append(inputs[0]) }
         if hasAxis, node.isElementwise {
             let all = elementwise(node, primitive, inputs, size)
             return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
+        }
+        if allHave, case .one(let spec) = node.specs {
+            let shape = [size] + spec.shape
+            if let wide = primitive.widened(to: shape) {
+                let all = Node(
+                    wide, inputs: inputs.mapped(\.inFront), specs: .one(Spec(shape, spec.dtype)),
+                    kernel: nil)
+                return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
+            }
         }
         if hasAxis {
             let batch = Batch(size: size, isBatched: inputs.map { $0.axis != nil })

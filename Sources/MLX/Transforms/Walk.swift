@@ -1,12 +1,11 @@
-import Synchronization
-
 /// The nodes on the ways from some inputs to some outputs.
 ///
 /// A derivative may run a function of the user's, and that another walk or an evaluation: each puts
 /// the marks of the walk around it away until it has ended.
 enum Walk {
     /// The nodes of the walks at work by their marks, the innermost walk last.
-    private static let atWork = Mutex<[[Node]]>([])
+    // Unchecked: walks and evaluations take turns under the lock of evaluations.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var atWork: [[Node]] = []
 
     /// The inputs, all of them, and then the nodes between them and the outputs, each behind what it
     /// is computed from; numbered by their marks until ``release(_:)``.
@@ -47,14 +46,14 @@ enum Walk {
             }
         }
         for node in others { node.mark = -1 }
-        atWork.withLock { $0.append(order) }
+        atWork.append(order)
         return order
     }
 
     /// Takes the numbers off the nodes; walks end in the opposite order of their beginnings.
     static func release(_ nodes: [Node]) {
         for node in nodes { node.mark = -1 }
-        atWork.withLock { _ = $0.popLast() }
+        atWork.removeLast()
         resume()
     }
 
@@ -69,7 +68,7 @@ enum Walk {
     }
 
     /// Whether a walk goes over the graph, which an evaluation on the way must leave as it is.
-    static var isAtWork: Bool { atWork.withLock { !$0.isEmpty } }
+    static var isAtWork: Bool { !atWork.isEmpty }
 
-    private static var innermost: [Node] { atWork.withLock { $0.last ?? [] } }
+    private static var innermost: [Node] { atWork.last ?? [] }
 }
