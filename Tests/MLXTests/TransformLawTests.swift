@@ -118,6 +118,37 @@ struct VmapTests {
         #expect(difference(turned, movedAxis(array * 2, source: 1, destination: 2)) == nil)
     }
 
+    @Test("makes no more nodes than the same by hand over all rows, and the same bits")
+    func graphs() {
+        let x = random([10, 8, 8], .float32, seed: 1)
+        func check(
+            _ row: @escaping (MLXArray) -> MLXArray, _ batch: (MLXArray) -> MLXArray,
+            line: SourceLocation = #_sourceLocation
+        ) {
+            let (batched, expected) = (vmap(row)(x), batch(x))
+            #expect(
+                GraphDump(batched).nodeCount <= GraphDump(expected).nodeCount, sourceLocation: line)
+            #expect(bitDifference(batched, expected) == nil, sourceLocation: line)
+        }
+        func slope(_ x: MLXArray) -> MLXArray { grad { (x: MLXArray) in square(x).sum() }(x) }
+        check({ 2 - $0 * 2 }, { 2 - $0 * 2 })
+        check({ which($0 .> 0, $0, 1) }, { which($0 .> 0, $0, 1) })
+        check({ $0.reshaped([16, 4]) + 1 }, { $0.reshaped([10, 16, 4]) + 1 })
+        check({ $0.T.asType(.bfloat16) }, { $0.transposed(0, 2, 1).asType(.bfloat16) })
+        check({ $0[2..<5] * $0[3..<6] }, { $0[0..., 2..<5] * $0[0..., 3..<6] })
+        check({ concatenated([$0, $0], axis: 0) }, { concatenated([$0, $0], axis: 1) })
+        check({ softmax($0.sum(axis: 0), axis: 0) }, { softmax($0.sum(axis: 1), axis: 1) })
+        check({ argMax($0.max(axis: 1), axis: 0) }, { argMax($0.max(axis: 2), axis: 1) })
+        check(slope, slope)
+    }
+
+    @Test("repeats over an axis in the middle, and hands it out at the end")
+    func places() {
+        let x = random([10, 7, 8], .float32, seed: 1)
+        let batched = vmap({ (row: MLXArray) in tanh(row) }, inAxes: 1, outAxes: 2)(x)
+        #expect(bitDifference(batched, tanh(x).transposed(0, 2, 1)) == nil)
+    }
+
     @Test("hands each key's own numbers out")
     func keys() {
         let keys = MLXRandom.split(key: MLXRandom.key(3), into: 4)

@@ -5,7 +5,8 @@
 public final class MLXArray {
     package var value: Node.Value { held }
 
-    private var held: Node.Value {
+    // An array belongs to one thread at a time, and no access to what it holds spans another.
+    @exclusivity(unchecked) private var held: Node.Value {
         willSet { newValue.node.retainValue() }
         didSet { oldValue.node.releaseValue() }
     }
@@ -142,6 +143,18 @@ extension MLXArray {
         }
         let result = Spec(spec.shape, primitive.result(spec.dtype))
         return MLXArray(Node(primitive, inputs: .two(a, b), specs: .one(result), kernel: kernel))
+    }
+
+    /// The result of a view that keeps the element type, without the lists that other calls need.
+    static func viewed(_ a: MLXArray, _ view: some View) -> MLXArray {
+        do {
+            let spec = a.spec
+            let result = Spec(try view.shape(spec.shape), spec.dtype)
+            return MLXArray(Node(view, inputs: .one(a.value), specs: .one(result), kernel: nil))
+        } catch {
+            ErrorHandler.report(error)
+            return MLXArray(Tensor(Spec([0], .float32)))
+        }
     }
 
     /// The results of a primitive; refused inputs go to the error handler and give empty arrays.

@@ -28,6 +28,17 @@ package enum Few<Element> {
         }
     }
 
+    /// What the elements are turned into, as an array made at once.
+    @inline(__always)
+    func map<Result>(_ transform: (Element) -> Result) -> [Result] {
+        switch self {
+        case .none: []
+        case .one(let element): [transform(element)]
+        case .two(let first, let second): [transform(first), transform(second)]
+        case .many(let elements): elements.map(transform)
+        }
+    }
+
     /// What the elements are turned into.
     @inline(__always)
     func mapped<Result>(_ transform: (Element) -> Result) -> Few<Result> {

@@ -16,9 +16,10 @@ package final class Node: @unchecked Sendable {
     }
 
     package let specs: Few<Spec>
-    private(set) var primitive: (any Primitive)?
-    private(set) var inputs: Few<Value>
-    private(set) var tensors: Few<Tensor>?
+    // Read so often that checks for overlapping accesses would be felt; no access spans another.
+    @exclusivity(unchecked) private(set) var primitive: (any Primitive)?
+    @exclusivity(unchecked) private(set) var inputs: Few<Value>
+    @exclusivity(unchecked) private(set) var tensors: Few<Tensor>?
 
     /// The kernel of the call if it is elementwise.
     let tileKernel: TileKernel?
@@ -28,13 +29,19 @@ package final class Node: @unchecked Sendable {
 
     /// Whether the value was there from the start; then any thread may read it at any time.
     let isGiven: Bool
+    /// Whether all elements are one number, as far as was known at the start.
+    let isSingle: Bool
+    /// The bits of a number that stands beside arrays, or of one stretched.
+    let number: UInt64?
+    /// Whether the node never had inputs.
+    private let isLeaf: Bool
 
     /// How many arrays and pending nodes hold this node: when they are more than an evaluation
     /// knows of, somebody will ask for the value later.
     let holders = Atomic<Int>(0)
 
     /// This node's position in the list of the walk that is at work; -1 outside walks.
-    var mark = -1
+    @exclusivity(unchecked) var mark = -1
 
     /// A pending call.
     convenience init(_ primitive: some Primitive, inputs: Few<Value>, specs: Few<Spec>) {
@@ -50,6 +57,13 @@ package final class Node: @unchecked Sendable {
         self.specs = specs
         tileKernel = kernel
         isGiven = false
+        number = nil
+        if case .one(let spec) = specs {
+            isSingle = spec.isSingle || inputs.isSingle
+        } else {
+            isSingle = false
+        }
+        if case .none = inputs { isLeaf = true } else { isLeaf = false }
         var isTraced = primitive.isTracer
         inputs.visit { input in
             input.node.retainValue()
@@ -66,9 +80,41 @@ package final class Node: @unchecked Sendable {
         tileKernel = nil
         isTraced = false
         isGiven = true
+        isSingle = tensor.layout.isSingle
+        number = tensor.storage.number
+        isLeaf = true
     }
 
     package var isDone: Bool { tensors != nil }
+
+    /// Calls the body with the node of each input.
+    @inline(__always)
+    func visitInputs(_ body: (Node) -> Void) {
+        switch inputs {
+        case .none: break
+        case .one(let input): body(input.node)
+        case .two(let first, let second):
+            body(first.node)
+            body(second.node)
+        case .many(let inputs): for input in inputs { body(input.node) }
+        }
+    }
+
+    /// Puts the nodes of inputs on a stack, the first one on top; whether there was any.
+    @inline(__always)
+    func pushInputs(onto stack: inout [Node], where isWanted: (Node) -> Bool) -> Bool {
+        let depth = stack.count
+        switch inputs {
+        case .none: break
+        case .one(let input): if isWanted(input.node) { stack.append(input.node) }
+        case .two(let first, let second):
+            if isWanted(second.node) { stack.append(second.node) }
+            if isWanted(first.node) { stack.append(first.node) }
+        case .many(let inputs):
+            for input in inputs.reversed() where isWanted(input.node) { stack.append(input.node) }
+        }
+        return stack.count > depth
+    }
 
     func retainValue() { holders.wrappingAdd(1, ordering: .relaxed) }
     func releaseValue() { holders.wrappingSubtract(1, ordering: .relaxed) }
@@ -94,17 +140,38 @@ package final class Node: @unchecked Sendable {
     }
 
     deinit {
+        if isLeaf { return }
         if case .none = inputs { return }
         var stack: [Node] = []
-        detach(onto: &stack)
+        letGo(inputs, onto: &stack)
+        // What is on the stack is let go there.
+        if !stack.isEmpty { inputs = .none }
         while var node = stack.popLast() {
-            if isKnownUniquelyReferenced(&node) { node.detach(onto: &stack) }
+            if isKnownUniquelyReferenced(&node) {
+                let inputs = node.inputs
+                node.inputs = .none
+                letGo(inputs, onto: &stack)
+            }
         }
     }
 
-    /// Lets go of the inputs and puts them on the stack. What they are is looked at only when nobody
-    /// else knows them any more: another thread may be computing them.
-    private func detach(onto stack: inout [Node]) {
-        detach().visit { stack.append($0.node) }
+    /// Lets go of inputs and puts those that may have inputs on the stack. What these are is looked
+    /// at only when nobody else knows them any more: another thread may be computing them.
+    private func letGo(_ inputs: Few<Value>, onto stack: inout [Node]) {
+        inputs.visit { input in
+            input.node.releaseValue()
+            if !input.node.isLeaf { stack.append(input.node) }
+        }
     }
+}
+
+extension Few<Node.Value> {
+    /// Whether this is one input that is one number.
+    fileprivate var isSingle: Bool {
+        if case .one(let input) = self { input.spec.isSingle } else { false }
+    }
+}
+
+extension Spec {
+    fileprivate var isSingle: Bool { shape.allSatisfy { $0 == 1 } }
 }

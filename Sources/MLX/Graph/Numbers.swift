@@ -17,60 +17,66 @@ enum Numbers {
         return MLXArray(table.withLock { $0.number(bits, dtype) })
     }
 
-    /// A number stretched to a shape, as a value that is there.
-    static func stretched(_ number: Tensor, to shape: [Int]) -> Node {
-        guard number.storage.isNumber else { return view(of: number, shape) }
-        return table.withLock { $0.stretched(number, shape) }
-    }
-
-    private static func view(of number: Tensor, _ shape: [Int]) -> Node {
-        var view = number
-        view.layout = number.layout.broadcast(to: shape)
-        return Node(view)
+    /// One number stretched to a shape, as a value that is there; nil for a node that is not one.
+    static func stretched(_ node: Node, to shape: [Int]) -> Node? {
+        guard node.isGiven, node.isSingle else { return nil }
+        if let bits = node.number,
+            let known = table.withLock({ $0.stretched(bits, node.specs[0].dtype, shape) })
+        {
+            return known
+        }
+        guard var view = node.tensors?[0] else { return nil }
+        view.layout = view.layout.broadcast(to: shape)
+        let stretched = Node(view)
+        if let bits = node.number { table.withLock { $0.keep(stretched, bits, view.dtype) } }
+        return stretched
     }
 
     private static let table = Mutex(Table())
 
     /// The numbers by their bits; one that comes takes the place of another.
+    ///
+    /// Each has the two shapes that it was stretched to last: `vmap` takes turns between one row and
+    /// all.
     private struct Table {
-        private struct Entry {
-            let bits: UInt64
-            let dtype: DType
-            let number: Node
-            /// The number stretched to the shape that it had last.
-            var stretched: Node?
-        }
-
+        // Lists of their own, so that a look copies nothing but what is found.
+        private var bits = [UInt64](repeating: 0, count: Table.places)
+        private var dtypes = [DType?](repeating: nil, count: Table.places)
+        private var numbers = [Node?](repeating: nil, count: Table.places)
+        private var latest = [Node?](repeating: nil, count: Table.places)
+        private var before = [Node?](repeating: nil, count: Table.places)
         private static let places = 256
-        private var entries = [Entry?](repeating: nil, count: Table.places)
 
-        private static func place(_ bits: UInt64, _ dtype: DType) -> Int {
-            let mixed = (bits ^ UInt64(dtype.code)) &* 0x9E37_79B9_7F4A_7C15
-            return Int(mixed >> 56)
+        /// Where a number is, or would be.
+        private func place(_ number: UInt64, _ dtype: DType) -> (place: Int, isThere: Bool) {
+            let mixed = (number ^ UInt64(dtype.code)) &* 0x9E37_79B9_7F4A_7C15
+            let place = Int(mixed >> 56)
+            return (place, bits[place] == number && dtypes[place] == dtype)
         }
 
-        mutating func number(_ bits: UInt64, _ dtype: DType) -> Node {
-            let place = Table.place(bits, dtype)
-            if let entry = entries[place], entry.bits == bits, entry.dtype == dtype {
-                return entry.number
-            }
-            let storage = Storage(number: bits)
-            let tensor = Tensor(storage: storage, layout: Layout(contiguous: []), dtype: dtype)
-            let node = Node(tensor)
-            entries[place] = Entry(bits: bits, dtype: dtype, number: node)
+        mutating func number(_ number: UInt64, _ dtype: DType) -> Node {
+            let (place, isThere) = place(number, dtype)
+            if isThere, let node = numbers[place] { return node }
+            let storage = Storage(number: number)
+            let node = Node(
+                Tensor(storage: storage, layout: Layout(contiguous: []), dtype: dtype))
+            (bits[place], dtypes[place], numbers[place]) = (number, dtype, node)
+            (latest[place], before[place]) = (nil, nil)
             return node
         }
 
-        mutating func stretched(_ number: Tensor, _ shape: [Int]) -> Node {
-            let bits = number.storage.address.load(as: UInt64.self)
-            let place = Table.place(bits, number.dtype)
-            guard let entry = entries[place], entry.bits == bits, entry.dtype == number.dtype else {
-                return Numbers.view(of: number, shape)
-            }
-            if let node = entry.stretched, node.specs[0].shape == shape { return node }
-            let node = Numbers.view(of: number, shape)
-            entries[place]?.stretched = node
-            return node
+        func stretched(_ number: UInt64, _ dtype: DType, _ shape: [Int]) -> Node? {
+            let (place, isThere) = place(number, dtype)
+            guard isThere else { return nil }
+            if let node = latest[place], node.specs[0].shape == shape { return node }
+            if let node = before[place], node.specs[0].shape == shape { return node }
+            return nil
+        }
+
+        mutating func keep(_ stretched: Node, _ number: UInt64, _ dtype: DType) {
+            let (place, isThere) = place(number, dtype)
+            guard isThere else { return }
+            (before[place], latest[place]) = (latest[place], stretched)
         }
     }
 }

@@ -20,43 +20,44 @@ struct Schedule {
 
     /// Lists what is pending under the roots and joins elementwise runs.
     init(roots: [Node]) {
+        if roots.count == 1, Schedule.isReady(roots[0]) {
+            (nodes, members, ends, uses) = ([roots[0]], [0], [1], [0])
+            return
+        }
         let order = Schedule.pendingNodes(under: roots)
         var uses = [Int](repeating: 0, count: order.count)
         for node in order {
-            node.inputs.visit { if $0.node.mark >= 0 { uses[$0.node.mark] += 1 } }
+            node.visitInputs { if $0.mark >= 0 { uses[$0.mark] += 1 } }
         }
         self.uses = uses
-        nodes = order
+        nodes = order.map { Optional($0) }
         let homes = Schedule.homes(of: order)
         for node in order { node.mark = -1 }
         gather(homes)
+    }
+
+    /// Whether a node's inputs are there.
+    private static func isReady(_ node: Node) -> Bool {
+        var isReady = true
+        node.visitInputs { isReady = isReady && $0.isDone }
+        return isReady
     }
 
     private static func pendingNodes(under roots: [Node]) -> [Node] {
         var order: [Node] = []
         var stack: [Node] = []
         let (unseen, entered) = (-1, -2)
-        func push(_ node: Node) {
-            if node.mark == unseen, !node.isDone { stack.append(node) }
-        }
-        for root in roots {
-            push(root)
+        for root in roots where root.mark == unseen && !root.isDone {
+            stack.append(root)
             while let node = stack.popLast() {
                 if node.mark >= 0 { continue }
                 if node.mark == unseen {
                     // It comes up again when its inputs, the first one on top, are listed.
                     node.mark = entered
                     stack.append(node)
-                    let depth = stack.count
-                    switch node.inputs {
-                    case .none: break
-                    case .one(let input): push(input.node)
-                    case .two(let first, let second):
-                        push(second.node)
-                        push(first.node)
-                    case .many(let inputs): for input in inputs.reversed() { push(input.node) }
+                    if node.pushInputs(onto: &stack, where: { $0.mark == unseen && !$0.isDone }) {
+                        continue
                     }
-                    if stack.count > depth { continue }
                     stack.removeLast()
                 }
                 node.mark = order.count
@@ -81,7 +82,7 @@ struct Schedule {
             let isElementwise = node.isElementwise
             let offer = homes[index]
             var inputCount = 0
-            if isElementwise { node.inputs.visit { if !$0.isSingle { inputCount += 1 } } }
+            if isElementwise { node.visitInputs { if !$0.isSingle { inputCount += 1 } } }
             let joins =
                 offer >= 0 && isElementwise && sizes[offer] < mostMembers
                 && inputCounts[offer] + inputCount <= mostInputs
@@ -91,8 +92,8 @@ struct Schedule {
             sizes[home] += 1
             inputCounts[home] += inputCount - (joins ? 1 : 0)
             let vote = isElementwise ? home : refused
-            node.inputs.visit { input in
-                let position = input.node.mark
+            node.visitInputs { input in
+                let position = input.mark
                 guard position >= 0 else { return }
                 homes[position] =
                     homes[position] == unseen || homes[position] == vote ? vote : refused
@@ -131,16 +132,4 @@ extension Schedule {
 
 extension Node {
     var isElementwise: Bool { tileKernel != nil }
-}
-
-extension Node.Value {
-    /// Whether all elements are one number: it has but one, or is a view of one.
-    fileprivate var isSingle: Bool {
-        if let tensors = node.tensors { return tensors[index].layout.isSingle }
-        return spec.isSingle || (node.inputs.count == 1 && node.inputs[0].spec.isSingle)
-    }
-}
-
-extension Spec {
-    fileprivate var isSingle: Bool { shape.allSatisfy { $0 == 1 } }
 }

@@ -24,9 +24,13 @@ struct FunctionRecorder {
         let given = arguments.map(\.array)
         Evaluate.lock.lock()
         defer { Evaluate.lock.unlock() }
-        let (inputs, outputs) = try withError { Trace.run(f, on: given) }
-        var walk = GraphWalk(inputs: inputs)
-        let order = try Trace.keepingGraph { try walk.order(outputs.map(\.value)) }
+        let (inputs, outputs) = try withError {
+            Trace.run(f, on: given, isRecording: true)
+        }
+        var walk = GraphWalk(inputs: inputs.map { MLXArray($0) })
+        let order = try Trace.keepingGraph(isRecording: true) {
+            try walk.order(outputs.map(\.value))
+        }
         try write(walk, order, outputs, names, given.map(\.spec), isShapeless)
     }
 

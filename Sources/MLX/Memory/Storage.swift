@@ -37,12 +37,12 @@ package final class Storage: @unchecked Sendable {
         owner = .number
     }
 
-    /// Whether this is a number that stands beside arrays.
-    var isNumber: Bool {
+    /// The bits of a number that stands beside arrays.
+    var number: UInt64? {
         switch owner {
-        case .number: true
-        case .pool: false
-        case .foreign: false
+        case .number: address.load(as: UInt64.self)
+        case .pool: nil
+        case .foreign: nil
         }
     }
 

@@ -120,20 +120,17 @@ extension TileProgram {
         var free: [Int] = []
         for (position, instruction) in instructions.enumerated() {
             let result = values[instruction.output]
+            let width = result.dtype.size
             // In place only where the elements have one size: a narrow result would run over
             // wide inputs that are still to be read.
-            func release(inPlace: Bool) {
-                instruction.inputs.forEach(of: instruction.body) { input in
-                    let value = values[input]
-                    if slots[input] >= first, value.lastUse == position,
-                        (value.dtype.size == result.dtype.size) == inPlace,
-                        !free.contains(slots[input])
-                    {
-                        free.append(slots[input])
-                    }
+            instruction.inputs.forEach(of: instruction.body) { input in
+                let slot = slots[input]
+                if slot >= first, values[input].lastUse == position,
+                    values[input].dtype.size == width, !free.contains(slot)
+                {
+                    free.append(slot)
                 }
             }
-            release(inPlace: true)
             if result.place >= 0 {
                 slots[instruction.output] = inputs.count + result.place
             } else if let slot = free.popLast() {
@@ -142,7 +139,6 @@ extension TileProgram {
                 slots[instruction.output] = first + run.temporaries
                 run.temporaries += 1
             }
-            let taken = slots[instruction.output]
             run.instructions.append(
                 Instruction(
                     body: instruction.body,
@@ -150,8 +146,15 @@ extension TileProgram {
                         first: slots[instruction.inputs.first],
                         second: slots[instruction.inputs.second],
                         third: slots[instruction.inputs.third]),
-                    output: taken))
-            release(inPlace: false)
+                    output: slots[instruction.output]))
+            instruction.inputs.forEach(of: instruction.body) { input in
+                let slot = slots[input]
+                if slot >= first, values[input].lastUse == position,
+                    values[input].dtype.size != width, !free.contains(slot)
+                {
+                    free.append(slot)
+                }
+            }
         }
         return run
     }

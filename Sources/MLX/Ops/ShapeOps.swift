@@ -9,7 +9,7 @@ public func reshaped(
         if rest > 0 { shape[free] = array.size / rest }
     }
     if shape == array.shape { return array }
-    return MLXArray.apply(Reshape(target: shape), [array])
+    return MLXArray.viewed(array, Reshape(target: shape))
 }
 
 /// See ``reshaped(_:_:)-(_,Collection)``.
@@ -36,7 +36,7 @@ public func transposed(
     _ array: MLXArray, axes: some Collection<Int>, stream: StreamOrDevice = .default
 ) -> MLXArray {
     let order = axes.map { $0 < 0 ? $0 + array.ndim : $0 }
-    return MLXArray.apply(Transpose(axes: order), [array])
+    return MLXArray.viewed(array, Transpose(axes: order))
 }
 
 /// See ``transposed(_:axes:)``.
@@ -138,16 +138,21 @@ public func broadcast(
 ) -> MLXArray {
     let shape = Array(shape)
     if shape == array.spec.shape { return array }
-    return MLXArray.apply(Broadcast(target: shape), [array])
+    return MLXArray.viewed(array, Broadcast(target: shape))
 }
 
-/// An array without axes stretched to a shape. A number that is there is a view at once; a
-/// transform's graph keeps the operation.
-func stretched(_ number: MLXArray, to shape: [Int]) -> Node.Value {
-    guard number.value.node.isGiven, let tensor = number.value.tensor, !Trace.isActive else {
-        return broadcast(number, to: shape).value
+/// An array stretched to a shape. A number that is there is a view at once, unless the graph is
+/// written down.
+func stretched(_ array: MLXArray, to shape: [Int]) -> Node.Value {
+    stretched(array.value, to: shape)
+}
+
+/// See ``stretched(_:to:)-(MLXArray,_)``.
+func stretched(_ value: Node.Value, to shape: [Int]) -> Node.Value {
+    guard !Trace.isRecording, let view = Numbers.stretched(value.node, to: shape) else {
+        return broadcast(MLXArray(value), to: shape).value
     }
-    return Node.Value(node: Numbers.stretched(tensor, to: shape), index: 0)
+    return Node.Value(node: view, index: 0)
 }
 
 /// The arrays stretched to one shape.
@@ -245,10 +250,10 @@ func sliced(_ array: MLXArray, axis: Int, start: Int, count: Int) -> MLXArray {
     starts[axis] = start
     sizes[axis] = count
     let slice = Slice(starts: starts, steps: sizes.map { _ in 1 }, sizes: sizes)
-    return MLXArray.apply(slice, [array])
+    return MLXArray.viewed(array, slice)
 }
 
 /// The array, whose gradient is taken as zero.
 public func stopGradient(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray {
-    MLXArray.apply(StopGradient(), [array])
+    MLXArray.viewed(array, StopGradient())
 }

@@ -137,7 +137,7 @@ extension Subscript {
     func result() throws(MLXError) -> MLXArray {
         var result = array
         if sizes != array.shape || steps.contains(where: { $0 != 1 }) {
-            result = MLXArray.apply(Slice(starts: starts, steps: steps, sizes: sizes), [array])
+            result = MLXArray.viewed(array, Slice(starts: starts, steps: steps, sizes: sizes))
         }
         result = reshaped(result, kept.map { sizes[$0] })
         guard let first = gathers.first else { return reshaped(result, shape([])) }

@@ -126,7 +126,7 @@ struct AttentionGradient: Portable {
         let (primals, outputs) = Trace.run({ [form.composed($0)] }, on: operands)
         let gradients = ReverseMode.gradients(
             outputs: outputs, cotangents: [inputs.last], inputs: primals)
-        var results = zip(gradients, primals).prefix(3).map { $0 ?? zeros(like: $1) }
+        var results = zip(gradients, operands).prefix(3).map { $0 ?? zeros(like: $1) }
         if form.hasSinks {
             // A gradient for each sequence comes of sinks of its own.
             let place = form.sinks

@@ -61,19 +61,18 @@ struct NormalizeRows: Portable {
             of: gradient, [call.inputs[0], call.inputs[1], cotangent], count: 3)
     }
 
-    /// The Jacobian of an unscaled row is symmetric, so its gradient gives its tangent too.
+    /// The Jacobian of an unscaled row is symmetric, so its gradient gives its tangent too; weight
+    /// and bias change the result as they make it.
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         let (x, weight) = (call.inputs[0], call.inputs[1])
-        let one = ones(like: weight)
-        func overRows(_ parameter: MLXArray) -> MLXArray { parameter.overRows(of: x, leading) }
         let byX = tangents[0].map {
-            MLXArray.results(of: gradient, [x, one, $0], count: 3)[0] * overRows(weight)
+            MLXArray.results(of: gradient, [x, ones(like: weight), $0], count: 3)[0]
+                * weight.overRows(of: x, leading)
         }
-        let byWeight = tangents[1].map {
-            MLXArray.apply(self, [x, one, zeros(like: weight)]) * overRows($0)
-        }
-        let byBias = tangents[2].map { broadcast(overRows($0), to: x.shape) }
-        return [sum(sum(byX, byWeight), byBias)]
+        guard tangents[1] != nil || tangents[2] != nil else { return [byX] }
+        let none = zeros(like: weight)
+        let byOthers = MLXArray.apply(self, [x, tangents[1] ?? none, tangents[2] ?? none])
+        return [sum(byX, byOthers)]
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {

@@ -24,6 +24,11 @@ package protocol Primitive: Sendable {
     /// `batch` tells its size, and which inputs have it, in front; at least one has.
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched]
 
+    /// The primitive that makes the same call where all inputs have one more axis in front, and so has
+    /// the result, whose shape is given; nil where that takes more than another primitive, as
+    /// ``vmap(_:_:)`` then says.
+    func widened(to shape: [Int]) -> (any Primitive)?
+
     /// The kernel for one tile where every element of the result depends on the same element of
     /// the inputs; nil for other operations.
     func kernel(_ inputs: Few<DType>) -> TileKernel?
@@ -61,6 +66,7 @@ package protocol Primitive: Sendable {
 }
 
 extension Primitive {
+    package func widened(to shape: [Int]) -> (any Primitive)? { nil }
     package func kernel(_ inputs: Few<DType>) -> TileKernel? { nil }
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
     package var overwrites: [Int?] { [] }
@@ -86,12 +92,13 @@ package struct Batch {
     /// An input with the axis, stretched where it is the same for all.
     package func stretched(_ input: MLXArray, _ position: Int) -> MLXArray {
         if isBatched[position] { return input }
-        return broadcast(expandedDimensions(input, axis: 0), to: [size] + input.shape)
+        return broadcast(input, to: [size] + input.shape)
     }
 
     /// All inputs with the axis.
     package func stretched(_ inputs: [MLXArray]) -> [MLXArray] {
-        inputs.enumerated().map { stretched($1, $0) }
+        if !isBatched.contains(false) { return inputs }
+        return inputs.enumerated().map { stretched($1, $0) }
     }
 }
 

@@ -64,6 +64,8 @@ extension Reduction {
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         [Batched(MLXArray.apply(Self(axes: axes.map { $0 + 1 }), inputs))]
     }
+
+    package func widened(to shape: [Int]) -> (any Primitive)? { Self(axes: axes.map { $0 + 1 }) }
 }
 
 struct Sum: Reduction {

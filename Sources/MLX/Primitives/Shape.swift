@@ -15,8 +15,10 @@ struct Reshape: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        [Batched(reshaped(inputs[0], [batch.size] + target))]
+        [Batched(MLXArray.viewed(inputs[0], Reshape(target: [batch.size] + target)))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? { Reshape(target: shape) }
 }
 
 struct Transpose: View, Portable {
@@ -44,8 +46,10 @@ struct Transpose: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        [Batched(transposed(inputs[0], axes: [0] + axes.map { $0 + 1 }))]
+        [Batched(MLXArray.viewed(inputs[0], Transpose(axes: [0] + axes.map { $0 + 1 })))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? { Transpose(axes: [0] + axes.map { $0 + 1 }) }
 }
 
 struct Broadcast: View, Portable {
@@ -74,13 +78,10 @@ struct Broadcast: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        let shape = Array(inputs[0].shape.dropFirst())
-        let ones = [Int](repeating: 1, count: target.count - shape.count)
-        return [
-            Batched(
-                broadcast(
-                    reshaped(inputs[0], [batch.size] + ones + shape), to: [batch.size] + target))
-        ]
+        var shape = inputs[0].shape
+        let added = target.count + 1 - shape.count
+        if added > 0 { shape.insert(contentsOf: repeatElement(1, count: added), at: 1) }
+        return [Batched(broadcast(reshaped(inputs[0], shape), to: [batch.size] + target))]
     }
 }
 
@@ -115,7 +116,11 @@ struct Slice: View, Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        [Batched(MLXArray.apply(withLeadingAxis(batch.size), inputs))]
+        [Batched(MLXArray.viewed(inputs[0], withLeadingAxis(batch.size)))]
+    }
+
+    func widened(to shape: [Int]) -> (any Primitive)? {
+        Slice(starts: [0] + starts, steps: [1] + steps, sizes: shape)
     }
 }
 
@@ -183,6 +188,8 @@ struct Concatenate: Portable {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         [Batched(MLXArray.apply(Concatenate(axis: axis + 1), batch.stretched(inputs)))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? { Concatenate(axis: axis + 1) }
 
     /// Where each input lies in the result.
     private func slices(_ shapes: [[Int]]) -> [Slice] {

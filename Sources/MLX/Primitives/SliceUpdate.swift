@@ -32,6 +32,10 @@ struct SliceUpdate: Portable {
         let wide = SliceUpdate(slice: slice.withLeadingAxis(batch.size))
         return [Batched(MLXArray.apply(wide, batch.stretched(inputs)))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? {
+        SliceUpdate(slice: slice.withLeadingAxis(shape[0]))
+    }
 }
 
 extension SliceUpdate {

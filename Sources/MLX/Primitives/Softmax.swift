@@ -4,6 +4,8 @@ import CKernels
 protocol RowOperation: Portable {}
 
 extension RowOperation {
+    package func widened(to shape: [Int]) -> (any Primitive)? { self }
+
     fileprivate func check(_ input: Spec) throws(MLXError) {
         guard input.dtype.isFloatingPoint, !input.dtype.isComplex else {
             throw refusal("not defined for \(input.dtype)")

@@ -55,20 +55,19 @@ final class CompiledFunction: @unchecked Sendable {
 
     /// Runs the function on stand-ins and keeps the graph that it makes; the state is put back.
     private func record(_ arguments: [MLXArray], _ state: [MLXArray]) -> Recording {
-        let stands = (arguments + state).map { MLXArray.standIn($0.spec, for: "compile") }
+        let stands = (arguments + state).map { Node.standIn($0.spec, for: .compile) }
         let before = outputs.flatMap { $0.innerState() } + state
         // Held as arrays, so that an evaluation on the way keeps them.
         let values = before.map { MLXArray($0.value) }
-        let (tracers, results) = Trace.run(
-            { tracers in
-                for (array, tracer) in zip(state, tracers.dropFirst(arguments.count)) {
-                    array._updateInternal(tracer)
-                }
-                return function(Array(tracers.prefix(arguments.count)))
-            }, on: stands)
+        let results = Trace.keepingGraph(isRecording: true) {
+            for (array, stand) in zip(state, stands.dropFirst(arguments.count)) {
+                array._updateInternal(MLXArray(stand))
+            }
+            return function(stands.prefix(arguments.count).map { MLXArray($0) })
+        }
         let changed = outputs.flatMap { $0.innerState() }
         let recording = Recording(
-            inputs: tracers, outputs: results + changed.map { MLXArray($0.value) },
+            inputs: stands, outputs: results + changed.map { MLXArray($0.value) },
             changed: changed, resultCount: results.count)
         for (array, value) in zip(before, values) { array._updateInternal(value) }
         return recording

@@ -27,29 +27,24 @@ public func jvp(
 enum ForwardMode {
     /// The tangents of the outputs; nil is zero.
     static func tangents(
-        inputs: [MLXArray], tangents: [MLXArray?], outputs: [MLXArray]
+        inputs: [Node], tangents: [MLXArray?], outputs: [MLXArray]
     ) -> [MLXArray?] {
         let order = Walk.nodes(between: inputs, and: outputs)
         defer { Walk.release(order) }
-        var gathered = order.map { [MLXArray?](repeating: nil, count: $0.specs.count) }
-        for (input, tangent) in zip(inputs, tangents) where input.value.node.mark >= 0 {
-            gathered[input.value.node.mark] = [tangent?.asType(input.dtype)]
+        var found = Changes(order)
+        for (input, tangent) in zip(inputs, tangents) {
+            found[Node.Value(node: input, index: 0)] = tangent?.asType(input.specs[0].dtype)
         }
-        let ends = Ends(inputs)
-        for (position, node) in order.enumerated() {
-            guard !ends.contains(node), let primitive = node.primitive else {
+        for node in order.dropFirst(inputs.count) {
+            let given = node.inputs.map { found[$0] }
+            guard let primitive = node.primitive, given.contains(where: { $0 != nil }) else {
                 continue
             }
-            let given = node.inputs.map { input in
-                input.node.mark >= 0 ? gathered[input.node.mark][input.index] : nil
-            }
-            guard given.contains(where: { $0 != nil }) else { continue }
             let call = Call(node, wanted: given.map { $0 != nil })
-            gathered[position] = primitive.jvp(call, given)
+            for (index, tangent) in primitive.jvp(call, given).enumerated() {
+                found[Node.Value(node: node, index: index)] = tangent
+            }
         }
-        return outputs.map { output in
-            let node = output.value.node
-            return node.mark >= 0 ? gathered[node.mark][output.value.index] : nil
-        }
+        return outputs.map { found[$0.value] }
     }
 }

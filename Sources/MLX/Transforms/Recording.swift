@@ -33,27 +33,23 @@ final class Recording: @unchecked Sendable {
     /// Made when the first call is computed.
     private var plan: Plan?
 
-    init(inputs: [MLXArray], outputs: [MLXArray], changed: [MLXArray], resultCount: Int) {
+    init(inputs: [Node], outputs: [MLXArray], changed: [MLXArray], resultCount: Int) {
         self.changed = changed
         self.resultCount = resultCount
-        arguments = inputs.map(\.spec)
+        arguments = inputs.map(\.specs[0])
         specs = outputs.map(\.spec)
         let order = Walk.nodes(between: inputs, and: outputs)
         defer { Walk.release(order) }
         var numbering = Numbering()
-        let ends = Dictionary(
-            inputs.enumerated().map { (ObjectIdentifier($1.value.node), $0) },
-            uniquingKeysWith: { first, _ in first })
-        for node in order {
-            if let argument = ends[ObjectIdentifier(node)] {
-                numbering.places.append(.argument(argument))
-            } else if let primitive = node.primitive {
-                numbering.places.append(.step(steps.count, output: 0))
-                let sources = node.inputs.map { numbering.source($0) }
-                steps.append(Step(primitive: primitive, inputs: sources, specs: node.specs))
-            } else {
+        numbering.places = inputs.indices.map { .argument($0) }
+        for node in order.dropFirst(inputs.count) {
+            guard let primitive = node.primitive else {
                 numbering.places.append(nil)
+                continue
             }
+            numbering.places.append(.step(steps.count, output: 0))
+            let sources = node.inputs.map { numbering.source($0) }
+            steps.append(Step(primitive: primitive, inputs: sources, specs: node.specs))
         }
         results = outputs.map { numbering.source($0.value) }
         constants = numbering.constants
@@ -125,7 +121,7 @@ final class Recording: @unchecked Sendable {
 
     /// How many steps of a call read elements.
     fileprivate var stepCount: Int {
-        GraphDump(graph(arguments.map { .standIn($0, for: "compile") })).stepCount
+        GraphDump(graph(arguments.map { MLXArray(Node.standIn($0, for: .compile)) })).stepCount
     }
 
     /// The results of a call from the inputs' memory, behind which the constants' may follow.

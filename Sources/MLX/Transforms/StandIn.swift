@@ -1,9 +1,15 @@
 /// What a function is traced on that has no values yet: a shape and a type.
 struct StandIn: Primitive {
-    /// The transform, for the error message.
-    let name: String
+    /// The transform that traces the function.
+    enum Transform: String { case compile, vmap }
+
+    let transform: Transform
     let spec: Spec
+
+    /// The transform's, for the error message.
+    var name: String { transform.rawValue }
     var stepCount: Int { 0 }
+    var isTracer: Bool { true }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [spec] }
 
@@ -16,9 +22,11 @@ struct StandIn: Primitive {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { [] }
 }
 
-extension MLXArray {
-    /// An array without a value, for a transform.
-    static func standIn(_ spec: Spec, for transform: String) -> MLXArray {
-        MLXArray.apply(StandIn(name: transform, spec: spec), [])
+extension Node {
+    /// A value that is not there yet, for a transform.
+    static func standIn(_ spec: Spec, for transform: StandIn.Transform) -> Node {
+        Node(
+            StandIn(transform: transform, spec: spec), inputs: .none, specs: .one(spec), kernel: nil
+        )
     }
 }

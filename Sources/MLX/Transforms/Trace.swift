@@ -1,24 +1,41 @@
 /// Whether a transform is at work: then evaluating an array does not let go of the graph that leads
 /// to it from the transform's inputs.
 package enum Trace {
-    @TaskLocal static var depth = 0
+    /// How many transforms are at work, and how many of them write the graph down.
+    private struct Depth {
+        var transforms = 0
+        var recordings = 0
+    }
 
-    static var isActive: Bool { depth > 0 }
+    @TaskLocal private static var depth = Depth()
+
+    static var isActive: Bool { depth.transforms > 0 }
+
+    /// Whether what is called is written down for other calls, or for a file: then the graph has to
+    /// tell how each value came about, also one that is there.
+    static var isRecording: Bool { depth.recordings > 0 }
 
     /// Runs the body as a transform does: what is evaluated in it keeps its graph.
-    static func keepingGraph<R>(_ body: () throws -> R) rethrows -> R {
-        try $depth.withValue(depth + 1) { try body() }
+    static func keepingGraph<R>(
+        isRecording: Bool = false, _ body: () throws -> R
+    ) rethrows -> R {
+        var depth = depth
+        depth.transforms += 1
+        if isRecording { depth.recordings += 1 }
+        return try $depth.withValue(depth) { try body() }
     }
 
     /// Runs a function on marked stand-ins of its inputs.
     static func run(
-        _ function: ([MLXArray]) -> [MLXArray], on inputs: [MLXArray]
-    ) -> (inputs: [MLXArray], outputs: [MLXArray]) {
-        keepingGraph {
-            let tracers = inputs.map { MLXArray.apply(Tracer(), [$0]) }
+        _ function: ([MLXArray]) -> [MLXArray], on inputs: [MLXArray], isRecording: Bool = false
+    ) -> (inputs: [Node], outputs: [MLXArray]) {
+        keepingGraph(isRecording: isRecording) {
+            let tracers = inputs.map { input in
+                Node(
+                    Tracer(), inputs: .one(input.value), specs: .one(input.spec), kernel: nil)
+            }
             // The function may replace what it is handed; the walk back ends at the stand-ins.
-            let outputs = function(tracers.map { MLXArray($0.value) })
-            return (tracers, outputs)
+            return (tracers, function(tracers.map { MLXArray($0) }))
         }
     }
 }

@@ -2,49 +2,74 @@
 enum ReverseMode {
     /// The gradients of `Σ outputs · cotangents` by the inputs, which are tracers; nil is zero.
     static func gradients(
-        outputs: [MLXArray], cotangents: [MLXArray?], inputs: [MLXArray]
+        outputs: [MLXArray], cotangents: [MLXArray?], inputs: [Node]
     ) -> [MLXArray?] {
         let order = Walk.nodes(between: inputs, and: outputs)
         defer { Walk.release(order) }
-        var gathered = order.map { [MLXArray?](repeating: nil, count: $0.specs.count) }
+        var gathered = Changes(order)
         for (output, cotangent) in zip(outputs, cotangents) {
             guard let cotangent, output.value.node.mark >= 0 else { continue }
-            add(cotangent, to: output.value, in: &gathered)
+            gathered.add(cotangent, to: output.value)
         }
-        let ends = Ends(inputs)
-        for (position, node) in order.enumerated().reversed() {
-            if ends.contains(node) { continue }
-            guard let primitive = node.primitive,
-                gathered[position].contains(where: { $0 != nil })
+        for node in order.dropFirst(inputs.count).reversed() {
+            let cotangents = gathered.take(from: node)
+            guard let primitive = node.primitive, cotangents.contains(where: { $0 != nil })
             else { continue }
-            let cotangents = gathered[position]
-            gathered[position] = []
             let wanted = node.inputs.map { $0.node.mark >= 0 }
             let call = Call(node, wanted: wanted)
             for (index, gradient) in primitive.vjp(call, cotangents).enumerated() {
                 guard wanted[index], let gradient else { continue }
-                add(gradient, to: node.inputs[index], in: &gathered)
+                gathered.add(gradient, to: node.inputs[index])
             }
         }
-        return inputs.map { input in
-            let position = input.value.node.mark
-            return position >= 0 ? gathered[position][input.value.index] : nil
+        return inputs.map { gathered[Node.Value(node: $0, index: 0)] }
+    }
+}
+
+/// Gradients by, or tangents of, the outputs of the nodes of a walk; nil is zero.
+struct Changes {
+    private var changes: [MLXArray?]
+    /// Where the outputs of each node begin, by its mark.
+    private var starts: [Int] = []
+
+    init(_ order: [Node]) {
+        starts.reserveCapacity(order.count)
+        var count = 0
+        for node in order {
+            starts.append(count)
+            count += node.specs.count
         }
+        changes = [MLXArray?](repeating: nil, count: count)
     }
 
-    private static func add(
-        _ gradient: MLXArray, to value: Node.Value, in gathered: inout [[MLXArray?]]
-    ) {
-        let position = value.node.mark
-        let sum = gathered[position][value.index].map { $0 + gradient } ?? gradient
-        gathered[position][value.index] = sum
+    /// The change of a value; nil too for one that is not of the walk.
+    subscript(value: Node.Value) -> MLXArray? {
+        get { value.node.mark >= 0 ? changes[starts[value.node.mark] + value.index] : nil }
+        set { changes[starts[value.node.mark] + value.index] = newValue }
+    }
+
+    mutating func add(_ change: MLXArray, to value: Node.Value) {
+        let place = starts[value.node.mark] + value.index
+        changes[place] = changes[place].map { $0 + change } ?? change
+    }
+
+    /// Hands the changes of a node's outputs out.
+    mutating func take(from node: Node) -> [MLXArray?] {
+        let start = starts[node.mark]
+        return node.specs.indices.map { index in
+            defer { changes[start + index] = nil }
+            return changes[start + index]
+        }
     }
 }
 
 extension Call {
     init(_ node: Node, wanted: [Bool]) {
         inputs = node.inputs.map { MLXArray($0) }
-        outputs = node.specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
+        outputs =
+            node.specs.count == 1
+            ? [MLXArray(node)]
+            : node.specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
         self.wanted = wanted
     }
 }

@@ -45,97 +45,199 @@ private struct Vmap {
     let outAxes: [Int?]
 
     func run(_ arguments: [MLXArray]) throws(MLXError) -> [MLXArray] {
-        let axes = try axes(inAxes, for: arguments.count, "inAxes")
-        var size: Int?
-        for (argument, axis) in zip(arguments, axes) {
-            guard let axis else { continue }
-            let position = axis < 0 ? axis + argument.ndim : axis
-            guard 0..<argument.ndim ~= position else {
-                throw .caught(
-                    "[vmap] axis \(axis) does not fit an argument of shape \(argument.shape)")
+        try check(inAxes, for: arguments.count, "inAxes")
+        let size = try size(of: arguments)
+        var (stands, rows): ([Node], [MLXArray]) = ([], [])
+        stands.reserveCapacity(arguments.count)
+        rows.reserveCapacity(arguments.count)
+        var batched = BatchedValues(capacity: arguments.count + 8)
+        for (index, argument) in arguments.enumerated() {
+            guard let axis = axis(inAxes, index) else {
+                rows.append(MLXArray(argument.value))
+                continue
             }
-            guard size == nil || size == argument.dim(position) else {
+            let value = BatchedValue(argument.value, axis: axis < 0 ? axis + argument.ndim : axis)
+            let stand = Node.standIn(value.spec, for: .vmap)
+            stands.append(stand)
+            batched.append(BatchedValue(value.inFront, axis: 0))
+            rows.append(MLXArray(stand))
+        }
+        let outputs = Trace.keepingGraph { function(rows) }
+        try check(outAxes, for: outputs.count, "outAxes")
+        let order = Walk.nodes(between: stands, and: outputs)
+        defer { Walk.release(order) }
+        for position in stands.count..<order.count { call(order[position], &batched, size) }
+        var results: [MLXArray] = []
+        results.reserveCapacity(outputs.count)
+        for (index, output) in outputs.enumerated() {
+            results.append(placed(batched[output.value], axis(outAxes, index), size))
+        }
+        return results
+    }
+
+    /// The size of the axis that is repeated over.
+    private func size(of arguments: [MLXArray]) throws(MLXError) -> Int {
+        var size: Int?
+        for (index, argument) in arguments.enumerated() {
+            guard let axis = axis(inAxes, index) else { continue }
+            let shape = argument.shape
+            let position = axis < 0 ? axis + shape.count : axis
+            guard shape.indices ~= position else {
+                throw .caught("[vmap] axis \(axis) does not fit an argument of shape \(shape)")
+            }
+            guard size == nil || size == shape[position] else {
+                let axes = arguments.indices.map { self.axis(inAxes, $0) }
                 throw .caught(
                     "[vmap] the arguments' axes differ in size: \(arguments.map(\.shape)) over \(axes)"
                 )
             }
-            size = argument.dim(position)
+            size = shape[position]
         }
         guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
-        let batched = zip(arguments, axes).map { argument, axis in
-            axis.map { moved(argument, from: $0, to: 0) } ?? argument
-        }
-        return try results(of: batched, axes.map { $0 != nil }, size)
+        return size
     }
 
-    private func axes(
-        _ axes: [Int?], for count: Int, _ name: String
-    ) throws(MLXError) -> [Int?] {
-        if axes.count == count { return axes }
-        guard axes.count == 1 else {
+    /// The axis of one of several arrays; a single axis is that of all.
+    private func axis(_ axes: [Int?], _ index: Int) -> Int? {
+        axes.count == 1 ? axes[0] : axes[index]
+    }
+
+    private func check(_ axes: [Int?], for count: Int, _ name: String) throws(MLXError) {
+        guard axes.count == count || axes.count == 1 else {
             throw .caught("[vmap] \(axes.count) \(name) for \(count) arrays")
         }
-        return [Int?](repeating: axes[0], count: count)
     }
 
-    private func results(
-        of arguments: [MLXArray], _ isBatched: [Bool], _ size: Int
-    ) throws(MLXError) -> [MLXArray] {
-        let stands = zip(arguments, isBatched).map { argument, isBatched in
-            isBatched
-                ? MLXArray.standIn(
-                    Spec(Array(argument.shape.dropFirst()), argument.dtype), for: "vmap")
-                : argument
+    /// Makes one node's call over the batch, or as it is where none of its inputs has the axis.
+    private func call(_ node: Node, _ batched: inout BatchedValues, _ size: Int) {
+        guard let primitive = node.primitive else { return batched.append([], of: node) }
+        let inputs = node.inputs.mapped { batched[$0] }
+        var (hasAxis, allHave) = (false, true)
+        inputs.visit {
+            hasAxis = hasAxis || $0.axis != nil
+            allHave = allHave && $0.axis != nil
         }
-        let (tracers, outputs) = Trace.run(function, on: stands)
-        let order = Walk.nodes(between: tracers, and: outputs)
-        defer { Walk.release(order) }
-        var batched = order.map { [Batched?](repeating: nil, count: $0.specs.count) }
-        for (index, tracer) in tracers.enumerated() where tracer.value.node.mark >= 0 {
-            batched[tracer.value.node.mark] = [
-                Batched(arguments[index], axis: isBatched[index] ? 0 : nil)
-            ]
+        if primitive.isTracer { return batched.append(inputs[0]) }
+        if hasAxis, node.isElementwise {
+            let all = elementwise(node, primitive, inputs, size)
+            return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
         }
-        let ends = Ends(tracers)
-        for (position, node) in order.enumerated() where !ends.contains(node) {
-            batched[position] = call(node, batched, size)
-        }
-        let places = try axes(outAxes, for: outputs.count, "outAxes")
-        return zip(outputs, places).map { output, place in
-            let node = output.value.node
-            let found = node.mark >= 0 ? batched[node.mark][output.value.index] : nil
-            return placed(found ?? Batched(output, axis: nil), place, size)
-        }
-    }
-
-    /// One node's call over the batch, or as it is where none of its inputs has the axis.
-    private func call(_ node: Node, _ batched: [[Batched?]], _ size: Int) -> [Batched?] {
-        let inputs = node.inputs.map { input -> Batched in
-            let found = input.node.mark >= 0 ? batched[input.node.mark][input.index] : nil
-            return found ?? Batched(MLXArray(input), axis: nil)
-        }
-        guard let primitive = node.primitive else { return [] }
-        let isBatched = inputs.map { $0.axis != nil }
-        if !isBatched.contains(true) {
-            let same = Node(primitive, inputs: Few(inputs.map(\.array.value)), specs: node.specs)
-            return node.specs.indices.map {
-                Batched(MLXArray(Node.Value(node: same, index: $0)), axis: nil)
+        if allHave, case .one(let spec) = node.specs {
+            let shape = [size] + spec.shape
+            if let wide = primitive.widened(to: shape) {
+                let all = Node(
+                    wide, inputs: inputs.mapped(\.inFront), specs: .one(Spec(shape, spec.dtype)),
+                    kernel: nil)
+                return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
             }
         }
-        return primitive.vmap(inputs.map(\.inFront), Batch(size: size, isBatched: isBatched))
+        if hasAxis {
+            let batch = Batch(size: size, isBatched: inputs.map { $0.axis != nil })
+            let results = primitive.vmap(inputs.map { MLXArray($0.inFront) }, batch)
+            return batched.append(results, of: node)
+        }
+        let same = Node(
+            primitive, inputs: inputs.mapped(\.value), specs: node.specs, kernel: node.tileKernel)
+        let results = node.specs.indices.map { MLXArray(Node.Value(node: same, index: $0)) }
+        batched.append(results.map { Batched($0, axis: nil) }, of: node)
     }
 
-    private func placed(_ result: Batched, _ place: Int?, _ size: Int) -> MLXArray {
-        guard let place else { return result.inFront }
-        let stretched =
-            result.axis == nil
-            ? broadcast(expandedDimensions(result.array, axis: 0), to: [size] + result.array.shape)
-            : result.inFront
-        return moved(stretched, from: 0, to: place)
+    /// The same elementwise call on all elements: it is known to be right, and its kernel too.
+    private func elementwise(
+        _ node: Node, _ primitive: any Primitive, _ inputs: Few<BatchedValue>, _ size: Int
+    ) -> Node {
+        let inFront = inputs.mapped { BatchedValue($0.inFront, axis: $0.axis) }
+        var known: [Int]?
+        inFront.visit { if $0.axis != nil { known = $0.value.spec.shape } }
+        let shape = known ?? [size] + node.specs[0].shape
+        return Node(
+            primitive,
+            inputs: inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
+            specs: .one(Spec(shape, node.specs[0].dtype)), kernel: node.tileKernel)
     }
 
-    /// The array with one axis at another place; itself, without a node, where it is there already.
-    private func moved(_ array: MLXArray, from: Int, to: Int) -> MLXArray {
-        from == to ? array : movedAxis(array, source: from, destination: to)
+    /// A result with its axis where it is asked for; without one where none is.
+    private func placed(_ result: BatchedValue, _ place: Int?, _ size: Int) -> MLXArray {
+        guard let place else { return MLXArray(result.inFront) }
+        if let axis = result.axis {
+            let array = MLXArray(result.value)
+            return axis == place ? array : movedAxis(array, source: axis, destination: place)
+        }
+        let all = MLXArray(result.stretched(to: [size] + result.value.spec.shape))
+        return place == 0 ? all : movedAxis(all, source: 0, destination: place)
+    }
+}
+
+/// What the values of a walk are over the batch, by the marks of their nodes.
+private struct BatchedValues {
+    /// The first result of each node, and the others of those that have more.
+    private var firsts: [BatchedValue] = []
+    private var others: [Int: [BatchedValue]] = [:]
+
+    init(capacity: Int) { firsts.reserveCapacity(capacity) }
+
+    /// Adds the only result of the next node.
+    mutating func append(_ value: BatchedValue) { firsts.append(value) }
+
+    /// Adds the results of the next node; one that is missing is the same for all.
+    mutating func append(_ results: [Batched], of node: Node) {
+        if results.count > 1 {
+            others[firsts.count] = results.dropFirst().map { BatchedValue($0) }
+        }
+        let same = BatchedValue(Node.Value(node: node, index: 0), axis: nil)
+        firsts.append(results.isEmpty ? same : BatchedValue(results[0]))
+    }
+
+    /// What a value is over the batch: the same for all where no argument leads to it.
+    subscript(value: Node.Value) -> BatchedValue {
+        let mark = value.node.mark
+        if mark >= 0 {
+            if value.index == 0 { return firsts[mark] }
+            if let others = others[mark], others.indices ~= value.index - 1 {
+                return others[value.index - 1]
+            }
+        }
+        return BatchedValue(value, axis: nil)
+    }
+}
+
+/// A value of the traced function over the batch, and where its axis is; nil where the value is the
+/// same for all.
+private struct BatchedValue {
+    let value: Node.Value
+    let axis: Int?
+
+    init(_ value: Node.Value, axis: Int?) {
+        self.value = value
+        self.axis = axis
+    }
+
+    init(_ result: Batched) { self.init(result.array.value, axis: result.axis) }
+
+    /// What it is for one index.
+    var spec: Spec {
+        var spec = value.spec
+        if axis == 0 {
+            spec.shape = Array(spec.shape[1...])
+        } else if let axis {
+            spec.shape.remove(at: axis)
+        }
+        return spec
+    }
+
+    /// The value with its axis in front, or as it is where it has none.
+    var inFront: Node.Value {
+        guard let axis, axis != 0 else { return value }
+        return movedAxis(MLXArray(value), source: axis, destination: 0).value
+    }
+
+    /// A value without the axis as often as there are indices; what was stretched before is
+    /// stretched once.
+    func stretched(to shape: [Int]) -> Node.Value {
+        var source = value
+        while let primitive = source.node.primitive, type(of: primitive) == Broadcast.self {
+            source = source.node.inputs[0]
+        }
+        return MLX.stretched(source, to: shape)
     }
 }
