@@ -95,8 +95,8 @@ let package = Package(
         .executableTarget(
             name: "mlx-train",
             dependencies: [
-                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ", "MLXLaunch",
-                "MLXTrain",
+                "MLX", "MLXDistributed", "MLXDistributedMPI", "MLXDistributedZMQ", "MLXLMCommon",
+                "MLXLaunch", "MLXTrain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -21,6 +21,8 @@ let package = Package(
             dependencies: [
                 "CBench",
                 .product(name: "MLX", package: "mlx-distributed"),
+                .product(name: "MLXLLM", package: "mlx-distributed"),
+                .product(name: "MLXLMCommon", package: "mlx-distributed"),
                 .product(name: "MLXNN", package: "mlx-distributed"),
                 .product(name: "MLXOptimizers", package: "mlx-distributed"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -46,6 +46,13 @@ BARS = {
     **{case: Bar(1.0, 1.2, cases=variants("mlp")) for case in variants("mlp")},
     **{case: Bar(1.1, 1.3, cases=variants("cnn")) for case in variants("cnn")},
 }
+FORMATS = "q4_1", "q4_0", "q8_0", "bf16"
+for form, least in ("q4_1", 1.8), ("q8_0", 1.2), ("bf16", 1.0):
+    BARS[f"lm_decode_{form}"] = Bar(least, peers=("llamacpp",))
+# A prompt is held against the best of all, whatever the stored form.
+for form in FORMATS:
+    BARS[f"lm_prefill512_{form}"] = Bar(
+        1.0, cases=tuple(f"lm_prefill512_{other}" for other in (*FORMATS, "fp32")))
 # Half the width is held against the best peer in float32.
 for model, goal in ("gpt_nano", 1.4), ("gpt_small", 1.5), ("llama135_full", 1.5), ("llama135_lora", 1.5):
     for case in variants(model):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times this package and its peers in turns, and writes RESULTS.md.
 
-    python3 run.py ops|train [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…] [--add]
+    python3 run.py ops|train|lm [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…] [--add]
     python3 run.py threads [--rounds N]
     python3 run.py growth
     python3 run.py jobs [--rounds N] [--only REGEX] [--peers torch,mlx] [--ranks 2,4,…]
@@ -34,9 +34,15 @@ from host import cores, machine, openblas
 PROGRAM = threads.PROGRAM
 FAMILIES = {
     "ops": ("^mempeak", "^matmul", "^(softmax|layernorm|sum|embed|sort)", "^conv", "^sdpa", "^(eltwise|gelu)", "^dispatch"),
+    "lm": ("_q4_1", "_q4_0", "_q8_0", "_bf16", "_fp32"),
     "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),
 }
-MODULES = {"torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core"}
+MODULES = {
+    "torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core", "llamacpp": "llama_cpp"
+}
+# lm takes seconds a case in each of these, and needs the files of peers/lm_models.py.
+LM_PEERS = "llamacpp", "torch", "mlx+openblas"
+LM_FILES = record.HERE.parent / "data" / "lm"
 
 
 def is_there(peer):
@@ -54,10 +60,18 @@ def is_there(peer):
 
 def command(peer, suite):
     if peer == "swift":
-        return [str(PROGRAM), suite], {}
+        return [str(PROGRAM), suite, *(lm_models() if suite == "lm" else [])], {}
     script = record.HERE / "peers" / f"{suite}_{peer.split('+')[0]}.py"
     extra = {"LD_PRELOAD": openblas()} if peer.endswith("+openblas") else {}
     return [sys.executable, str(script), "--peer", peer], extra
+
+
+def lm_models():
+    """The flags that name the models."""
+    files = {file.stem: file for file in sorted(LM_FILES.glob("*.gguf"))} | {"fp32": LM_FILES / "hf"}
+    if len(files) == 1:
+        sys.exit("run.py: make the models first: peers/lm_models.py MODEL.gguf data/lm")
+    return [word for label, file in files.items() for word in ("--model", f"{label}={file}")]
 
 
 def measure(peer, suite, family, options):
@@ -79,7 +93,7 @@ def measure(peer, suite, family, options):
 
 
 def versions(peers):
-    names = dict.fromkeys(MODULES[peer].split(".")[0] for peer in peers)
+    names = dict.fromkeys(MODULES[peer].split(".")[0].replace("_cpp", "-cpp-python") for peer in peers)
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
 
 
@@ -88,7 +102,12 @@ def beside_peers(options):
     unknown = [peer for peer in options.peers.split(",") if peer and peer not in MODULES]
     if unknown:
         sys.exit(f"run.py: no such peer: {', '.join(unknown)} (there are {', '.join(MODULES)})")
-    peers = [peer for peer in options.peers.split(",") if peer and is_there(peer)]
+    named = [peer for peer in options.peers.split(",") if peer]
+    if options.suite == "lm":
+        named = [peer for peer in named if peer in LM_PEERS]
+    else:
+        named = [peer for peer in named if peer != "llamacpp"]
+    peers = [peer for peer in named if is_there(peer)]
     facts = f"{date.today()}, {options.threads or cores()} threads, {versions(peers)}"
     for family in FAMILIES[options.suite]:
         lines = []

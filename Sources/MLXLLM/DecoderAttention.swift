@@ -26,28 +26,57 @@ class DecoderAttention: Module {
         }
     }
 
-    /// Queries, keys and values of all heads, [B, T, heads · D] each.
-    func project(_ x: MLXArray) -> (MLXArray, MLXArray, MLXArray) {
+    /// Queries, keys and values of all heads, [B · T, heads · D] each.
+    func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
         preconditionFailure("\(type(of: self)) has no projections")
     }
 
-    /// The result for what the heads have seen, [B, T, heads · D].
-    func combine(_ x: MLXArray) -> MLXArray {
+    /// The result for what the heads have seen, [B · T, heads · D]; a residual is added.
+    func combine(_ x: MLXArray, _ mode: ComputationMode, residual: MLXArray?) -> MLXArray {
         preconditionFailure("\(type(of: self)) has no projections")
     }
 
+    /// The result for the rows of B sequences, [B · T, features].
     func callAsFunction(
-        _ x: MLXArray, mask: MLXFast.ScaledDotProductAttentionMaskMode, cache: (any KVCache)?
+        _ x: LayerInput, sequences: Int, mode: ComputationMode, residual: MLXArray?,
+        mask: MLXFast.ScaledDotProductAttentionMaskMode, cache: (any KVCache)?
     ) -> MLXArray {
-        let (batch, count) = (x.dim(0), x.dim(1))
+        let parts = project(x, mode)
+        let seen =
+            step(parts, sequences, mask, cache as? KVCacheSimple)
+            ?? attend(parts, sequences, mask, cache)
+        return combine(seen, mode, residual: residual)
+    }
+
+    /// A single token of each sequence behind those of a simple cache, in one go.
+    private func step(
+        _ parts: [MLXArray], _ sequences: Int, _ mask: MLXFast.ScaledDotProductAttentionMaskMode,
+        _ cache: KVCacheSimple?
+    ) -> MLXArray? {
+        guard let cache, parts[0].dim(0) == sequences, case .none = mask,
+            configuration.attentionSoftcap == nil,
+            let angles = rotary.map({ $0.angles(length: cache.offset + 1) }) ?? .zeros([1, 0])
+        else { return nil }
+        func normalized(_ x: MLXArray, _ norm: RMSNorm?) -> MLXArray {
+            guard let norm else { return x }
+            return reshaped(norm(reshaped(x, [-1, configuration.headSize])), x.shape)
+        }
+        return cache.step(
+            queries: normalized(parts[0], queryNorm), keys: normalized(parts[1], keyNorm),
+            values: parts[2], angles: angles, scale: scale)
+    }
+
+    private func attend(
+        _ parts: [MLXArray], _ sequences: Int, _ mask: MLXFast.ScaledDotProductAttentionMaskMode,
+        _ cache: (any KVCache)?
+    ) -> MLXArray {
         func heads(_ x: MLXArray, _ number: Int, _ norm: RMSNorm?) -> MLXArray {
-            let apart = reshaped(x, [batch, count, number, configuration.headSize])
+            let apart = reshaped(x, [sequences, -1, number, configuration.headSize])
             return (norm.map { $0(apart) } ?? apart).transposed(0, 2, 1, 3)
         }
-        let (q, k, v) = project(x)
-        var queries = heads(q, configuration.headCount, queryNorm)  // [B, heads, T, D]
-        var keys = heads(k, configuration.keyValueHeadCount, keyNorm)
-        let values = heads(v, configuration.keyValueHeadCount, nil)
+        var queries = heads(parts[0], configuration.headCount, queryNorm)  // [B, heads, T, D]
+        var keys = heads(parts[1], configuration.keyValueHeadCount, keyNorm)
+        let values = heads(parts[2], configuration.keyValueHeadCount, nil)
         if let rotary {
             queries = applyRotaryPosition(rotary, to: queries, cache: cache)
             keys = applyRotaryPosition(rotary, to: keys, cache: cache)
@@ -60,7 +89,7 @@ class DecoderAttention: Module {
             ?? attention(
                 queries: queries, keys: keys, values: values, scale: scale, softcap: softcap,
                 mask: mask)
-        return combine(reshaped(seen.transposed(0, 2, 1, 3), [batch, count, -1]))
+        return reshaped(seen.transposed(0, 2, 1, 3), parts[0].shape)
     }
 }
 
@@ -84,11 +113,15 @@ final class SplitAttention: DecoderAttention {
         output = Linear(configuration.headCount * head, size, bias: traits.hasOutputBias)
     }
 
-    override func project(_ x: MLXArray) -> (MLXArray, MLXArray, MLXArray) {
-        (queries(x), keys(x), values(x))
+    override func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
+        x.products([queries, keys, values], mode: mode)
     }
 
-    override func combine(_ x: MLXArray) -> MLXArray { output(x) }
+    override func combine(
+        _ x: MLXArray, _ mode: ComputationMode, residual: MLXArray?
+    ) -> MLXArray {
+        LayerInput.plain(x).products([output], mode: mode, residual: residual)[0]
+    }
 }
 
 /// Attention whose queries, keys and values come of one matrix, in this order.
@@ -108,10 +141,13 @@ final class FusedAttention: DecoderAttention {
         output = Linear(own, configuration.hiddenSize, bias: traits.hasOutputBias)
     }
 
-    override func project(_ x: MLXArray) -> (MLXArray, MLXArray, MLXArray) {
-        let parts = split(all(x), indices: places, axis: -1)
-        return (parts[0], parts[1], parts[2])
+    override func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
+        split(x.products([all], mode: mode)[0], indices: places, axis: -1)
     }
 
-    override func combine(_ x: MLXArray) -> MLXArray { output(x) }
+    override func combine(
+        _ x: MLXArray, _ mode: ComputationMode, residual: MLXArray?
+    ) -> MLXArray {
+        LayerInput.plain(x).products([output], mode: mode, residual: residual)[0]
+    }
 }

@@ -3,9 +3,11 @@ import MLXLMCommon
 import MLXNN
 
 /// Attention and a feed-forward part, each normalized before and added to what came in.
-class DecoderBlock: Module {
+class DecoderBlock: Module, ModeAware {
+    /// How its products are computed; exactly while it is trained.
+    package var mode = ComputationMode.exact
     @ModuleInfo(key: "self_attn") fileprivate var attention: DecoderAttention
-    @ModuleInfo fileprivate var mlp: any Module & UnaryLayer
+    @ModuleInfo fileprivate var mlp: any Module & FeedForward
     @ModuleInfo(key: "input_layernorm") fileprivate var inputNorm: RMSNorm
     @ModuleInfo(key: "post_attention_layernorm") fileprivate var secondNorm: RMSNorm
 
@@ -26,12 +28,21 @@ class DecoderBlock: Module {
         secondNorm = traits.norm(configuration.hiddenSize, configuration)
     }
 
-    /// The result for `x`, [B, T, features].
+    fileprivate var ownMode: ComputationMode { training ? .exact : mode }
+
+    fileprivate func normalized(_ x: MLXArray, _ norm: RMSNorm) -> LayerInput {
+        .normalized(x, norm, offset: norm is OffsetRMSNorm)
+    }
+
+    /// The result for the rows of B sequences, [B · T, features].
     func callAsFunction(
-        _ x: MLXArray, mask: MLXFast.ScaledDotProductAttentionMaskMode, cache: (any KVCache)?
+        _ x: MLXArray, sequences: Int, mask: MLXFast.ScaledDotProductAttentionMaskMode,
+        cache: (any KVCache)?
     ) -> MLXArray {
-        let seen = x + attention(inputNorm(x), mask: mask, cache: cache)
-        return seen + mlp(secondNorm(seen))
+        let seen = attention(
+            normalized(x, inputNorm), sequences: sequences, mode: ownMode, residual: x, mask: mask,
+            cache: cache)
+        return mlp(normalized(seen, secondNorm), mode: ownMode, residual: seen)
     }
 }
 
@@ -50,9 +61,13 @@ final class SandwichBlock: DecoderBlock {
     }
 
     override func callAsFunction(
-        _ x: MLXArray, mask: MLXFast.ScaledDotProductAttentionMaskMode, cache: (any KVCache)?
+        _ x: MLXArray, sequences: Int, mask: MLXFast.ScaledDotProductAttentionMaskMode,
+        cache: (any KVCache)?
     ) -> MLXArray {
-        let seen = x + secondNorm(attention(inputNorm(x), mask: mask, cache: cache))
-        return seen + fourthNorm(mlp(thirdNorm(seen)))
+        let attended = attention(
+            normalized(x, inputNorm), sequences: sequences, mode: ownMode, residual: nil,
+            mask: mask, cache: cache)
+        let seen = x + secondNorm(attended)
+        return seen + fourthNorm(mlp(normalized(seen, thirdNorm), mode: ownMode, residual: nil))
     }
 }

@@ -7,9 +7,11 @@ import MLXNN
 ///
 /// Families are subclasses that say what is particular to them. Names of parameters are those of
 /// transformers.
-public class DecoderModel: Module, LanguageModel {
+public class DecoderModel: Module, LanguageModel, ModeAware {
     /// The shape.
     public let configuration: DecoderConfiguration
+    /// See ``ComputationMode``.
+    package var mode = ComputationMode.exact
     @ModuleInfo private var model: DecoderStack
     @ModuleInfo(key: "lm_head") private var head: Linear?
 
@@ -24,12 +26,17 @@ public class DecoderModel: Module, LanguageModel {
 
     /// See ``LanguageModel/features(_:cache:)``.
     public func features(_ inputs: MLXArray, cache: [any KVCache]?) -> MLXArray {
-        model(inputs, cache: cache)
+        model(inputs, cache: cache, isWide: mode == .fast && !training)
     }
 
     /// See ``LanguageModel/logits(_:)``.
     public func logits(_ features: MLXArray) -> MLXArray {
-        let logits = head.map { $0(features) } ?? model.embedding.asLinear(features)
+        let rows = reshaped(features, [-1, configuration.hiddenSize])
+        let mode = training ? .exact : mode
+        let products =
+            head.map { LayerInput.plain(rows).products([$0], mode: mode, isWide: true)[0] }
+            ?? model.embedding.products(rows, mode: mode)
+        let logits = reshaped(products, features.shape.dropLast() + [configuration.vocabularySize])
         return configuration.finalSoftcap.map { tanh(logits / $0) * $0 } ?? logits
     }
 
@@ -102,9 +109,12 @@ final class DecoderStack: Module {
         }
     }
 
-    func callAsFunction(_ inputs: MLXArray, cache: [any KVCache]?) -> MLXArray {
-        var x = embedding(inputs)  // [B, T, features]
-        if embedding is any Quantized { x = x.asType(.float32) }
+    /// - Parameter isWide: whether activations are float32 whatever the type of the embedding.
+    func callAsFunction(
+        _ inputs: MLXArray, cache: [any KVCache]?, isWide: Bool
+    ) -> MLXArray {
+        var x = embedding.vectors(flattened(inputs))  // [B · T, features]
+        if isWide || embedding is any Quantized { x = x.asType(.float32) }
         if let scale { x = x * scale }
         // Layers of a kind have seen the same tokens, so that they share a mask.
         func mask(sliding: Bool) -> MLXFast.ScaledDotProductAttentionMaskMode? {
@@ -118,9 +128,9 @@ final class DecoderStack: Module {
         for (index, layer) in layers.enumerated() {
             let mask = (configuration.slides[index] ? windowed : full) ?? .causal
             x = recomputed(layer, recomputesBlocks, x) { layer, x in
-                layer(x, mask: mask, cache: cache?[index])
+                layer(x, sequences: inputs.dim(0), mask: mask, cache: cache?[index])
             }
         }
-        return norm(x)
+        return reshaped(norm(x), inputs.shape + [configuration.hiddenSize])
     }
 }

@@ -51,6 +51,9 @@ enum Activation: String, CaseIterable {
         self = known
     }
 
+    /// Whether it is x · sigmoid(x).
+    var isSilu: Bool { self == .silu || self == .swish }
+
     func callAsFunction(_ x: MLXArray) -> MLXArray {
         switch self {
         case .silu, .swish: MLXNN.silu(x)

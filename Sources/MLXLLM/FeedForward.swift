@@ -2,8 +2,23 @@ import MLX
 import MLXLMCommon
 import MLXNN
 
+/// The part of a block behind attention.
+protocol FeedForward {
+    /// The result for rows, [M, features]; a residual is added.
+    func callAsFunction(
+        _ x: LayerInput, mode: ComputationMode, residual: MLXArray?
+    ) -> MLXArray
+}
+
+extension Activation {
+    /// activation(gate) · up.
+    fileprivate func gated(_ gate: MLXArray, _ up: MLXArray) -> LayerInput {
+        isSilu ? .gated(gate, up) : .plain(self(gate) * up)
+    }
+}
+
 /// A feed-forward part with a gate (Shazeer, arXiv:2002.05202): down(activation(gate(x)) · up(x)).
-final class GatedFeedForward: Module, UnaryLayer {
+final class GatedFeedForward: Module, FeedForward {
     private let activation: Activation
     @ModuleInfo(key: "gate_proj") private var gate: Linear
     @ModuleInfo(key: "up_proj") private var up: Linear
@@ -19,11 +34,17 @@ final class GatedFeedForward: Module, UnaryLayer {
         down = Linear(inner, outer, bias: bias)
     }
 
-    func callAsFunction(_ x: MLXArray) -> MLXArray { down(activation(gate(x)) * up(x)) }
+    func callAsFunction(
+        _ x: LayerInput, mode: ComputationMode, residual: MLXArray?
+    ) -> MLXArray {
+        let parts = x.products([gate, up], mode: mode)
+        return activation.gated(parts[0], parts[1])
+            .products([down], mode: mode, residual: residual)[0]
+    }
 }
 
 /// The same with gate and up, in this order, as one matrix.
-final class FusedFeedForward: Module, UnaryLayer {
+final class FusedFeedForward: Module, FeedForward {
     private let activation: Activation
     @ModuleInfo(key: "gate_up_proj") private var both: Linear
     @ModuleInfo(key: "down_proj") private var down: Linear
@@ -36,8 +57,11 @@ final class FusedFeedForward: Module, UnaryLayer {
         down = Linear(inner, outer, bias: configuration.hasFeedForwardBias)
     }
 
-    func callAsFunction(_ x: MLXArray) -> MLXArray {
-        let parts = split(both(x), parts: 2, axis: -1)
-        return down(activation(parts[0]) * parts[1])
+    func callAsFunction(
+        _ x: LayerInput, mode: ComputationMode, residual: MLXArray?
+    ) -> MLXArray {
+        let parts = split(x.products([both], mode: mode)[0], parts: 2, axis: -1)
+        return activation.gated(parts[0], parts[1])
+            .products([down], mode: mode, residual: residual)[0]
     }
 }

@@ -15,6 +15,8 @@ package final class Trainer {
     let task: any TrainingTask
     let optimizer: any StatefulOptimizer
     let checkpoints: CheckpointStore
+    /// The digest of the model that the job begins with.
+    let baseModel: String?
     private let reducer: GradientReducer
     private let learningRate: LearningRate
     /// What takes the place of `reducer` and `optimizer` where the job asks for it.
@@ -34,6 +36,7 @@ package final class Trainer {
         self.task = task
         self.group = group
         self.checkpoints = checkpoints
+        baseModel = try config.baseModel()?.digest
         evaluations = EvaluationRecord(metric: config.evaluation.metric)
         stepGuard = StepGuard(config.training)
         withRandomState(MLXRandom.RandomState(seed: config.seed)) { eval(task.model) }

@@ -25,6 +25,9 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "The most sequences; -1 for all.")
     var numSamples: Int = 256
 
+    @Flag(help: "Tell too how far the predictions are from those of the mode exact.")
+    var compareExact = false
+
     func validate() throws {
         if batchSize < 1 { throw ValidationError("--batch-size must be 1 or more") }
         if sequenceLength < 2 { throw ValidationError("--sequence-length must be 2 or more") }
@@ -49,8 +52,21 @@ struct EvaluateCommand: ParsableCommand {
                 "tokens: \(result.tokenCount), "
                     + String(format: "%.1f", Double(result.tokenCount) / seconds)
                     + " tokens-per-sec, \(context.mode) mode, \(Workers.count) threads")
+            if compareExact { try compare(sequences, context) }
             Console.show(
                 String(format: "peak memory: %.3f GB", Double(Memory.peakMemory) / 1e9))
         }
+    }
+
+    private func compare(_ sequences: [[Int]], _ context: ModelContext) throws {
+        var exact = model
+        exact.mode = .exact
+        let result = try agreement(
+            of: sequences, model: context.model, reference: exact.load().model)
+        Console.show(
+            String(
+                format: "against exact: the same token is likeliest at %.2f %% of %d positions, "
+                    + "mean KL divergence %.2e, perplexity %+.3f %%", 100 * result.sameToken,
+                result.positionCount, result.meanDivergence, 100 * (result.perplexityRatio - 1)))
     }
 }

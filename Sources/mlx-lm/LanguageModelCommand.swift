@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import MLXLMCommon
 
 /// The command line of `mlx-lm`.
 struct LanguageModelCommand: ParsableCommand {
@@ -17,4 +19,22 @@ struct LanguageModelCommand: ParsableCommand {
             GenerateCommand.self, ChatCommand.self, CachePromptCommand.self, InfoCommand.self,
             ConvertCommand.self, EvaluateCommand.self, FuseCommand.self,
         ])
+
+    /// Refuses a first word that is no subcommand.
+    static func check(subcommand word: String) throws {
+        let known = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        guard !word.hasPrefix("-"), !known.contains(word) else { return }
+        let nearest = NearestWord.to(word, among: known).map { "; did you mean \($0)?" } ?? ""
+        throw ValidationError("there is no subcommand '\(word)'\(nearest)")
+    }
+
+    /// Ends the process: a wrong command line in one line, all else as the parser says.
+    static func end(_ error: any Error) -> Never {
+        guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else {
+            exit(withError: error)
+        }
+        let line = message(for: error).prefix { $0 != "\n" }
+        Console.note("mlx-lm: \(line); see mlx-lm --help")
+        Glibc.exit(ExitCode.validationFailure.rawValue)
+    }
 }

@@ -15,8 +15,11 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("An adapter's folder, of mlx-lm or PEFT.", valueName: "folder"))
     var adapterPath: String?
 
-    @Flag(help: "Compute in float32 throughout, whatever the type of the weights.")
-    var exact = false
+    @Option(
+        help: ArgumentHelp(
+            "How to compute: fast rounds to 15 bits what meets packed weights, exact is float32 "
+                + "throughout.", valueName: "fast|exact"))
+    var mode = ComputationMode.fast
 
     @Option(help: "The threads; by default the cores that this process may use.")
     var threads: Int?
@@ -29,7 +32,7 @@ struct ModelOptions: ParsableArguments {
     func load() throws -> ModelContext {
         if let threads { Workers.count = threads }
         let context = try LLMModelFactory.load(
-            url: ModelSource.url(model, revision: revision), mode: exact ? .exact : .fast)
+            url: ModelSource.url(model, revision: revision), mode: mode)
         if let adapterPath {
             let adapter = try LoRAContainer.from(directory: URL(filePath: adapterPath))
             try adapter.load(into: context.model)
@@ -38,6 +41,8 @@ struct ModelOptions: ParsableArguments {
         return context
     }
 }
+
+extension ComputationMode: ExpressibleByArgument {}
 
 /// How tokens are picked.
 struct SamplingOptions: ParsableArguments {

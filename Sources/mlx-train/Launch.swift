@@ -2,6 +2,7 @@ import Glibc
 import MLX
 import MLXDistributed
 import MLXDistributedMPI
+import MLXLMCommon
 import MLXTrain
 
 /// The way of the command from its arguments to its exit status.

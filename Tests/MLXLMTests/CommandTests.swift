@@ -130,7 +130,16 @@ struct CommandTests {
         expectRefusal(
             try run("evaluate", "--model", folder.path, "--data-path", "bad.jsonl"), 65,
             "bad.jsonl:2: the record has neither text")
-        #expect(try run("generate", "--modell", "x").status == 64)
+        expectRefusal(
+            try run("generate", "--model", "data/smollm2/model.gguf", "-p", "a"), 66,
+            "run scripts/fetch-data.sh smollm2")
+        expectRefusal(
+            try run("generate", "--model", "x", "--sead", "1"), 64,
+            "'--sead'. Did you mean '--seed'?")
+        expectRefusal(try run("genrate", "-p", "a"), 64, "'genrate'; did you mean generate?")
+        expectRefusal(try run("serve"), 64, "no subcommand 'serve'; see mlx-lm --help")
+        expectRefusal(
+            try run("generate", "--model", folder.path, "--mode", "quick"), 64, "--mode")
         #expect(try run("generate", "--help").status == 0)
     }
 }

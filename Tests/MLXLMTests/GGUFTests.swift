@@ -221,7 +221,7 @@ struct GGUFTests {
             to: url)
         let parts = try ModelParts(url: url)
         #expect(parts.quantization != nil)
-        let model = try parts.makeModel()
+        let model = try parts.makeModel(mode: .exact)
         let dense = try parts.makeModel(mode: .exact)
         unpack(dense)
         let (found, expected) = (model(tiny.tokens, cache: nil), dense(tiny.tokens, cache: nil))

@@ -58,4 +58,50 @@ struct SmolLM2Tests {
             #expect(found.map(Int32.init) == expected, "prompt \(number)")
         }
     }
+
+    @Test("its fast mode agrees with the exact one, by whole texts and token by token")
+    func modes() throws {
+        let values = try Self.values()
+        let parts = try ModelParts(url: SmolLM2.url)
+        let exact = try parts.makeModel(mode: .exact)
+        let fast = try parts.makeModel(mode: .fast)
+        func text(_ number: Int) throws -> MLXArray {
+            let tokens = [
+                try #require(values["tokens.\(number)"]), try #require(values["greedy.\(number)"]),
+            ]
+            return expandedDimensions(concatenated(tokens, axis: 0), axis: 0)
+        }
+        var whole = PredictionAgreement()
+        for number in 0..<20 {
+            whole.add(try text(number), exact: exact, fast: fast, byTokens: false)
+        }
+        whole.expectClose("whole")
+        var stepwise = PredictionAgreement()
+        for number in stride(from: 0, to: 20, by: 4) {
+            stepwise.add(try text(number), exact: exact, fast: fast, byTokens: true)
+        }
+        stepwise.expectClose("token by token")
+    }
+
+    @Test("its fast mode agrees with the exact one on a manual, and by mlx-lm evaluate")
+    func manual() throws {
+        var text = URL(filePath: #filePath)
+        for _ in 0..<3 { text.deleteLastPathComponent() }
+        text.append(path: "CONTRIBUTING.md")
+        let parts = try ModelParts(url: SmolLM2.url)
+        let sequences = try EvaluationData.sequences(text, parts.makeTokenizer(), length: 300)
+        let result = try agreement(
+            of: Array(sequences.prefix(2)), model: parts.makeModel(mode: .fast),
+            reference: parts.makeModel(mode: .exact))
+        #expect(result.positionCount == 600)
+        result.expectClose("manual")
+        let command = try LanguageModelCommand(
+            [
+                "evaluate", "--model", SmolLM2.url.path, "--data-path", text.path,
+                "--sequence-length", "100", "--num-samples", "1", "--compare-exact",
+            ], in: FileManager.default.temporaryDirectory)
+        #expect(command.status == 0, "\(command.errors)")
+        #expect(command.output.contains("fast mode"), "\(command.output)")
+        #expect(command.output.contains("likeliest at 9") || command.output.contains("at 100.00 %"))
+    }
 }

@@ -118,6 +118,26 @@ import Testing
         #expect(again.contains("has finished at step 12"))
     }
 
+    @Test("a run does not go on with another base model than it began with")
+    func changedBase() throws {
+        let job = try ChatJob()
+        let config = try job.config()
+        #expect(throws: (any Error).self) {
+            try job.train(config, output: "refused", stopAfter: 7)
+        }
+        let weights = "\(job.folder)/model/model.safetensors"
+        let bytes = try Files.read(weights)
+        var others = bytes
+        others[bytes.count - 4] ^= 1
+        try Files.replace(weights, with: others)
+        let refusal = job.refusal(config)
+        #expect(refusal.contains("/model has changed since step-"), "\(refusal)")
+        #expect(refusal.hasSuffix("[65]"), "\(refusal)")
+        try Files.replace(weights, with: bytes)
+        try job.train(config, output: "refused")
+        #expect(try job.losses(of: "refused").count == 12)
+    }
+
     @Test("a folder of train, valid and test files is read as mlx-lm reads it")
     func folders() throws {
         let job = try ChatJob()

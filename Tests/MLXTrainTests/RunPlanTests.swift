@@ -54,7 +54,7 @@ import Testing
         let plan = TrainingPlan(job.training, sampleCount: 1437)
         let state = TrainState(
             step: 24, worldSize: 3, config: job,
-            evaluations: EvaluationRecord(metric: .loss))
+            evaluations: EvaluationRecord(metric: .loss), baseModel: "5a")
         #expect(try TrainState(text: Array(state.text(plan: plan).utf8)) == state)
         #expect(throws: RefusalReason.self) { try TrainState(text: Array("{}".utf8)) }
     }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import MLXLMCommon
 
 /// Times the package, one suite a subcommand; each prints one JSON line a case.
 @main
@@ -6,8 +8,8 @@ struct MLXBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mlx-bench", abstract: "Times MLX; prints one JSON line a case.",
         subcommands: [
-            OpsCommand.self, TrainCommand.self, OptimizerCommand.self, GrowthCommand.self,
-            VmapCommand.self,
+            OpsCommand.self, TrainCommand.self, LanguageModelCommand.self, OptimizerCommand.self,
+            GrowthCommand.self, VmapCommand.self,
         ])
 }
 
@@ -52,6 +54,42 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func run() throws { try Runner(options).runOneByOne(TrainSuite.cases()) }
+}
+
+struct LanguageModelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lm", abstract: "A prompt and its continuation by language models.")
+
+    @OptionGroup var options: Options
+
+    @Option(
+        name: .customLong("model"),
+        help: ArgumentHelp(
+            "A model and its word in the cases; may be repeated.", valueName: "label=path"))
+    var models: [String] = []
+
+    @Option(help: "How models compute: fast or exact.")
+    var mode = "\(ComputationMode.fast)"
+
+    func validate() throws {
+        if models.isEmpty { throw ValidationError("--model is missing: give label=path") }
+        if ComputationMode(rawValue: mode) == nil {
+            throw ValidationError("--mode is fast or exact, got \(mode)")
+        }
+        for model in models where !model.contains("=") {
+            throw ValidationError("--model needs label=path, got \(model)")
+        }
+    }
+
+    func run() throws {
+        let found = models.map { model in
+            let parts = model.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return LanguageModelSuite.Model(
+                label: String(parts[0]), url: URL(filePath: String(parts[1])))
+        }
+        try Runner(options).runOneByOne(
+            LanguageModelSuite.cases(found, ComputationMode(rawValue: mode) ?? .fast))
+    }
 }
 
 struct OptimizerCommand: ParsableCommand {

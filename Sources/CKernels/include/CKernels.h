@@ -226,5 +226,7 @@ uint64_t ck_hash64(const void *data, long bytes, uint64_t seed);
 #include "ck_fourier.h"
 #include "ck_fast.h"
 #include "ck_quantization.h"
+#include "ck_attention_step.h"
+#include "ck_projection.h"
 
 #endif

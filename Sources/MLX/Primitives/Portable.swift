@@ -83,7 +83,8 @@ package enum PortablePrimitives {
 
     private static let products: [any Portable.Type] = [
         MatMul.self, GatherMM.self, GatherOuter.self, SegmentedMM.self, SegmentedSpread.self,
-        Attention.self, AttentionGradient.self, ImageConvolution.self,
+        Attention.self, AttentionGradient.self, AttentionStep.self, Projection.self,
+        ImageConvolution.self,
     ]
 
     private static let linalg: [any Portable.Type] = [

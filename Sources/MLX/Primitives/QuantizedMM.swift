@@ -203,7 +203,7 @@ extension QuantizedPrimitive {
 
 extension Tensor {
     /// One of the matrices of the two innermost axes, counted in row-major order.
-    fileprivate func matrix(_ plane: Int) -> Tensor {
+    func matrix(_ plane: Int) -> Tensor {
         let layout = Layout(
             shape: shape.suffix(2), strides: layout.strides.suffix(2),
             offset: layout.offset + offset(ofPlane: plane))

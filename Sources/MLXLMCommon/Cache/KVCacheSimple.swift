@@ -39,6 +39,14 @@ public final class KVCacheSimple: KVCache {
         buffer.append(keys: keys, values: values)
     }
 
+    /// Adds one token of each sequence, not turned yet, and gives the attention of its queries,
+    /// [B, heads · D]; nil while there was no token yet, or where the types differ.
+    package func step(
+        queries: MLXArray, keys: MLXArray, values: MLXArray, angles: MLXArray, scale: Float
+    ) -> MLXArray? {
+        buffer.step(queries: queries, keys: keys, values: values, angles: angles, scale: scale)
+    }
+
     /// A causal mask, with a window if there is one.
     public func makeMask(
         count: Int, window: Int?
@@ -91,6 +99,24 @@ struct GrowingBuffer {
         append([keys, values])
         let all = contents
         return (all[0], all[1])
+    }
+
+    /// See ``KVCacheSimple/step(queries:keys:values:angles:scale:)``.
+    mutating func step(
+        queries: MLXArray, keys: MLXArray, values: MLXArray, angles: MLXArray, scale: Float
+    ) -> MLXArray? {
+        let dtype = queries.dtype
+        guard arrays.count == 2,
+            (arrays + [keys, values, angles]).allSatisfy({ $0.dtype == dtype }),
+            queries.dim(0) == arrays[0].dim(0)
+        else { return nil }
+        if count == arrays[0].dim(2) { grow(by: 1, like: arrays) }
+        let results = attentionStep(
+            queries: queries, keys: keys, values: values, cache: (arrays[0], arrays[1]),
+            angles: angles, position: count, scale: scale)
+        arrays = Array(results.dropFirst())
+        count += 1
+        return results[0]
     }
 
     /// Takes up to so many tokens back, and tells how many.

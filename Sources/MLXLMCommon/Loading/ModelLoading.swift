@@ -71,37 +71,3 @@ extension ModelParts {
             groupSize: format.groupSize, bits: format.bits, mode: format.mode)
     }
 }
-
-/// How precisely a model computes.
-public enum ComputationMode: String, CaseIterable, Sendable {
-    /// In the type of the weights; packed weights in float32.
-    case fast
-    /// In float32 throughout, from the numbers that the files hold.
-    case exact
-}
-
-extension LanguageModel {
-    /// Gives the parameters the types that a mode computes in.
-    ///
-    /// The activations have the type of the embedding, whose scales are therefore float32 where it
-    /// is packed.
-    public func setMode(_ mode: ComputationMode) {
-        let modules = modules()
-        let hasPacked = modules.contains { $0 is any Quantized }
-        for module in modules {
-            let isPacked = module is any Quantized
-            let isWanted =
-                mode == .exact || (isPacked && module is Embedding) || (hasPacked && !isPacked)
-            guard isWanted else { continue }
-            let changed = module.filterMap(
-                filter: Module.filterLocalParameters,
-                map: Module.mapParameters { $0.dtype.isHalf ? $0.asType(.float32) : nil })
-            module.update(parameters: changed)
-        }
-    }
-}
-
-extension DType {
-    /// Whether it is a floating-point type of 16 bits.
-    var isHalf: Bool { self == .float16 || self == .bfloat16 }
-}

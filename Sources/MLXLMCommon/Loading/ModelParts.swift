@@ -23,8 +23,9 @@ public struct ModelParts {
     public init(url: URL) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+            let fix = FetchedFiles.command(for: url.path).map { "run \($0)" }
             throw LanguageModelError.missing(
-                "\(url.path) is missing: give the folder of a model, or a GGUF file")
+                "\(url.path) is missing: \(fix ?? "give the folder of a model, or a GGUF file")")
         }
         self = isFolder.boolValue ? try Self(folder: url) : try Self(gguf: url)
     }

@@ -64,6 +64,12 @@ public final class RotaryEmbedding: Sendable {
         return concatenated([parts[0] * sharpness, parts[1]], axis: 3)
     }
 
+    /// The angles between two positions for a sequence of a length, [1, pairs]; nil where the turned
+    /// part is scaled too.
+    package func angles(length: Int) -> MLXArray? {
+        sharpness == 1 ? wavelengths(length).angles : nil
+    }
+
     private func wavelengths(_ length: Int) -> Wavelengths {
         if case .dynamic(let factor) = settings.scaling, Double(length) > context {
             let stretch = factor * Double(length) / context - (factor - 1)
@@ -77,9 +83,11 @@ public final class RotaryEmbedding: Sendable {
 
 /// One over the angle of each pair from one position to the next.
 private struct Wavelengths: @unchecked Sendable {
-    // Unchecked: the array is computed at the start and never changed.
+    // Unchecked: the arrays are computed at the start and never changed.
     private let values: [Double]
     let array: MLXArray
+    /// One over each, [1, pairs].
+    let angles: MLXArray
 
     init(_ base: Double, _ dimensions: Int) {
         self.init(
@@ -91,6 +99,8 @@ private struct Wavelengths: @unchecked Sendable {
     private init(_ values: [Double]) {
         self.values = values
         array = MLXArray(converting: values)
+        angles = expandedDimensions(reciprocal(array), axis: 0)
+        eval(array, angles)
     }
 
     func map(_ transform: (Int, Double) -> Double) -> Wavelengths {

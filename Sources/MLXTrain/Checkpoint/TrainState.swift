@@ -17,10 +17,12 @@ package struct TrainState: Equatable, Sendable {
     package let owesEvaluation: Bool
     /// What the guard remembers of the steps before.
     package let stepGuard: StepGuard
+    /// The digest of the model that the job began with; nil where it began with random weights.
+    package let baseModel: String?
 
     package init(
         step: Int, worldSize: Int, config: TrainConfig, evaluations: EvaluationRecord,
-        owesEvaluation: Bool = false, stepGuard: StepGuard? = nil
+        owesEvaluation: Bool = false, stepGuard: StepGuard? = nil, baseModel: String? = nil
     ) {
         self.step = step
         self.worldSize = worldSize
@@ -28,6 +30,7 @@ package struct TrainState: Equatable, Sendable {
         self.evaluations = evaluations
         self.owesEvaluation = owesEvaluation
         self.stepGuard = stepGuard ?? StepGuard(config.training)
+        self.baseModel = baseModel
     }
 
     /// The state as JSON text.
@@ -50,6 +53,7 @@ package struct TrainState: Equatable, Sendable {
             ("world_size", .integer(worldSize)),
             ("evaluation", evaluations.tree),
             ("owes_evaluation", .bool(owesEvaluation)), ("guard", stepGuard.tree),
+            ("base_model_sha256", baseModel.map(JSONNode.string) ?? .null),
             ("config_sha256", .string(Digest.hexadecimal(of: Array(resolved.compact.utf8)))),
             ("config", resolved),
         ]).prettyPrinted() + "\n"
@@ -78,7 +82,8 @@ package struct TrainState: Equatable, Sendable {
                 step: step, worldSize: worldSize, config: job,
                 evaluations: tree["evaluation"].flatMap(EvaluationRecord.init)
                     ?? EvaluationRecord(metric: job.evaluation.metric),
-                owesEvaluation: owes, stepGuard: stepGuard)
+                owesEvaluation: owes, stepGuard: stepGuard,
+                baseModel: tree["base_model_sha256"]?.stringValue)
         } catch {
             throw RefusalReason("holds a config that this version cannot read: \(error)")
         }

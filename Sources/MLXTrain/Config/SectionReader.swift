@@ -1,3 +1,5 @@
+import MLXLMCommon
+
 /// Reads the values of one section of a job and refuses what is wrong with the place and path.
 ///
 /// Making a reader already refuses keys that the section does not have.

@@ -1,3 +1,5 @@
+import MLXLMCommon
+
 /// Why data could not be loaded; `description` is one line that names the file and the place.
 public enum DataError: Error, Equatable, Sendable {
     case missingFile(String)
@@ -95,8 +97,9 @@ extension DataError: CustomStringConvertible {
     private var fileDescription: String {
         switch self {
         case .missingFile(let path):
-            "\(path): no such file; check the section data of the job"
-                + " (scripts/fetch-data.sh mnist fetches MNIST)"
+            "\(path): no such file; "
+                + (FetchedFiles.command(for: path).map { "run \($0)" }
+                    ?? "check the section data of the job")
         case .unreadableFile(let path, let reason):
             "\(path): cannot be read: \(reason)"
         case .notAFile(let path, let kind):

@@ -130,6 +130,11 @@ public struct Job {
         guard refused.isEmpty || allowsConfigChange else {
             throw RunError.configurationChanged(checkpoint: contents.name, refused)
         }
+        if let old = contents.state.baseModel, let new = trainer.baseModel, old != new,
+            !allowsConfigChange, case .pretrained(let base) = config.model
+        {
+            throw RunError.baseModelChanged(checkpoint: contents.name, path: base.path)
+        }
         try trainer.restore(contents, withOptimizer: !otherOptimizer)
     }
 

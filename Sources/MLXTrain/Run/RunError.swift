@@ -10,6 +10,8 @@ public enum RunError: Error, Sendable, Equatable {
     case otherModel(checkpoint: String, difference: TensorDifference)
     /// The configuration differs from the checkpoint's in keys that a resume must not change.
     case configurationChanged(checkpoint: String, [ConfigDifference])
+    /// The files of the model that a checkpoint's job began with are others now.
+    case baseModelChanged(checkpoint: String, path: String)
     /// The checkpoint that was asked for does not exist.
     case checkpointMissing(path: String)
     /// The run has checkpoints, and none of this step; nil where it has none at all.

@@ -4,13 +4,10 @@ import MLX
 import MLXDistributed
 
 /// What it takes to make a run again: the job, its seed, the program and what it is linked to, the
-/// machine, the commit and the digests of the data.
+/// machine, the commit and the digests of the data and of the model that it begins with.
 struct RunManifest {
     private let config: TrainConfig
     private let group: Group
-
-    /// Larger files are told apart by their size and their two ends.
-    private static let wholeBytes = 1 << 30
 
     init(config: TrainConfig, group: Group) {
         self.config = config
@@ -29,6 +26,7 @@ struct RunManifest {
             ("transport", .string(group.transportName)), ("threads", .integer(Workers.count)),
             ("versions", versions), ("machine", machine), ("git", git),
             ("data", .array(config.data.paths.map(RunManifest.digest))),
+            ("model", .array(config.baseModel()?.files.map(\.node) ?? [])),
         ]).prettyPrinted() + "\n"
     }
 
@@ -88,15 +86,7 @@ struct RunManifest {
     }
 
     private static func digest(_ path: String) throws -> JSONNode {
-        guard case .file(let bytes)? = try Files.kind(of: Files.resolved(path) ?? path) else {
-            return .object([("path", .string(path))])
-        }
-        let isWhole = bytes <= wholeBytes
-        let digest = try isWhole ? Digest.ofFile(path).sha256 : Digest.ofEnds(path, bytes: bytes)
-        return .object([
-            ("path", .string(path)), ("bytes", .integer(bytes)),
-            (isWhole ? "sha256" : "sha256_of_ends", .string(digest)),
-        ])
+        try InputDigest(path)?.node ?? .object([("path", .string(path))])
     }
 
     /// What follows the sign after a line's name, without quotes.

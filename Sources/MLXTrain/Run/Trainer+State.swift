@@ -54,7 +54,7 @@ extension Trainer {
     func save(by saver: CheckpointSaver) throws {
         let state = TrainState(
             step: step, worldSize: group.size, config: config, evaluations: evaluations,
-            owesEvaluation: owesEvaluation, stepGuard: stepGuard)
+            owesEvaluation: owesEvaluation, stepGuard: stepGuard, baseModel: baseModel)
         try saver.begin(step: step) {
             CheckpointContents.files(
                 state: state, plan: plan,

@@ -71,7 +71,8 @@ extension RunError {
         switch self {
         case .file(let failure): failure.status.rawValue
         case .folderInUse: ExitStatus.cannotWrite.rawValue
-        case .checkpointsRefused, .checkpointsDamaged, .otherModel: ExitStatus.data.rawValue
+        case .checkpointsRefused, .checkpointsDamaged, .otherModel, .baseModelChanged:
+            ExitStatus.data.rawValue
         case .configurationChanged(_, let differences):
             differences.contains { $0.kind == .model }
                 ? ExitStatus.data.rawValue : ExitStatus.usage.rawValue
@@ -102,6 +103,9 @@ extension RunError {
             let list = differences.map(\.description).joined(separator: "; ")
             return "the config differs from that of \(checkpoint): \(list); "
                 + "change it back, or go on with --allow-config-change"
+        case .baseModelChanged(let checkpoint, let path):
+            return "\(path) has changed since \(checkpoint) was trained on it: restore the model, "
+                + "begin anew with --resume never, or go on with --allow-config-change"
         case .checkpointMissing(let path):
             return "\(path): no checkpoint there; give the folder of a checkpoint or of a run"
         case .stepMissing(let step, let steps):

@@ -1,0 +1,124 @@
+import CKernels
+
+/// Products of many float32 rows with half weights, or with packed ones where the processor has no
+/// instructions for 8 bits: the rows are packed once, the weights are unpacked block by block where
+/// they are multiplied, and never as a whole.
+///
+/// In float32, or of bfloat16 weights with rows rounded to that type, summed in float32.
+struct ManyRowsProduct {
+    private let dtype: DType
+    private let matrices: [ProjectedMatrix]
+    private let left: Storage
+    private let count: Int
+    private let columns: Int
+
+    private static let rowPanel = Int(CK_PACKED_ROWS)
+    private static let columnPanel = Int(CK_PACKED_COLUMNS)
+    /// How far along k a tile is summed in registers, and the rows of weights of a task.
+    private static let most = (depth: 1024, width: 64)
+
+    /// Whether products with a matrix are computed here, in a type.
+    static func suits(_ matrix: ProjectedMatrix, _ dtype: DType) -> Bool {
+        guard ck_has_packed_products(dtype.code) != 0 else { return false }
+        if dtype == .bfloat16 { return matrix.isHalf && matrix.parts[0].dtype == dtype }
+        return matrix.isAffine || matrix.isHalf
+    }
+
+    init(_ x: Tensor, _ matrices: [ProjectedMatrix], in dtype: DType, on workers: Workers) {
+        (self.dtype, self.matrices) = (dtype, matrices)
+        (count, columns) = (x.shape[0], x.shape[1])
+        let panels = Self.panels(count)
+        left = Storage(byteCount: panels * Self.steps(columns, dtype) * 64)
+        let (count, columns, left) = (count, columns, left)
+        let x = x.converted(to: dtype, on: workers)
+        workers.run(panels) { panel in
+            let first = panel * Self.rowPanel
+            for range in (0..<columns).pieces(of: Self.most.depth) {
+                ck_pack(
+                    dtype.code, left.address + Self.place(panel, of: panels, range, dtype),
+                    x.address(at: first * columns + range.lowerBound),
+                    min(Self.rowPanel, count - first), range.count, columns, 0, Self.rowPanel)
+            }
+        }
+    }
+
+    private static func panels(_ count: Int) -> Int { (count + rowPanel - 1) / rowPanel }
+
+    /// The vectors that elements along k take: pairs of bfloat16.
+    private static func steps(_ count: Int, _ dtype: DType) -> Int {
+        dtype == .bfloat16 ? (count + 1) / 2 : count
+    }
+
+    /// Where a panel of the packed rows has a piece along k: pieces one behind the other, each with
+    /// all panels.
+    private static func place(
+        _ panel: Int, of panels: Int, _ piece: Range<Int>, _ dtype: DType
+    ) -> Int {
+        (steps(piece.lowerBound, dtype) * panels + steps(piece.count, dtype) * panel) * 64
+    }
+
+    func run(on workers: Workers) {
+        var tasks: [(matrix: Int, rows: Range<Int>)] = []
+        for (index, matrix) in matrices.enumerated() {
+            tasks += (0..<matrix.rows).pieces(of: Self.most.width).map { (index, $0) }
+        }
+        workers.run(tasks.count) { multiply(matrices[tasks[$0].matrix], tasks[$0].rows) }
+    }
+
+    private func multiply(_ matrix: ProjectedMatrix, _ rows: Range<Int>) {
+        let depth = min(columns, Self.most.depth)
+        let panels = (rows.count + Self.columnPanel - 1) / Self.columnPanel
+        let isStored = dtype == .bfloat16
+        let elements = Storage(byteCount: isStored ? 0 : rows.count * depth * 4)
+        let right = Storage(byteCount: panels * Self.steps(depth, dtype) * 64)
+        for range in (0..<columns).pieces(of: depth) {
+            if !isStored { matrix.unpack(rows, range, into: elements.address) }
+            let stored = rows.lowerBound * columns + range.lowerBound
+            ck_pack(
+                dtype.code, right.address,
+                isStored ? matrix.parts[0].address(at: stored) : elements.address, rows.count,
+                range.count, isStored ? columns : range.count, 0, Self.columnPanel)
+            ck_packed_multiply(
+                dtype.code, matrix.out + rows.lowerBound * 4, matrix.rows,
+                left.address + Self.place(0, of: Self.panels(count), range, dtype), right.address,
+                count, rows.count, range.count,
+                range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED)
+        }
+    }
+}
+
+extension ProjectedMatrix {
+    /// Writes a part of some rows as float32, the rows one behind the other.
+    fileprivate func unpack(
+        _ rows: Range<Int>, _ columns: Range<Int>, into out: UnsafeMutableRawPointer
+    ) {
+        if let format { return unpack(format, rows, columns, into: out) }
+        let convert = Kernels.convert(from: parts[0].dtype, to: .float32)
+        for (position, row) in rows.enumerated() {
+            convert(
+                out + position * columns.count * 4,
+                parts[0].address(at: row * self.columns + columns.lowerBound), columns.count)
+        }
+    }
+
+    private func unpack(
+        _ format: QuantizationFormat, _ rows: Range<Int>, _ columns: Range<Int>,
+        into out: UnsafeMutableRawPointer
+    ) {
+        guard let kernel = format.dequantize(.float32) else { return }
+        let widen = Kernels.convert(from: parts[1].dtype, to: .float32)
+        let groups = columns.count / format.groupSize
+        withUnsafeTemporaryAllocation(byteCount: 2 * groups * 4, alignment: 64) { scratch in
+            guard let scales = scratch.baseAddress else { return }
+            let biases = scales + groups * 4
+            for (position, row) in rows.enumerated() {
+                let first = row * self.columns + columns.lowerBound
+                widen(scales, parts[1].address(at: first / format.groupSize), groups)
+                widen(biases, parts[2].address(at: first / format.groupSize), groups)
+                kernel(
+                    out + position * columns.count * 4, parts[0].address(at: format.words(first)),
+                    scales, biases, groups, format.groupSize)
+            }
+        }
+    }
+}

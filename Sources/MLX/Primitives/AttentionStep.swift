@@ -1,0 +1,124 @@
+import CKernels
+
+/// One further token of each of B sequences in attention by rotary positions: its keys and values
+/// join those that are cached, and its queries see all of them (Su et al., arXiv:2104.09864; Dao et
+/// al., Flash-Decoding, 2023).
+///
+/// Inputs: queries [B, H · D], keys [B, S · D] and values [B, S · E], H a multiple of S; the cached
+/// keys [B, S, L, D] and values [B, S, L, E], of which `position` are in use; and the angles between
+/// two positions of pairs half of their number apart, [1 or B, pairs]. Results: [B, H · E], and the
+/// cache with the token, written over the old one where nobody else holds it.
+struct AttentionStep: Portable {
+    var name: String { "attentionStep" }
+    let scale: Double
+    /// Where the token stands.
+    let position: Int
+
+    var overwrites: [Int?] { [nil, 3, 4] }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let (q, k, v) = (inputs[0], inputs[1], inputs[2])
+        let (keys, values, angles) = (inputs[3], inputs[4], inputs[5])
+        guard q.dtype.isReal, inputs.allSatisfy({ $0.dtype == q.dtype }) else {
+            throw refusal("needs one real floating-point type, got \(inputs.map(\.dtype))")
+        }
+        guard keys.shape.count == 4, values.shape.count == 4,
+            keys.shape.prefix(3) == values.shape.prefix(3), keys.shape.allSatisfy({ $0 > 0 }),
+            values.shape[3] > 0
+        else {
+            throw refusal("cached keys \(keys.shape) and values \(values.shape) do not go together")
+        }
+        let (batch, shared) = (keys.shape[0], keys.shape[1])
+        guard k.shape == [batch, shared * keys.shape[3]],
+            v.shape == [batch, shared * values.shape[3]], q.shape.count == 2,
+            q.shape[0] == batch, q.shape[1] % (shared * keys.shape[3]) == 0
+        else {
+            throw refusal(
+                "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit a cache of "
+                    + "\(keys.shape)")
+        }
+        guard 0..<keys.shape[2] ~= position else {
+            throw refusal("the cache has \(keys.shape[2]) places, and none at \(position)")
+        }
+        guard angles.shape.count == 2, angles.shape[0] == 1 || angles.shape[0] == batch,
+            2 * angles.shape[1] <= keys.shape[3]
+        else { throw refusal("angles \(angles.shape) do not fit keys of \(keys.shape[3])") }
+        return [
+            Spec([batch, q.shape[1] / keys.shape[3] * values.shape[3]], q.dtype), keys, values,
+        ]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        let wide = outputs.map { $0.computing(computed) }
+        for (input, output) in zip(inputs[3...], wide.dropFirst())
+        where input.storage !== output.storage {
+            let source =
+                input.dtype == computed ? input : input.converted(to: computed, on: workers)
+            StridedCopy(from: source).write(to: output.address, on: workers)
+        }
+        let step = StepOfAttention(
+            scale: scale, position: position,
+            token: inputs.prefix(3).map { $0.converted(to: computed, on: workers) },
+            angles: inputs[5].converted(to: computed, on: workers), keys: wide[1], values: wide[2])
+        step?.run(into: wide[0], on: workers)
+        for (output, wide) in zip(outputs, wide) { output.finish(wide, on: workers) }
+    }
+
+    /// The same as array expressions.
+    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        let (keys, values) = (inputs[3], inputs[4])
+        let (batch, _, _, depth) = keys.shape4
+        let width = values.dim(3)
+        func heads(_ x: MLXArray, _ size: Int) -> MLXArray {
+            reshaped(x, [batch, x.dim(1) / size, 1, size])
+        }
+        func turned(_ x: MLXArray) -> MLXArray {
+            if inputs[5].dim(1) == 0 { return x }
+            let rotate = Rotate(
+                dimensions: 2 * inputs[5].dim(1), isTraditional: false, scale: 1, isInverse: false)
+            let places = MLXArray.full([batch], values: MLXArray(Int32(position)))
+            return MLXArray.apply(rotate, [x, places, inputs[5]])
+        }
+        func joined(_ cached: MLXArray, _ new: MLXArray) -> MLXArray {
+            concatenated(
+                [
+                    cached[0..., 0..., ..<position], new, cached[0..., 0..., (position + 1)...],
+                ], axis: 2)
+        }
+        let allKeys = joined(keys, turned(heads(inputs[1], depth)))
+        let allValues = joined(values, heads(inputs[2], width))
+        let seen = MLXFast.scaledDotProductAttention(
+            queries: turned(heads(inputs[0], depth)), keys: allKeys[0..., 0..., ...position],
+            values: allValues[0..., 0..., ...position], scale: Float(scale), mask: .none)
+        return [reshaped(seen, [batch, -1]), allKeys, allValues]
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.vjp(composed, call, cotangents)
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.jvp(composed, call, tangents)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let sequences = inputs[0].dim(batch.isBatched[0] ? 1 : 0)
+        let folded = inputs.enumerated().map { index, input in
+            // Angles may be the same for all sequences, and then for all calls.
+            if index == 5, !batch.isBatched[5], input.dim(0) == 1 { return input }
+            let each = batch.stretched(input, index)
+            let rest = each.shape.dropFirst(2)
+            return flattened(broadcast(each, to: [batch.size, sequences] + rest), end: 1)
+        }
+        return MLXArray.results(of: self, folded, count: 3).map { result in
+            Batched(reshaped(result, [batch.size, sequences] + result.shape.dropFirst()))
+        }
+    }
+}
+
+extension AttentionStep {
+    package func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 6 && inputs.allSatisfy { $0.shape.allSatisfy { $0 < 1 << 30 } }
+    }
+}

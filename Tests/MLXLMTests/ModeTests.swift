@@ -1,0 +1,81 @@
+import Foundation
+import MLX
+import MLXLLM
+import MLXLMCommon
+import TestSupport
+import Testing
+
+extension PredictionAgreement {
+    /// Adds the positions of a sequence [1, T]; fed in whole, or token by token.
+    mutating func add(
+        _ tokens: MLXArray, exact: any LanguageModel, fast: any LanguageModel, byTokens: Bool
+    ) {
+        func logits(_ model: any LanguageModel) -> MLXArray {
+            guard byTokens else { return model(tokens, cache: nil)[0] }
+            let cache = model.newCache(parameters: nil)
+            return concatenated(
+                (0..<tokens.dim(1)).map { model(tokens[0..., $0..<$0 + 1], cache: cache)[0] },
+                axis: 0)
+        }
+        add(tokens[0], reference: logits(exact), found: logits(fast))
+    }
+
+    /// What is promised, but of a tiny model of bfloat16: there the roundings of few terms do not
+    /// make up for each other.
+    func expectClose(
+        isTinyHalf: Bool = false, _ comment: String,
+        at location: SourceLocation = #_sourceLocation
+    ) {
+        let words: Comment = "\(comment): \(self)"
+        #expect(sameToken >= (isTinyHalf ? 0.95 : 0.99), words, sourceLocation: location)
+        #expect(meanDivergence <= (isTinyHalf ? 5e-3 : 1e-3), words, sourceLocation: location)
+        #expect(abs(perplexityRatio - 1) <= 5e-3, words, sourceLocation: location)
+    }
+}
+
+@Suite("The fast mode")
+struct ModeTests {
+    /// A tiny model whose layers are packed, or stored as bfloat16.
+    private func model(
+        _ name: String, _ mode: ComputationMode, bits: Int?
+    ) throws -> any LanguageModel {
+        let parts = try ModelParts(url: TinyModel.folder(of: name))
+        let model = try parts.makeModel(mode: mode, keepingTypes: true)
+        if let bits {
+            _ = try pack(model, .init(groupSize: 32, bits: bits))
+        } else {
+            model.update(parameters: model.mapParameters { $0.asType(.bfloat16) })
+        }
+        model.setMode(mode)
+        return model
+    }
+
+    @Test(
+        "agrees with the exact one in tokens, likelihoods and perplexity",
+        arguments: ["llama3", "qwen2", "qwen3", "gemma3", "phi3", "smollm3"], [4, 8, nil])
+    func agreement(name: String, bits: Int?) throws {
+        let tokens = try TinyModel(name).tokens
+        let (exact, fast) = (
+            try model(name, .exact, bits: bits), try model(name, .fast, bits: bits)
+        )
+        for byTokens in [false, true] {
+            var agreement = PredictionAgreement()
+            for row in 0..<2 {
+                agreement.add(
+                    tokens[row..<row + 1], exact: exact, fast: fast, byTokens: byTokens)
+            }
+            agreement.expectClose(
+                isTinyHalf: bits == nil, "\(name) \(bits ?? 16) bits, by tokens: \(byTokens)")
+        }
+    }
+
+    @Test("computes exactly while a model is trained")
+    func training() throws {
+        let tokens = try TinyModel("llama3").tokens
+        let (exact, fast) = (
+            try model("llama3", .exact, bits: 4), try model("llama3", .fast, bits: 4)
+        )
+        fast.train()
+        #expect(difference(fast(tokens), numbers(exact(tokens)), .of(.float32).times(10)) == nil)
+    }
+}
