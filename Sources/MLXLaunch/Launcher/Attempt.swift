@@ -293,8 +293,11 @@ final class Attempt {
         if let signal = stop.urgent { return .done(status: 128 + signal) }
         if let first = records.firstFailure(hasWords: relay.holdsError) {
             var errors = relay.takeErrors(first.rank)
-            if errors.isEmpty, first.end?.status == LaunchStatus.interrupted {
-                // mpirun may kill the agent of the rank that tells before it has reported.
+            if errors.isEmpty, let end = first.end, end.signal == 0,
+                LaunchStatus.final.contains(end.status)
+            {
+                // All ranks end so together and one tells, whose agent mpirun may kill before it has
+                // reported.
                 let speaker = records.first { relay.holdsError($0.rank) }
                 errors = speaker.map { relay.takeErrors($0.rank) } ?? []
             }
