@@ -73,7 +73,9 @@ class MPI:
         self.world.Barrier()
 
     def slowest(self, times):
-        return self.world.allreduce(np.array(times), self.MPI.MAX)
+        most = np.array(times)
+        self.world.Allreduce(self.MPI.IN_PLACE, most, self.MPI.MAX)
+        return most
 
 
 class Gloo:
