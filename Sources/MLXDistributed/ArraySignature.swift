@@ -45,7 +45,7 @@ func hash64(_ bytes: [UInt8]) -> UInt64 {
 }
 
 /// A 64-bit hash of bytes.
-func hash64(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+package func hash64(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     guard let start = bytes.baseAddress else { return 0 }
     return ck_hash64(start, bytes.count, 0)
 }

@@ -73,6 +73,46 @@ import Testing
         #expect(try Files.names(in: store.folder) == ["step-00000001"])
     }
 
+    @Test func `a file that reads back otherwise is seen`() throws {
+        let path = folder / "file"
+        let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 >> 8 ^ $0) }
+        let file = try FileWriter(path)
+        try file.append(Array(bytes[..<7]))
+        try file.append(Array(bytes[7...]))
+        let written = try file.finish()
+        #expect(try written.isSound())
+        for index in [0, 6, 7, 1 << 20, bytes.count - 1] {
+            var other = bytes
+            other[index] ^= 16
+            try Files.write(other, to: path)
+            #expect(try !written.isSound(), "byte \(index)")
+        }
+        for other in [[], Array(bytes.dropLast()), bytes + [0]] {
+            try Files.write(other, to: path)
+            #expect(try !written.isSound(), "\(other.count) bytes")
+        }
+        try Files.write(bytes, to: path)
+        #expect(try written.isSound())
+        try Files.remove(path)
+        #expect(throws: FileFailure.self) { try written.isSound() }
+    }
+
+    @Test func `a checkpoint that reads back otherwise never appears`() throws {
+        try store.save(step: 1, files: sampleFiles(step: 1))
+        let path = "\(store.path(of: 2)).tmp-\(getpid())/model.safetensors"
+        let file = CheckpointFile("model.safetensors") { file in
+            try file.append([1, 2, 3, 4])
+            try Files.write([1, 2, 3, 5], to: path)
+        }
+        #expect {
+            try store.save(step: 2, files: [file], retention: Retention(last: 1))
+        } throws: { error in
+            guard case .checkpointUnsound(let refused) = error as? RunError else { return false }
+            return refused.checkpoint == "step-00000002" && refused.file == "model.safetensors"
+        }
+        #expect(try Files.names(in: store.folder) == ["step-00000001"])
+    }
+
     @Test func `a snapshot keeps the values of its moment through later steps`() throws {
         let weight = MLXArray((0..<4096).map(Float.init), [64, 64])
         eval(weight)
@@ -84,8 +124,8 @@ import Testing
         let path = folder / "snapshot.safetensors"
         let file = try FileWriter(path)
         try snapshot.write(to: file)
-        let (bytes, sha256) = try file.finish()
-        #expect(try Digest.ofFile(path) == (bytes, sha256))
+        let written = try file.finish()
+        #expect(try Digest.ofFile(path) == (written.bytes, written.sha256))
         let read = try Weights.read(Files.read(path))
         #expect(read["weight"]?.asArray(Float.self) == (0..<4096).map(Float.init))
     }

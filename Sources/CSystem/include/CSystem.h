@@ -3,6 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdint.h>
@@ -50,10 +51,15 @@ static inline int cs_process_descriptor(int process) {
 #endif
 }
 
-/// Tells the processor that the caller spins.
+/// Asks the device to begin with bytes of a file; a hint, which some file systems do not know.
+static inline void cs_begin_writing(int descriptor, int64_t start, int64_t bytes) {
+    (void)sync_file_range(descriptor, start, bytes, SYNC_FILE_RANGE_WRITE);
+}
+
 /* The number that the system knows the calling thread by. */
 static inline long cs_thread_number(void) { return syscall(SYS_gettid); }
 
+/// Tells the processor that the caller spins.
 static inline void cs_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();

@@ -55,38 +55,49 @@ package struct CheckpointStore: Sendable {
         return CheckpointStore.name(of: step) == name ? step : nil
     }
 
-    /// Writes a checkpoint: all files, then the manifest, then the rename that makes it visible.
+    /// Writes a checkpoint: all files, each of which is read back, then the manifest, then the
+    /// rename that makes it visible; gives its bytes.
     ///
     /// A checkpoint that is there for this step is replaced in one step. On an error nothing of
     /// the new one remains and the old ones are as they were.
-    package func save(step: Int, files: [CheckpointFile]) throws {
+    @discardableResult
+    package func save(step: Int, files: [CheckpointFile]) throws -> Int {
         try Files.makeFolder(folder)
+        var entries: [Manifest.File] = []
         try FolderCommit.write(path(of: step)) { temporary in
-            var entries: [Manifest.File] = []
             for file in files {
                 let writer = try FileWriter("\(temporary)/\(file.name)")
                 try file.write(writer)
-                let (bytes, sha256) = try writer.finish()
-                entries.append(Manifest.File(name: file.name, bytes: bytes, sha256: sha256))
+                let written = try writer.finish()
+                guard try written.isSound() else { throw unsound(file.name, step: step) }
+                entries.append(
+                    Manifest.File(
+                        name: file.name, bytes: written.bytes, sha256: written.sha256))
             }
             let manifest = Manifest(step: step, files: entries)
-            try Files.write(manifest.text.utf8, to: "\(temporary)/\(Manifest.name)")
+            let path = "\(temporary)/\(Manifest.name)"
+            try Files.write(manifest.text.utf8, to: path)
+            guard try Files.read(path) == Array(manifest.text.utf8) else {
+                throw unsound(Manifest.name, step: step)
+            }
         }
+        return entries.reduce(0) { $0 + $1.bytes }
     }
 
-    /// Writes a checkpoint, verifies it, and then removes the needless ones; gives its bytes.
+    private func unsound(_ file: String, step: Int) -> RunError {
+        .checkpointUnsound(
+            RefusedCheckpoint(
+                checkpoint: CheckpointStore.name(of: step), file: file,
+                reason: "does not hold what was written to it"))
+    }
+
+    /// Writes a checkpoint and then removes the needless ones; gives its bytes.
     package func save(
         step: Int, files: [CheckpointFile], retention: Retention
     ) throws -> Int {
-        try save(step: step, files: files)
-        let manifest: Manifest
-        do {
-            manifest = try verify(step: step)
-        } catch {
-            throw RunError.checkpointUnsound(error)
-        }
+        let bytes = try save(step: step, files: files)
         try retain(retention, upTo: step)
-        return manifest.files.reduce(0) { $0 + $1.bytes }
+        return bytes
     }
 
     /// Reads the manifest of a checkpoint and compares every file with it.
