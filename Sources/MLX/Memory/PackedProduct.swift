@@ -11,19 +11,21 @@ struct PackedProduct {
     let m: Int
     let n: Int
     let k: Int
-    private let dtype: DType
+    let dtype: DType
 
     private static let isAvailable = (
         float32: ck_has_packed_products(DType.float32.code) != 0,
         bfloat16: ck_has_packed_products(DType.bfloat16.code) != 0
     )
-    private static let rowPanel = Int(CK_PACKED_ROWS)
-    private static let columnPanel = Int(CK_PACKED_COLUMNS)
+    static let rowPanel = Int(CK_PACKED_ROWS)
+    static let columnPanel = Int(CK_PACKED_COLUMNS)
     /// The columns that are packed at a time, fewer where they meet all rows and then are done
     /// with, and the bytes of packed rows that stay in the second cache meanwhile.
-    private static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
+    static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
     /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
     private static let fewRows = 8
+    /// The multiplications that are enough work for a thread.
+    private static let grain = 1 << 19
 
     /// Whether the processor has such instructions; products are made by BLAS otherwise.
     static func isAvailable(_ dtype: DType) -> Bool {
@@ -42,7 +44,7 @@ struct PackedProduct {
     }
 
     /// How far along k a tile is summed in registers: 64 bytes of every packed line.
-    private var depth: Int { dtype == .bfloat16 ? 4096 : 1024 }
+    var depth: Int { dtype == .bfloat16 ? 4096 : 1024 }
 
     /// Writes the product to row-major memory of the operands' type.
     func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
@@ -53,7 +55,24 @@ struct PackedProduct {
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
         let target = sums?.address ?? output
-        let (rows, columns) = grid(threads: m * n / 64 * k < 1 << 13 ? 1 : Workers.count)
+        if SharedProduct.suits(m: m, n: n, k: k) {
+            SharedProduct(self).run(into: target, isNarrow: isNarrow, on: workers)
+        } else {
+            runPieces(into: target, isNarrow: isNarrow, on: workers)
+        }
+        guard let sums else { return }
+        let convert = Kernels.convert(from: .float32, to: dtype)
+        workers.forRanges(of: m * n, grain: 1 << 15) { range in
+            convert(output + range.lowerBound * 2, sums.address(at: range.lowerBound), range.count)
+        }
+    }
+
+    /// As many pieces as there are threads, each of which packs its operands by itself.
+    private func runPieces(
+        into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
+    ) {
+        let enough = max(1, m * n / 64 * k / (Self.grain / 64))
+        let (rows, columns) = grid(threads: min(Workers.count, enough))
         // Before the pieces run, so that the memory taken does not depend on who is at work when.
         let pieces = (0..<rows * columns).map { index in
             let (row, column) = index.quotientAndRemainder(dividingBy: columns)
@@ -62,11 +81,6 @@ struct PackedProduct {
                 columns: Self.share(column, of: columns, n, panel: 2 * Self.columnPanel))
         }
         workers.run(pieces.count) { multiply(pieces[$0], into: target, isNarrow: isNarrow) }
-        guard let sums else { return }
-        let convert = Kernels.convert(from: .float32, to: dtype)
-        workers.forRanges(of: m * n, grain: 1 << 15) { range in
-            convert(output + range.lowerBound * 2, sums.address(at: range.lowerBound), range.count)
-        }
     }
 
     private func runFew(into output: UnsafeMutableRawPointer, on workers: Workers) {
@@ -96,7 +110,7 @@ struct PackedProduct {
     }
 
     /// A band of whole panels out of `count` lines.
-    private static func share(_ index: Int, of bands: Int, _ count: Int, panel: Int) -> Range<Int> {
+    static func share(_ index: Int, of bands: Int, _ count: Int, panel: Int) -> Range<Int> {
         let panels = (count + panel - 1) / panel
         let (start, end) = (panels * index / bands, panels * (index + 1) / bands)
         return min(count, start * panel)..<min(count, end * panel)
@@ -163,10 +177,18 @@ extension BLAS.Matrix {
         _ rows: Range<Int>, _ columns: Range<Int>, width: Int, into packed: Storage,
         _ dtype: DType
     ) {
+        pack(rows, columns, width: width, into: packed.address, dtype)
+    }
+
+    /// Packs some rows from some columns.
+    func pack(
+        _ rows: Range<Int>, _ columns: Range<Int>, width: Int,
+        into packed: UnsafeMutableRawPointer, _ dtype: DType
+    ) {
         let start = advanced(
             rows: rows.lowerBound, columns: columns.lowerBound, size: dtype.size)
         ck_pack(
-            dtype.code, packed.address, start.address, rows.count, columns.count, leading,
+            dtype.code, packed, start.address, rows.count, columns.count, leading,
             isTransposed ? 1 : 0, width)
     }
 }
