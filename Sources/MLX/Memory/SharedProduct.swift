@@ -28,7 +28,7 @@ struct SharedProduct {
 
     init(_ product: PackedProduct) {
         self.product = product
-        let (rowPanel, columnPanel) = (PackedProduct.rowPanel, PackedProduct.columnPanel)
+        let (rowPanel, columnPanel) = (product.rowPanel, PackedProduct.columnPanel)
         sharesRows = product.m < product.n
         let lines = sharesRows ? (product.m, product.n) : (product.n, product.m)
         let panel = sharesRows ? rowPanel : columnPanel
@@ -41,15 +41,14 @@ struct SharedProduct {
         let bands = (units + height - 1) / height
         let splits = min((wanted + bands - 1) / bands, max(1, lines.0 / Self.leastSplit))
         own = (lines.1, unit, bands, splits)
-        packed = Storage(byteCount: shared.panels * Self.bytes(product.k, product.dtype))
+        let bytes = sharesRows ? product.rowBytes(product.k) : product.columnBytes(product.k)
+        packed = Storage(byteCount: shared.panels * bytes)
     }
 
-    /// The bytes of a panel of so many elements along k.
-    private static func bytes(_ count: Int, _ dtype: DType) -> Int {
-        (dtype == .bfloat16 ? (count + 1) / 2 : count) * 64
+    /// The bytes of a panel of the shared operand, for so many elements along k.
+    private func bytes(_ count: Int) -> Int {
+        sharesRows ? product.rowBytes(count) : product.columnBytes(count)
     }
-
-    private func bytes(_ count: Int) -> Int { Self.bytes(count, product.dtype) }
 
     /// Where a panel of the shared operand has a part along k: all panels' parts together.
     private func place(_ panel: Int, _ range: Range<Int>) -> UnsafeMutableRawPointer {
@@ -58,14 +57,17 @@ struct SharedProduct {
 
     /// Writes the product, or float32 sums of bfloat16 operands where not `isNarrow`.
     func run(into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers) {
-        let operand = sharesRows ? product.a : product.b.transposed
         let parts = Array((0..<product.k).pieces(of: product.depth))
         workers.run(shared.panels * parts.count) { task in
             let (part, panel) = task.quotientAndRemainder(dividingBy: shared.panels)
             let first = panel * shared.panel
-            operand.pack(
-                first..<min(first + shared.panel, shared.lines), parts[part], width: shared.panel,
-                into: place(panel, parts[part]), product.dtype)
+            let lines = first..<min(first + shared.panel, shared.lines)
+            let place = place(panel, parts[part])
+            if sharesRows {
+                product.packRows(lines, parts[part], into: place)
+            } else {
+                product.packColumns(lines, parts[part], into: place)
+            }
         }
         workers.run(own.bands * own.splits) { task in
             let (split, band) = task.quotientAndRemainder(dividingBy: own.bands)
@@ -87,22 +89,25 @@ struct SharedProduct {
         _ lines: Range<Int>, _ panels: Range<Int>, _ parts: [Range<Int>],
         into target: UnsafeMutableRawPointer, isNarrow: Bool
     ) {
-        let width = sharesRows ? PackedProduct.columnPanel : PackedProduct.rowPanel
-        let longest = bytes(min(product.k, product.depth))
-        let band = Storage(byteCount: (lines.count + width - 1) / width * longest)
-        let operand = sharesRows ? product.b.transposed : product.a
+        let longest = min(product.k, product.depth)
+        let (width, size) =
+            sharesRows
+            ? (PackedProduct.columnPanel, product.columnBytes(longest))
+            : (product.rowPanel, product.rowBytes(longest))
+        let band = Storage(byteCount: (lines.count + width - 1) / width * size)
         let others =
             panels.lowerBound * shared.panel..<min(panels.upperBound * shared.panel, shared.lines)
-        let (rows, columns) = sharesRows ? (others, lines) : (lines, others)
-        let place = rows.lowerBound * product.n + columns.lowerBound
         for part in parts {
-            operand.pack(lines, part, width: width, into: band.address, product.dtype)
-            let meets = self.place(panels.lowerBound, part)
-            let sum = part.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
-            ck_packed_multiply(
-                product.dtype.code, target + place * (isNarrow ? 2 : 4), product.n,
-                sharesRows ? meets : band.address, sharesRows ? band.address : meets, rows.count,
-                columns.count, part.count, isNarrow ? CK_PACKED_NARROW : sum)
+            let meets = place(panels.lowerBound, part)
+            if sharesRows {
+                product.packColumns(lines, part, into: band.address)
+                product.multiply(
+                    meets, band.address, others, lines, part, into: target, isNarrow: isNarrow)
+            } else {
+                product.packRows(lines, part, into: band.address)
+                product.multiply(
+                    band.address, meets, lines, others, part, into: target, isNarrow: isNarrow)
+            }
         }
     }
 }
