@@ -51,33 +51,6 @@ enum { ROWS = CK_PACKED_ROWS };
 
 // MARK: packing
 
-// Lane i of vector j becomes lane j of vector i.
-WIDE_INLINE void transpose(__m512i v[16]) {
-    __m512i t[16];
-    UNROLL for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-    }
-    UNROLL for (int i = 0; i < 16; i += 4) {
-        v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    UNROLL for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xdd);
-    }
-    UNROLL for (int i = 0; i < 4; i++) {
-        v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        v[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-        v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-        v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-    }
-}
-
 // A panel of lines whose elements along k follow each other; count and stride are those of halves,
 // of which a float32 is two.
 WIDE static void pack_lines(u32 *out, const u16 *in, long lines, long count, long stride) {
@@ -88,7 +61,7 @@ WIDE static void pack_lines(u32 *out, const u16 *in, long lines, long count, lon
         UNROLL for (int line = 0; line < 16; line++)
             v[line] = line < lines ? _mm512_maskz_loadu_epi16(mask, in + line * stride + start)
                                    : _mm512_setzero_si512();
-        transpose(v);
+        transpose_wide(v);
         long pairs = (rest + 1) / 2;
         if (pairs == WIDTH) {
             UNROLL for (int i = 0; i < 16; i++)

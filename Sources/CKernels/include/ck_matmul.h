@@ -39,6 +39,23 @@ void ck_pack(int dtype, void *out, const void *in, long lines, long count, long 
 void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
     long rows, long columns, long count, enum ck_packed_result result);
 
+/// The rows of the left operand that a panel of tiles holds.
+#define CK_TILED_ROWS 16
+
+/// Whether the functions below can multiply bfloat16 by tiles: the processor has AMX, and the
+/// system gives the process its registers.
+int ck_has_tiled_products(void);
+
+/// Packs lines of `count` bfloat16 along k into panels of 16 lines for the left operand. A panel
+/// holds 32 elements of each line, then the next: 1,024 bytes each, zeros where there is no line or
+/// no element. `stride` is as for `ck_pack`, which packs the right operand.
+void ck_pack_tiles(
+    void *out, const void *in, long lines, long count, long stride, int lies_beside);
+
+/// As `ck_packed_multiply`, for a left operand of tiles.
+void ck_tiled_multiply(void *out, long leading, const void *a, const void *b, long rows,
+    long columns, long count, enum ck_packed_result result);
+
 /// out[row, line] = Σ a[row, i]·b[line, i] over `count` bfloat16, as bfloat16 or float32: for few
 /// rows, which do not pay for packing.
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,

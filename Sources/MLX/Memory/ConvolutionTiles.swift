@@ -5,8 +5,9 @@ import Glibc
 /// a padded strip of an image on the left, the kernels on the right. No windows are copied.
 ///
 /// Work is cut by the shapes alone, and results are summed in one order, so that their bits do not
-/// depend on the number of threads.
-struct ConvolutionTiles {
+/// depend on the number of threads. Classes, as copies of their values in the loops would count
+/// references that all threads share.
+final class ConvolutionTiles {
     private let form: ConvolutionForm
     private let dtype: DType
     private let multiply: ck_tile
@@ -221,7 +222,7 @@ struct ConvolutionTiles {
 }
 
 /// How strips of images are cut, and where in a strip the windows of a row of results lie.
-private struct StripWalk {
+private final class StripWalk {
     let form: ConvolutionForm
     let channels: Int
     /// How many strips an image is cut into.
@@ -306,16 +307,16 @@ private struct StripWalk {
 
 /// The starts of runs in memory of their own, which a kernel reads.
 private struct Runs {
-    private let tensor: Tensor
+    private let storage: Storage
     let count: Int
 
     init(_ starts: [Int]) {
         count = starts.count
-        tensor = Tensor(Spec([max(starts.count, 1)], .int64))
-        for (index, start) in starts.enumerated() { tensor.address.as(Int.self)[index] = start }
+        storage = Storage(byteCount: max(starts.count, 1) * MemoryLayout<Int>.size)
+        for (index, start) in starts.enumerated() { storage.address.as(Int.self)[index] = start }
     }
 
-    subscript(index: Int) -> Int { tensor.address.as(Int.self)[index] }
+    subscript(index: Int) -> Int { storage.address.as(Int.self)[index] }
 
-    func address() -> UnsafePointer<Int> { UnsafePointer(tensor.address.as(Int.self)) }
+    func address() -> UnsafePointer<Int> { UnsafePointer(storage.address.as(Int.self)) }
 }

@@ -1,7 +1,7 @@
 import CKernels
 
 /// Products of float32 or bfloat16 matrices by the processor's widest instructions for them, on
-/// packed operands.
+/// packed operands; those of bfloat16 by the tiles of AMX where there are some.
 ///
 /// Every result sums its products along k in one order, whatever piece of the product it belongs
 /// to, so that its bits do not depend on the number of threads.
@@ -11,19 +11,21 @@ struct PackedProduct {
     let m: Int
     let n: Int
     let k: Int
-    private let dtype: DType
+    let dtype: DType
 
     private static let isAvailable = (
         float32: ck_has_packed_products(DType.float32.code) != 0,
-        bfloat16: ck_has_packed_products(DType.bfloat16.code) != 0
+        bfloat16: ck_has_packed_products(DType.bfloat16.code) != 0,
+        tiles: ck_has_tiled_products() != 0
     )
-    private static let rowPanel = Int(CK_PACKED_ROWS)
-    private static let columnPanel = Int(CK_PACKED_COLUMNS)
+    static let columnPanel = Int(CK_PACKED_COLUMNS)
     /// The columns that are packed at a time, fewer where they meet all rows and then are done
     /// with, and the bytes of packed rows that stay in the second cache meanwhile.
-    private static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
+    static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
     /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
     private static let fewRows = 8
+    /// The multiplications that are enough work for a thread.
+    private static let grain = 1 << 19
 
     /// Whether the processor has such instructions; products are made by BLAS otherwise.
     static func isAvailable(_ dtype: DType) -> Bool {
@@ -41,8 +43,63 @@ struct PackedProduct {
         self.dtype = dtype
     }
 
-    /// How far along k a tile is summed in registers: 64 bytes of every packed line.
-    private var depth: Int { dtype == .bfloat16 ? 4096 : 1024 }
+    private var usesTiles: Bool { dtype == .bfloat16 && Self.isAvailable.tiles }
+
+    /// How far along k a tile is summed in registers.
+    var depth: Int { dtype == .float32 ? 1024 : usesTiles ? 2048 : 4096 }
+
+    /// The rows of a packed panel.
+    var rowPanel: Int { Int(usesTiles ? CK_TILED_ROWS : CK_PACKED_ROWS) }
+
+    /// The bytes of a packed panel of rows, for so many elements along k.
+    func rowBytes(_ count: Int) -> Int {
+        usesTiles ? (count + 31) / 32 * 1024 : columnBytes(count)
+    }
+
+    /// The bytes of a packed panel of columns.
+    func columnBytes(_ count: Int) -> Int { (dtype == .bfloat16 ? (count + 1) / 2 : count) * 64 }
+
+    /// Packs a part along k of some rows.
+    func packRows(_ rows: Range<Int>, _ part: Range<Int>, into packed: UnsafeMutableRawPointer) {
+        let start = a.advanced(rows: rows.lowerBound, columns: part.lowerBound, size: dtype.size)
+        if usesTiles {
+            ck_pack_tiles(
+                packed, start.address, rows.count, part.count, a.leading, a.isTransposed ? 1 : 0)
+        } else {
+            ck_pack(
+                dtype.code, packed, start.address, rows.count, part.count, a.leading,
+                a.isTransposed ? 1 : 0, rowPanel)
+        }
+    }
+
+    /// Packs a part along k of some columns.
+    func packColumns(
+        _ columns: Range<Int>, _ part: Range<Int>, into packed: UnsafeMutableRawPointer
+    ) {
+        let start = b.advanced(rows: part.lowerBound, columns: columns.lowerBound, size: dtype.size)
+        ck_pack(
+            dtype.code, packed, start.address, columns.count, part.count, b.leading,
+            b.isTransposed ? 0 : 1, Self.columnPanel)
+    }
+
+    /// Multiplies packed rows with packed columns, a part along k; the first part is written and
+    /// the next ones are added, or the only one is written as bfloat16.
+    func multiply(
+        _ left: UnsafeMutableRawPointer, _ right: UnsafeMutableRawPointer, _ rows: Range<Int>,
+        _ columns: Range<Int>, _ part: Range<Int>, into target: UnsafeMutableRawPointer,
+        isNarrow: Bool
+    ) {
+        let place = target + (rows.lowerBound * n + columns.lowerBound) * (isNarrow ? 2 : 4)
+        let sum = part.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
+        let result = isNarrow ? CK_PACKED_NARROW : sum
+        if usesTiles {
+            ck_tiled_multiply(
+                place, n, left, right, rows.count, columns.count, part.count, result)
+        } else {
+            ck_packed_multiply(
+                dtype.code, place, n, left, right, rows.count, columns.count, part.count, result)
+        }
+    }
 
     /// Writes the product to row-major memory of the operands' type.
     func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
@@ -53,20 +110,32 @@ struct PackedProduct {
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
         let target = sums?.address ?? output
-        let (rows, columns) = grid(threads: m * n / 64 * k < 1 << 13 ? 1 : Workers.count)
-        // Before the pieces run, so that the memory taken does not depend on who is at work when.
-        let pieces = (0..<rows * columns).map { index in
-            let (row, column) = index.quotientAndRemainder(dividingBy: columns)
-            return Piece(
-                self, rows: Self.share(row, of: rows, m, panel: Self.rowPanel),
-                columns: Self.share(column, of: columns, n, panel: 2 * Self.columnPanel))
+        if SharedProduct.suits(m: m, n: n, k: k) {
+            SharedProduct(self).run(into: target, isNarrow: isNarrow, on: workers)
+        } else {
+            runPieces(into: target, isNarrow: isNarrow, on: workers)
         }
-        workers.run(pieces.count) { multiply(pieces[$0], into: target, isNarrow: isNarrow) }
         guard let sums else { return }
         let convert = Kernels.convert(from: .float32, to: dtype)
         workers.forRanges(of: m * n, grain: 1 << 15) { range in
             convert(output + range.lowerBound * 2, sums.address(at: range.lowerBound), range.count)
         }
+    }
+
+    /// As many pieces as there are threads, each of which packs its operands by itself.
+    private func runPieces(
+        into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
+    ) {
+        let enough = max(1, m * n / 64 * k / (Self.grain / 64))
+        let (rows, columns) = grid(threads: min(Workers.count, enough))
+        // Before the pieces run, so that the memory taken does not depend on who is at work when.
+        let pieces = (0..<rows * columns).map { index in
+            let (row, column) = index.quotientAndRemainder(dividingBy: columns)
+            return Piece(
+                self, rows: Self.share(row, of: rows, m, panel: rowPanel),
+                columns: Self.share(column, of: columns, n, panel: 2 * Self.columnPanel))
+        }
+        workers.run(pieces.count) { multiply(pieces[$0], into: target, isNarrow: isNarrow) }
     }
 
     private func runFew(into output: UnsafeMutableRawPointer, on workers: Workers) {
@@ -80,14 +149,14 @@ struct PackedProduct {
     /// Into how many bands of rows and of columns the product is cut for so many threads: those
     /// that pack least, as each piece packs its operands by itself.
     private func grid(threads: Int) -> (rows: Int, columns: Int) {
-        let rowPanels = (m + Self.rowPanel - 1) / Self.rowPanel
+        let rowPanels = (m + rowPanel - 1) / rowPanel
         let columnPanels = (n + 2 * Self.columnPanel - 1) / (2 * Self.columnPanel)
         var best = (rows: 1, columns: 1)
         var leastTime = Int.max
         for rows in 1...min(threads, rowPanels) {
             let columns = min(threads / rows, columnPanels)
             // A tile's time is that of packing about 16 lines.
-            let height = (rowPanels + rows - 1) / rows * Self.rowPanel
+            let height = (rowPanels + rows - 1) / rows * rowPanel
             let width = (columnPanels + columns - 1) / columns * 2 * Self.columnPanel
             let time = height * width / 16 + height + width
             if time < leastTime { (best, leastTime) = ((rows, columns), time) }
@@ -96,7 +165,7 @@ struct PackedProduct {
     }
 
     /// A band of whole panels out of `count` lines.
-    private static func share(_ index: Int, of bands: Int, _ count: Int, panel: Int) -> Range<Int> {
+    static func share(_ index: Int, of bands: Int, _ count: Int, panel: Int) -> Range<Int> {
         let panels = (count + panel - 1) / panel
         let (start, end) = (panels * index / bands, panels * (index + 1) / bands)
         return min(count, start * panel)..<min(count, end * panel)
@@ -116,17 +185,15 @@ struct PackedProduct {
         init(_ product: PackedProduct, rows: Range<Int>, columns: Range<Int>) {
             (self.rows, self.columns) = (rows, columns)
             let depth = min(product.k, product.depth)
-            let lineBytes = (product.dtype == .bfloat16 ? (depth + 1) / 2 : depth) * 64
-            func bytes(_ lines: Int, _ panel: Int) -> Int {
-                (lines + panel - 1) / panel * lineBytes
-            }
+            let (rowBytes, columnBytes) = (product.rowBytes(depth), product.columnBytes(depth))
+            let (rowPanel, columnPanel) = (product.rowPanel, PackedProduct.columnPanel)
             let most = PackedProduct.most
-            let blockRows = max(1, most.rowBytes / lineBytes) * PackedProduct.rowPanel
+            let blockRows = max(1, most.rowBytes / rowBytes) * rowPanel
             height = min(rows.count, blockRows)
             isPackedOnce = rows.count <= blockRows
             width = min(columns.count, isPackedOnce ? most.columnsOfFewRows : most.columns)
-            left = Storage(byteCount: bytes(height, PackedProduct.rowPanel))
-            right = Storage(byteCount: bytes(width, PackedProduct.columnPanel))
+            left = Storage(byteCount: (height + rowPanel - 1) / rowPanel * rowBytes)
+            right = Storage(byteCount: (width + columnPanel - 1) / columnPanel * columnBytes)
         }
     }
 
@@ -134,39 +201,17 @@ struct PackedProduct {
     private func multiply(
         _ piece: Piece, into target: UnsafeMutableRawPointer, isNarrow: Bool
     ) {
-        let itemSize = isNarrow ? 2 : 4
-        for range in (0..<k).pieces(of: depth) {
-            let sum = range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
-            if piece.isPackedOnce {
-                a.pack(piece.rows, range, width: Self.rowPanel, into: piece.left, dtype)
-            }
+        for part in (0..<k).pieces(of: depth) {
+            if piece.isPackedOnce { packRows(piece.rows, part, into: piece.left.address) }
             for columns in piece.columns.pieces(of: piece.width) {
-                b.transposed.pack(columns, range, width: Self.columnPanel, into: piece.right, dtype)
+                packColumns(columns, part, into: piece.right.address)
                 for rows in piece.rows.pieces(of: piece.height) {
-                    if !piece.isPackedOnce {
-                        a.pack(rows, range, width: Self.rowPanel, into: piece.left, dtype)
-                    }
-                    let place = rows.lowerBound * n + columns.lowerBound
-                    ck_packed_multiply(
-                        dtype.code, target + place * itemSize, n, piece.left.address,
-                        piece.right.address, rows.count, columns.count, range.count,
-                        isNarrow ? CK_PACKED_NARROW : sum)
+                    if !piece.isPackedOnce { packRows(rows, part, into: piece.left.address) }
+                    multiply(
+                        piece.left.address, piece.right.address, rows, columns, part, into: target,
+                        isNarrow: isNarrow)
                 }
             }
         }
-    }
-}
-
-extension BLAS.Matrix {
-    /// Packs some rows from some columns.
-    fileprivate func pack(
-        _ rows: Range<Int>, _ columns: Range<Int>, width: Int, into packed: Storage,
-        _ dtype: DType
-    ) {
-        let start = advanced(
-            rows: rows.lowerBound, columns: columns.lowerBound, size: dtype.size)
-        ck_pack(
-            dtype.code, packed.address, start.address, rows.count, columns.count, leading,
-            isTransposed ? 1 : 0, width)
     }
 }

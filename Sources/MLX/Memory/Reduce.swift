@@ -104,6 +104,8 @@ extension Reduction {
         rows.reduce(reader, into: partials, on: workers)
         var whole = rows
         (whole.rows, whole.piece) = (pieces, pieces)
+        // They lie in the caches of all cores: every one joins some columns.
+        whole.tile = min(rows.tile, PairwiseRows.narrow)
         whole.reduce(TileReader(partials, as: dtype), into: output, on: workers)
     }
 
@@ -152,35 +154,38 @@ extension Tensor {
 /// Hands out elements in row-major order as contiguous memory of one type, gathered and converted
 /// where they do not lie so.
 struct TileReader {
-    private let tensor: Tensor
-    private let copy: StridedCopy?
+    private let base: UnsafeMutableRawPointer
+    private let itemSize: Int
+    private let walk: StridedWalk?
     private let convert: Kernels.Unary?
-    private let target: DType
+    private let targetSize: Int
+    /// What the pointers point into.
+    private let owners: (Storage, StridedCopy?)
 
     init(_ tensor: Tensor, as target: DType) {
-        self.tensor = tensor
-        self.target = target
-        copy = tensor.layout.isContiguous ? nil : StridedCopy(from: tensor)
+        let copy = tensor.layout.isContiguous ? nil : StridedCopy(from: tensor)
+        owners = (tensor.storage, copy)
+        (base, itemSize, targetSize) = (tensor.address, tensor.dtype.size, target.size)
+        walk = copy?.walk
         convert = tensor.dtype == target ? nil : Kernels.convert(from: tensor.dtype, to: target)
     }
 
     func withElements(_ start: Int, _ count: Int, _ body: (UnsafeRawPointer) -> Void) {
-        let size = tensor.dtype.size
         if convert == nil {
-            guard let copy else { return body(tensor.address(at: start)) }
-            if let run = copy.run(start, count) { return body(run) }
+            guard let walk else { return body(base + start * itemSize) }
+            if let run = walk.run(start, count) { return body(run) }
         }
-        let bytes = count * max(size, target.size)
+        let bytes = count * max(itemSize, targetSize)
         withUnsafeTemporaryAllocation(byteCount: 2 * bytes, alignment: 64) { scratch in
-            guard let base = scratch.baseAddress else { return }
-            var elements = UnsafeRawPointer(tensor.address(at: start))
-            if let copy {
-                copy.load(start, count, to: base)
-                elements = UnsafeRawPointer(base)
+            guard let scratch = scratch.baseAddress else { return }
+            var elements = UnsafeRawPointer(base + start * itemSize)
+            if let walk {
+                walk.load(start, count, to: scratch)
+                elements = UnsafeRawPointer(scratch)
             }
             if let convert {
-                convert(base + bytes, elements, count)
-                elements = UnsafeRawPointer(base + bytes)
+                convert(scratch + bytes, elements, count)
+                elements = UnsafeRawPointer(scratch + bytes)
             }
             body(elements)
         }
@@ -197,10 +202,10 @@ private struct JoinedRows {
     let dtype: DType
     let join: Kernels.Binary
     /// The columns that are joined at a time: whole rows, where their sums lie in the first cache.
-    private let tile: Int
+    var tile: Int
 
     /// About how many elements a worker takes at a time, and when that is enough work for all.
-    private static let grain = 1 << 16
+    private static let grain = 1 << 14
     private static let enough = 64
     private static let widest = 4096
 

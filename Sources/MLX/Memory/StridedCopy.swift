@@ -2,26 +2,27 @@ import CKernels
 import Glibc
 
 /// Reads the elements of a tensor in row-major order, wherever they lie.
-struct StridedCopy {
-    private let base: UnsafeRawPointer
-    private let shape: [Int]
-    private let strides: [Int]
-    private let itemSize: Int
+///
+/// Unsafe to use longer than the storage of the tensor lives.
+struct StridedCopy: Sendable {
+    /// How the elements lie; what loops over tiles take, as it counts no references.
+    let walk: StridedWalk
     let count: Int
+    private let steps: StridedSteps
 
     init(from tensor: Tensor) {
         let layout = tensor.layout.collapsed
-        base = UnsafeRawPointer(tensor.address)
-        shape = layout.shape
-        strides = layout.strides
-        itemSize = tensor.dtype.size
+        steps = StridedSteps(layout)
+        walk = StridedWalk(
+            base: tensor.address, shape: steps.shape, strides: steps.strides,
+            rank: layout.shape.count, itemSize: tensor.dtype.size)
         count = tensor.count
     }
 
     /// Copies everything to row-major memory.
     func write(to target: UnsafeMutableRawPointer, on workers: Workers) {
-        let inner = shape.suffix(2).reduce(1, *)
-        let rows = shape.count > 1 ? shape[shape.count - 2] : 1
+        let inner = walk.planeCount
+        let rows = walk.rowCount
         // Whole planes of the two inner axes, or bands of one plane, so that a transpose is
         // walked in blocks.
         if inner >= 1 << 15 {
@@ -32,23 +33,71 @@ struct StridedCopy {
                 let (plane, piece) = task.quotientAndRemainder(dividingBy: bands)
                 let first = piece * band
                 let elements = min(band, rows - first) * columns
-                read(from: plane * inner + first * columns, elements, into: target)
+                walk.read(from: plane * inner + first * columns, elements, into: target)
             }
         } else {
             let grain = max(1, (1 << 15) / max(inner, 1)) * max(inner, 1)
             workers.forRanges(of: count, grain: grain) { range in
-                read(from: range.lowerBound, range.count, into: target)
+                walk.read(from: range.lowerBound, range.count, into: target)
             }
         }
     }
 
-    private func read(from start: Int, _ count: Int, into target: UnsafeMutableRawPointer) {
+}
+
+/// The sizes and the strides of axes in memory that does not move.
+private final class StridedSteps: Sendable {
+    // Unchecked: written once, before anyone else sees it.
+    nonisolated(unsafe) let shape: UnsafeMutablePointer<Int>
+    nonisolated(unsafe) let strides: UnsafeMutablePointer<Int>
+
+    init(_ layout: Layout) {
+        let rank = layout.shape.count
+        shape = .allocate(capacity: 2 * rank)
+        strides = shape + rank
+        shape.initialize(from: layout.shape, count: rank)
+        strides.initialize(from: layout.strides, count: rank)
+    }
+
+    deinit { shape.deallocate() }
+}
+
+/// The elements of a tensor in row-major order, as plain pointers: threads that walk the same
+/// elements share nothing that they write to. It is good for as long as its `StridedCopy` lives.
+struct StridedWalk: @unchecked Sendable {
+    // Unchecked: only reads.
+    fileprivate let base: UnsafeRawPointer
+    fileprivate let shape: UnsafePointer<Int>
+    fileprivate let strides: UnsafePointer<Int>
+    fileprivate let rank: Int
+    fileprivate let itemSize: Int
+
+    fileprivate init(
+        base: UnsafeRawPointer, shape: UnsafePointer<Int>, strides: UnsafePointer<Int>, rank: Int,
+        itemSize: Int
+    ) {
+        (self.base, self.shape, self.strides) = (base, shape, strides)
+        (self.rank, self.itemSize) = (rank, itemSize)
+    }
+
+    /// The elements of the two inner axes, and those of the outer one of the two.
+    fileprivate var planeCount: Int { rowCount * shape[rank - 1] }
+    fileprivate var rowCount: Int { rank > 1 ? shape[rank - 2] : 1 }
+
+    /// The elements after which a row that is repeated along all outer axes begins anew; nil where
+    /// the elements do not lie so.
+    var period: Int? {
+        guard rank == 2, strides[0] == 0, strides[1] == 1 else { return nil }
+        return shape[1]
+    }
+
+    fileprivate func read(from start: Int, _ count: Int, into target: UnsafeMutableRawPointer) {
         load(start, count, to: target + start * itemSize)
     }
 
     /// Where a run of the row-major order lies, if its elements follow each other in memory.
     func run(_ start: Int, _ count: Int) -> UnsafeRawPointer? {
-        let last = shape.count - 1
+        let last = rank - 1
         let (row, column) = start.quotientAndRemainder(dividingBy: shape[last])
         guard strides[last] == 1, column + count <= shape[last] else { return nil }
         return base + (offset(row: row) + column) * itemSize
@@ -56,7 +105,7 @@ struct StridedCopy {
 
     /// Copies the elements `start ..< start + count` of the row-major order to `out`.
     func load(_ start: Int, _ count: Int, to out: UnsafeMutableRawPointer) {
-        let last = shape.count - 1
+        let last = rank - 1
         let inner = shape[last]
         var (row, column) = start.quotientAndRemainder(dividingBy: inner)
         var remaining = count
@@ -87,7 +136,7 @@ struct StridedCopy {
     private func offset(row: Int) -> Int {
         var rest = row
         var offset = 0
-        for axis in stride(from: shape.count - 2, through: 0, by: -1) {
+        for axis in stride(from: rank - 2, through: 0, by: -1) {
             let (quotient, index) = rest.quotientAndRemainder(dividingBy: shape[axis])
             offset += index * strides[axis]
             rest = quotient

@@ -9,8 +9,9 @@ struct TileRun {
     /// The bytes of an element of the widest value.
     var widest = 1
 
-    /// The elements that one worker takes at a time.
-    private static let grain = 64 * TileProgram.tile
+    /// The elements that one worker takes at a time: several pieces for each, none so small that
+    /// handing it out costs more than a part of its work.
+    private static let (least, most) = (16 * TileProgram.tile, 64 * TileProgram.tile)
 
     init(inputCount: Int, outputCount: Int) {
         self.inputCount = inputCount
@@ -20,82 +21,148 @@ struct TileRun {
     /// Runs the program on tensors of one shape; the outputs are row-major.
     func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let count = outputs.first?.count, count > 0 else { return }
-        let sources = inputs.map { Source($0) }
+        let copies = inputs.map {
+            $0.layout.isContiguous || $0.layout.isSingle ? nil : StridedCopy(from: $0)
+        }
+        let sources = zip(inputs, copies).map { Source($0, $1) }
         let targets = outputs.map { Target(address: $0.address, itemSize: $0.dtype.size) }
-        if count <= Self.grain {
-            run(0..<count, sources, targets)
-        } else {
-            workers.forRanges(of: count, grain: Self.grain) { run($0, sources, targets) }
+        // The loops over tiles count no references, which all threads would write to.
+        withExtendedLifetime(copies) {
+            instructions.withUnsafeBufferPointer { instructions in
+                sources.withUnsafeBufferPointer { sources in
+                    targets.withUnsafeBufferPointer { targets in
+                        let tiles = Tiles(
+                            instructions: instructions, sources: sources, targets: targets,
+                            temporaries: temporaries, widest: widest)
+                        let share = count / (4 * Workers.count) / TileProgram.tile
+                        let grain = min(max(share * TileProgram.tile, Self.least), Self.most)
+                        if count <= grain {
+                            tiles.run(0..<count)
+                        } else {
+                            workers.forRanges(of: count, grain: grain) { tiles.run($0) }
+                        }
+                    }
+                }
+            }
         }
     }
 
     /// How an input reaches the kernels.
-    private enum Source {
+    fileprivate enum Source {
         /// Where it lies.
         case direct(UnsafeMutableRawPointer, itemSize: Int)
         /// One element, spread over a tile once.
         case spread(UnsafeMutableRawPointer, itemSize: Int)
+        /// A short row that is repeated, such as a bias: laid out once beyond its end as far as a
+        /// tile reaches, so that every tile finds its elements one after the other.
+        case repeated(UnsafeMutableRawPointer, itemSize: Int, period: Int)
         /// Gathered for each tile.
-        case gathered(StridedCopy)
+        case gathered(StridedWalk)
 
-        init(_ tensor: Tensor) {
-            let layout = tensor.layout
-            if layout.isContiguous {
-                self = .direct(tensor.address, itemSize: tensor.dtype.size)
-            } else if layout.isSingle {
-                self = .spread(tensor.address, itemSize: tensor.dtype.size)
+        /// The longest row that is laid out.
+        private static let longest = 4 * TileProgram.tile
+
+        init(_ tensor: Tensor, _ copy: StridedCopy?) {
+            let itemSize = tensor.dtype.size
+            guard let walk = copy?.walk else {
+                self =
+                    tensor.layout.isContiguous
+                    ? .direct(tensor.address, itemSize: itemSize)
+                    : .spread(tensor.address, itemSize: itemSize)
+                return
+            }
+            if let period = walk.period, period <= Self.longest {
+                self = .repeated(tensor.address, itemSize: itemSize, period: period)
             } else {
-                self = .gathered(StridedCopy(from: tensor))
+                self = .gathered(walk)
             }
         }
 
-        var needsTile: Bool {
-            if case .direct = self { return false }
-            return true
+        /// The bytes that it takes beside the tensor, for tiles of `count` elements of at most
+        /// `widest` bytes each.
+        func scratchBytes(_ count: Int, widest: Int) -> Int {
+            switch self {
+            case .direct: 0
+            case .spread, .gathered: TileRun.tileBytes(count, widest)
+            case .repeated(_, let itemSize, let period):
+                TileRun.tileBytes(period + count, itemSize)
+            }
         }
     }
 
-    private struct Target {
+    fileprivate struct Target {
         let address: UnsafeMutableRawPointer
         let itemSize: Int
     }
 
-    private func run(_ range: Range<Int>, _ sources: [Source], _ targets: [Target]) {
-        let slots = inputCount + outputCount + temporaries
-        let tiles = temporaries + sources.count { $0.needsTile }
+    /// A line of the cache between tiles, as much as memory allows them to start apart.
+    fileprivate static func tileBytes(_ count: Int, _ widest: Int) -> Int {
+        (count * widest + 63) / 64 * 64 + (count < 256 ? 0 : 128)
+    }
+}
+
+/// A program with the memory that it runs on.
+private struct Tiles {
+    let instructions: UnsafeBufferPointer<TileProgram.Instruction>
+    let sources: UnsafeBufferPointer<TileRun.Source>
+    let targets: UnsafeBufferPointer<TileRun.Target>
+    let temporaries: Int
+    let widest: Int
+
+    /// Runs the program on some elements.
+    func run(_ range: Range<Int>) {
+        let slots = sources.count + targets.count + temporaries
         let longest = min(TileProgram.tile, range.count)
-        // A line of the cache between tiles, as much as memory allows them to start apart.
-        let tileBytes = (longest * widest + 63) / 64 * 64 + (longest < 256 ? 0 : 128)
+        let tileBytes = TileRun.tileBytes(longest, widest)
         let tableBytes = (slots * MemoryLayout<UnsafeMutableRawPointer>.size + 63) / 64 * 64
-        let bytes = tableBytes + tiles * tileBytes
+        var bytes = tableBytes + temporaries * tileBytes
+        for index in sources.indices {
+            bytes += sources[index].scratchBytes(longest, widest: widest)
+        }
         withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { scratch in
             guard let memory = scratch.baseAddress else { return }
             let table = memory.bindMemory(to: UnsafeMutableRawPointer.self, capacity: slots)
-            prepare(table, memory + tableBytes, tileBytes, sources, longest)
-            var start = range.lowerBound
-            while start < range.upperBound {
-                let count = min(TileProgram.tile, range.upperBound - start)
-                point(table, sources, targets, at: start, count)
-                for instruction in instructions { instruction.run(table, count) }
-                start += count
+            // Where each input's own memory starts, while the table points into it.
+            withUnsafeTemporaryAllocation(
+                of: UnsafeMutableRawPointer.self, capacity: sources.count
+            ) { rows in
+                prepare(table, rows, memory + tableBytes, tileBytes, longest)
+                var start = range.lowerBound
+                while start < range.upperBound {
+                    let count = min(TileProgram.tile, range.upperBound - start)
+                    point(table, rows, at: start, count)
+                    for index in instructions.indices { instructions[index].run(table, count) }
+                    start += count
+                }
             }
         }
     }
 
     /// Fills what stays the same for all tiles.
     private func prepare(
-        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ tiles: UnsafeMutableRawPointer,
-        _ tileBytes: Int, _ sources: [Source], _ count: Int
+        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
+        _ rows: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>,
+        _ memory: UnsafeMutableRawPointer, _ tileBytes: Int, _ count: Int
     ) {
-        var next = tiles
-        for (index, source) in sources.enumerated() where source.needsTile {
+        var next = memory
+        for index in sources.indices {
             table[index] = next
-            if case .spread(let element, let itemSize) = source {
+            rows.initializeElement(at: index, to: next)
+            switch sources[index] {
+            case .direct, .gathered: break
+            case .spread(let element, let itemSize):
                 StridedCopy.spread(element, count, itemSize: itemSize, to: next)
+            case .repeated(let row, let itemSize, let period):
+                let length = period * itemSize
+                for place in stride(from: 0, to: (period + count) * itemSize, by: length) {
+                    let part = min(length, (period + count) * itemSize - place)
+                    (next + place).copyMemory(from: row, byteCount: part)
+                }
             }
-            next += tileBytes
+            next += sources[index].scratchBytes(count, widest: widest)
         }
-        for index in inputCount + outputCount..<inputCount + outputCount + temporaries {
+        let first = sources.count + targets.count
+        for index in first..<first + temporaries {
             table[index] = next
             next += tileBytes
         }
@@ -103,18 +170,21 @@ struct TileRun {
 
     /// Sets the pointers for one tile.
     private func point(
-        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ sources: [Source],
-        _ targets: [Target], at start: Int, _ count: Int
+        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
+        _ rows: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>, at start: Int, _ count: Int
     ) {
-        for (index, source) in sources.enumerated() {
-            switch source {
+        for index in sources.indices {
+            switch sources[index] {
             case .direct(let address, let itemSize): table[index] = address + start * itemSize
-            case .gathered(let copy): copy.load(start, count, to: table[index])
+            case .gathered(let walk): walk.load(start, count, to: table[index])
+            case .repeated(_, let itemSize, let period):
+                table[index] = rows[index] + start % period * itemSize
             case .spread: break
             }
         }
-        for (index, target) in targets.enumerated() {
-            table[inputCount + index] = target.address + start * target.itemSize
+        for index in targets.indices {
+            let target = targets[index]
+            table[sources.count + index] = target.address + start * target.itemSize
         }
     }
 }

@@ -4,8 +4,8 @@
 struct UpdateTiles {
     /// The elements of a tile: those of four inputs and three outputs fit into the first cache.
     private static let tile = 1024
-    /// The elements that one worker takes at a time; the same for any number of threads.
-    private static let grain = 64 * tile
+    /// The elements that one worker takes at a time.
+    private static let grain = 16 * tile
     private static let tileBytes = tile * 8 + 128
 
     /// How elements reach the kernel.
@@ -13,13 +13,13 @@ struct UpdateTiles {
         let address: UnsafeMutableRawPointer
         let itemSize: Int
         /// Where the elements do not follow each other.
-        let copy: StridedCopy?
+        let walk: StridedWalk?
         let convert: Kernels.Unary?
 
-        init(_ tensor: Tensor, _ computed: DType) {
+        init(_ tensor: Tensor, _ copy: StridedCopy?, _ computed: DType) {
             address = tensor.address
             itemSize = tensor.dtype.size
-            copy = tensor.layout.isContiguous ? nil : StridedCopy(from: tensor)
+            walk = copy?.walk
             convert =
                 tensor.dtype == computed ? nil : Kernels.convert(from: tensor.dtype, to: computed)
         }
@@ -41,26 +41,41 @@ struct UpdateTiles {
 
     private let sources: [Source]
     private let targets: [Target]
+    private let copies: [StridedCopy?]
     private let count: Int
 
     /// The tensors of one call; the outputs are row-major, and may be inputs' memory.
     init(_ inputs: [Tensor], into outputs: [Tensor], computed: DType) {
-        sources = inputs.map { Source($0, computed) }
+        copies = inputs.map { $0.layout.isContiguous ? nil : StridedCopy(from: $0) }
+        sources = zip(inputs, copies).map { Source($0, $1, computed) }
         targets = outputs.map { Target($0, computed) }
         count = outputs.first?.count ?? 0
     }
 
     /// Runs the kernel over all elements.
     func run(_ kernel: Kernels.Update, _ constants: [Double], on workers: Workers) {
-        workers.forRanges(of: count, grain: Self.grain) { range in
-            run(kernel, constants, range)
+        // The loops over tiles count no references, which all threads would write to.
+        withExtendedLifetime(copies) {
+            sources.withUnsafeBufferPointer { sources in
+                targets.withUnsafeBufferPointer { targets in
+                    constants.withUnsafeBufferPointer { constants in
+                        workers.forRanges(of: count, grain: Self.grain) { range in
+                            Self.run(kernel, constants, sources, targets, range)
+                        }
+                    }
+                }
+            }
         }
     }
 
-    private func run(_ kernel: Kernels.Update, _ constants: [Double], _ range: Range<Int>) {
+    private static func run(
+        _ kernel: Kernels.Update, _ constants: UnsafeBufferPointer<Double>,
+        _ sources: UnsafeBufferPointer<Source>, _ targets: UnsafeBufferPointer<Target>,
+        _ range: Range<Int>
+    ) {
         // A gathered input that is converted as well takes two tiles.
         let tiles = 2 * sources.count + targets.count
-        withUnsafeTemporaryAllocation(byteCount: tiles * Self.tileBytes, alignment: 64) { scratch in
+        withUnsafeTemporaryAllocation(byteCount: tiles * tileBytes, alignment: 64) { scratch in
             withUnsafeTemporaryAllocation(
                 of: UnsafeRawPointer.self, capacity: sources.count
             ) { inputs in
@@ -68,55 +83,60 @@ struct UpdateTiles {
                     of: UnsafeMutableRawPointer.self, capacity: targets.count
                 ) { outputs in
                     guard let scratch = scratch.baseAddress, let inputs = inputs.baseAddress,
-                        let outputs = outputs.baseAddress
+                        let outputs = outputs.baseAddress, let constants = constants.baseAddress
                     else { return }
-                    for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.tile)
-                    {
-                        let count = min(Self.tile, range.upperBound - start)
-                        load(inputs, start, count, scratch)
-                        point(outputs, start, scratch + 2 * sources.count * Self.tileBytes)
+                    for start in stride(from: range.lowerBound, to: range.upperBound, by: tile) {
+                        let count = min(tile, range.upperBound - start)
+                        load(sources, inputs, start, count, scratch)
+                        point(targets, outputs, start, scratch + 2 * sources.count * tileBytes)
                         kernel(outputs, inputs, constants, count)
-                        store(outputs, start, count)
+                        store(targets, outputs, start, count)
                     }
                 }
             }
         }
     }
 
-    private func load(
-        _ inputs: UnsafeMutablePointer<UnsafeRawPointer>, _ start: Int, _ count: Int,
+    private static func load(
+        _ sources: UnsafeBufferPointer<Source>, _ inputs: UnsafeMutablePointer<UnsafeRawPointer>,
+        _ start: Int, _ count: Int,
         _ scratch: UnsafeMutableRawPointer
     ) {
-        for (index, source) in sources.enumerated() {
-            let gathered = scratch + 2 * index * Self.tileBytes
+        for index in sources.indices {
+            let source = sources[index]
+            let gathered = scratch + 2 * index * tileBytes
             var elements = UnsafeRawPointer(source.address + start * source.itemSize)
-            if let copy = source.copy {
-                copy.load(start, count, to: gathered)
+            if let walk = source.walk {
+                walk.load(start, count, to: gathered)
                 elements = UnsafeRawPointer(gathered)
             }
             if let convert = source.convert {
-                convert(gathered + Self.tileBytes, elements, count)
-                elements = UnsafeRawPointer(gathered + Self.tileBytes)
+                convert(gathered + tileBytes, elements, count)
+                elements = UnsafeRawPointer(gathered + tileBytes)
             }
             inputs[index] = elements
         }
     }
 
-    private func point(
+    private static func point(
+        _ targets: UnsafeBufferPointer<Target>,
         _ outputs: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ start: Int,
         _ scratch: UnsafeMutableRawPointer
     ) {
-        for (index, target) in targets.enumerated() {
+        for index in targets.indices {
+            let target = targets[index]
             outputs[index] =
                 target.convert == nil
-                ? target.address + start * target.itemSize : scratch + index * Self.tileBytes
+                ? target.address + start * target.itemSize : scratch + index * tileBytes
         }
     }
 
-    private func store(
+    private static func store(
+        _ targets: UnsafeBufferPointer<Target>,
         _ outputs: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ start: Int, _ count: Int
     ) {
-        for (index, target) in targets.enumerated() {
+        for index in targets.indices {
+            let target = targets[index]
             if let convert = target.convert {
                 convert(target.address + start * target.itemSize, outputs[index], count)
             }

@@ -4,7 +4,8 @@ import Synchronization
 
 /// The threads of this process that share the work of one operation with the caller.
 ///
-/// A worker that has run out of work spins for some microseconds, then sleeps until woken.
+/// A worker that has run out of work spins for a while, then sleeps until woken. Nobody waits for
+/// one that is late: the others do its share, and it finds the gate closed.
 package final class Workers: Sendable {
     package static let shared = Workers()
 
@@ -24,13 +25,9 @@ package final class Workers: Sendable {
     private let busy = Atomic<Bool>(false)
     private let job = UnsafeCell(Job())
     private let shares = Shares(threads: mostThreads)
-    /// How many helpers of this generation have not finished yet.
-    private let running = Futex()
-    /// Counts the jobs; the low bits hold the number of helpers of the job, so that a late thread
-    /// can't take one job's number for another's.
-    private let generation = Futex()
-    private static let helperBits: UInt32 = 10
-    private static let mostThreads = 1 << Int(helperBits)
+    private let gate = Gate()
+    private let bell = Bell(helpers: mostThreads)
+    private static let mostThreads = Bell.most + 1
 
     /// Calls the body once for every index below `count`, in any order, on all workers; returns
     /// when all calls have ended. Runs on the caller alone when the workers are taken.
@@ -44,12 +41,10 @@ package final class Workers: Sendable {
             start(threads - 1)
             job.value = Job(body: body)
             shares.deal(count, threads: threads)
-            running.store(UInt32(threads - 1))
-            let turn = (generation.load() >> Self.helperBits) &+ 1
-            generation.store(turn << Self.helperBits | UInt32(threads - 1))
-            generation.wakeAll()
+            gate.open()
+            bell.ring(for: threads - 1)
             work(0, of: threads)
-            running.waitUntil { $0 == 0 }
+            gate.close()
             job.value = Job()
         }
         busy.store(false, ordering: .releasing)
@@ -87,13 +82,11 @@ package final class Workers: Sendable {
     private func serve(_ number: Int) {
         var seen: UInt32 = 0
         while true {
-            generation.waitUntil { $0 != seen }
-            seen = generation.load()
+            let helpers = bell.wait(number, after: &seen)
             // A helper beyond the threads of this job sits it out.
-            let helpers = Int(seen & ((1 << Self.helperBits) - 1))
-            guard number < helpers else { continue }
+            guard number < helpers, gate.enter() else { continue }
             work(number + 1, of: helpers + 1)
-            if running.decrement() == 0 { running.wakeAll() }
+            gate.leave()
         }
     }
 }
@@ -104,48 +97,6 @@ final class UnsafeCell<Value>: @unchecked Sendable {
     var value: Value
 
     init(_ value: Value) { self.value = value }
-}
-
-/// A number that threads wait on, first spinning, then asleep.
-final class Futex: @unchecked Sendable {
-    // Unchecked: the word is only reached through atomic operations and the kernel.
-    private let word: UnsafeMutablePointer<Atomic<UInt32>>
-    private static let spins = 2000
-
-    init() {
-        word = .allocate(capacity: 1)
-        word.initialize(to: Atomic(0))
-    }
-
-    deinit {
-        word.deinitialize(count: 1)
-        word.deallocate()
-    }
-
-    func load() -> UInt32 { word.pointee.load(ordering: .acquiring) }
-    func store(_ value: UInt32) { word.pointee.store(value, ordering: .releasing) }
-
-    func decrement() -> UInt32 {
-        word.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
-    }
-
-    func wakeAll() { cs_futex_wake(rawWord, .max) }
-
-    func waitUntil(_ isDone: (UInt32) -> Bool) {
-        for _ in 0..<Self.spins {
-            if isDone(load()) { return }
-            cs_pause()
-        }
-        while true {
-            let value = load()
-            if isDone(value) { return }
-            cs_futex_wait(rawWord, value, -1)
-        }
-    }
-
-    private var rawWord: UnsafeMutablePointer<UInt32> {
-        UnsafeMutableRawPointer(word).assumingMemoryBound(to: UInt32.self)
-    }
 }
 
 /// A thread of the operating system.
