@@ -50,6 +50,14 @@ static inline int cs_process_descriptor(int process) {
 #endif
 }
 
+/// What the calling thread knows of the transforms of functions that it is in.
+typedef struct {
+    long transforms;
+    long recordings;
+    void *effects;
+} cs_trace_depth;
+cs_trace_depth *cs_trace_depth_of_thread(void);
+
 /// Tells the processor that the caller spins.
 /* The number that the system knows the calling thread by. */
 static inline long cs_thread_number(void) { return syscall(SYS_gettid); }
