@@ -106,3 +106,35 @@ FOR_FLOATS(BACKWARD, )
 LOOKUP(ck_attention_weights, ck_attention_weights_row, ROWS_FLOATS(weights))
 LOOKUP(ck_attention_slopes, ck_attention_slopes_row, ROWS_FLOATS(slopes))
 LOOKUP(ck_attention_sink, ck_attention_sink_rows, ROWS_FLOATS(sink))
+
+#define TANGENT(T, UNUSED)                                                                         \
+    KERNEL static void changes_##T(void *changes, const void *weights, void *delta,                \
+        const void *added, long n, ck_row_mask mask) {                                             \
+        T *d = changes;                                                                            \
+        const T *p = weights, *more = added;                                                       \
+        const b8 *kept = mask.elements;                                                            \
+        if (more) {                                                                                \
+            LANES for (long i = 0; i < n; i++) d[i] += more[i];                                    \
+        }                                                                                          \
+        LANES for (long i = 0; i < n; i++) d[i] *= p[i];                                           \
+        if (kept && mask.is_boolean) {                                                             \
+            LANES for (long i = 0; i < n; i++) d[i] = kept[i] ? d[i] : 0;                          \
+        }                                                                                          \
+        for (long i = mask.visible; i < n; i++) d[i] = 0;                                          \
+        *(T *)delta += sum_block_##T(d, n);                                                        \
+    }                                                                                              \
+    KERNEL static void sink_change_##T(                                                            \
+        void *delta, const void *sink, const void *change, const void *state) {                    \
+        const T *kept = state;                                                                     \
+        T weight = share_##T(*(const T *)sink - kept[0]) * kept[1];                                \
+        *(T *)delta += weight * *(const T *)change;                                                \
+    }                                                                                              \
+    KERNEL static void settle_##T(void *out, const void *result, const void *delta, long n) {      \
+        T *x = out, mean = *(const T *)delta;                                                      \
+        const T *y = result;                                                                       \
+        LANES for (long i = 0; i < n; i++) x[i] -= mean * y[i];                                    \
+    }
+FOR_FLOATS(TANGENT, )
+LOOKUP(ck_attention_changes, ck_attention_changes_row, ROWS_FLOATS(changes))
+LOOKUP(ck_attention_sink_change, ck_attention_sink_change_row, ROWS_FLOATS(sink_change))
+LOOKUP(ck_attention_settle, ck_attention_settle_row, ROWS_FLOATS(settle))

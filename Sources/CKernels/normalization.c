@@ -10,6 +10,8 @@
 ROW_TOTALS(sum_of, VALUE)
 ROW_TOTALS(weighted_of, WEIGHTED)
 ROW_TOTALS(projected_of, PROJECTED)
+#define DIRECTED(V, i) (AT(V, y, i) * DEVIATION(V, i))
+ROW_TOTALS(directed_of, DIRECTED)
 
 // The sums of x - shift and of its squares.
 #define DEVIATIONS(T, V, W)                                                                        \
@@ -99,3 +101,27 @@ NORM_GRADIENT(rms_norm, f32, false)
 NORM_GRADIENT(rms_norm, f64, false)
 LOOKUP(ck_norm_gradient, ck_layer_norm_gradient_row, ROWS_FLOATS(layer_norm_gradient))
 LOOKUP(ck_norm_gradient, ck_rms_norm_gradient_row, ROWS_FLOATS(rms_norm_gradient))
+
+// dy = weight·scale·(dx - mean(dx) - x̂·mean(dx·x̂)) + dweight·x̂ + dbias, the mean of dx only if
+// centred.
+#define NORM_TANGENT(NAME, T, CENTRED)                                                             \
+    KERNEL static void NAME##_tangent_##T(void *out, const void *a, const void *weight,            \
+        const void *change, const void *dweight, const void *dbias, long n, double eps) {          \
+        const T *x = a, *w = weight, *dx = change, *dw = dweight, *db = dbias;                     \
+        T *result = out;                                                                           \
+        moments_##T m = moments_of_##T(x, n, eps, CENTRED);                                        \
+        double mean = CENTRED ? sum_of_##T(dx, dx, dx, 0, n) / (double)n : 0;                      \
+        double directed = directed_of_##T(x, dx, dx, m.shift, n) / (double)n;                      \
+        T slope = (T)((directed - (double)m.rest * mean) * (double)m.scale), level = (T)mean;      \
+        LANES for (long i = 0; i < n; i++) {                                                       \
+            T unit = ((x[i] - m.shift) - m.rest) * m.scale;                                        \
+            T turned = m.scale * ((dx[i] - level) - unit * slope);                                 \
+            result[i] = (w[i] * turned + dw[i] * unit) + db[i];                                    \
+        }                                                                                          \
+    }
+NORM_TANGENT(layer_norm, f32, true)
+NORM_TANGENT(layer_norm, f64, true)
+NORM_TANGENT(rms_norm, f32, false)
+NORM_TANGENT(rms_norm, f64, false)
+LOOKUP(ck_norm_tangent, ck_layer_norm_tangent_row, ROWS_FLOATS(layer_norm_tangent))
+LOOKUP(ck_norm_tangent, ck_rms_norm_tangent_row, ROWS_FLOATS(rms_norm_tangent))

@@ -88,3 +88,32 @@ WIDEST(softmax)
 WIDEST(logsumexp)
 LOOKUP(ck_unary, ck_softmax_row, ROWS_WIDE(softmax))
 LOOKUP(ck_reduce, ck_logsumexp_row, ROWS_WIDE(logsumexp))
+
+// MARK: tangents
+
+#define PRODUCT(V, i) (AT(V, x, i) * AT(V, y, i))
+ROW_TOTALS(product_of, PRODUCT)
+
+// The shares are made a piece at a time and not kept.
+#define SOFTMAX_TANGENT(T, UNUSED)                                                                 \
+    KERNEL static void softmax_tangent_##T(void *out, const void *shares, const void *in, long n) {\
+        const T *y = shares, *dx = in;                                                             \
+        T *result = out, mean = (T)product_of_##T(y, dx, dx, 0, n);                                \
+        LANES for (long i = 0; i < n; i++) result[i] = y[i] * (dx[i] - mean);                      \
+    }                                                                                              \
+    KERNEL static void logsumexp_tangent_##T(                                                      \
+        void *out, const void *elements, const void *in, long n) {                                 \
+        enum { PIECE = 1024 };                                                                     \
+        const T *x = elements, *dx = in;                                                           \
+        T kept[PIECE], shift = largest_##T(x, n), anchor = isinf(shift) ? 0 : shift;               \
+        double total = 0, changes = 0;                                                             \
+        for (long start = 0; start < n; start += PIECE) {                                          \
+            long count = smaller(n - start, PIECE);                                                \
+            total += exponentials_##T(kept, x + start, anchor, count);                             \
+            changes += product_of_##T(kept, dx + start, dx, 0, count);                             \
+        }                                                                                          \
+        *(T *)out = (T)(changes / total);                                                          \
+    }
+FOR_FLOATS(SOFTMAX_TANGENT, )
+LOOKUP(ck_binary, ck_softmax_tangent_row, ROWS_FLOATS(softmax_tangent))
+LOOKUP(ck_binary, ck_logsumexp_tangent_row, ROWS_FLOATS(logsumexp_tangent))

@@ -59,6 +59,11 @@ UNARY_CALL(cos, f64, cos(x))
 UNARY_CALL(cos, c64, from_libm(ccosf(LIBM_COMPLEX(x))))
 LOOKUP(ck_unary, ck_cos, ROWS_FLOATS(cos), [CK_C64] = cos_c64)
 
+INLINE float minus_sine(float x) { return -sinf(x); }
+CIRCULAR(cos_slope, x == 0 ? -x : sine(x, 2), minus_sine)
+UNARY_CALL(cos_slope, f64, -sin(x))
+LOOKUP(ck_unary, ck_cos_slope, ROWS_FLOATS(cos_slope))
+
 UNARY_CALL(tan, f32, tanf(x))
 UNARY_CALL(tan, f64, tan(x))
 UNARY_CALL(tan, c64, from_libm(ctanf(LIBM_COMPLEX(x))))

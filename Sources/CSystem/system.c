@@ -1,1 +1,6 @@
 #include "CSystem.h"
+
+cs_trace_depth *cs_trace_depth_of_thread(void) {
+    static _Thread_local cs_trace_depth depth;
+    return &depth;
+}

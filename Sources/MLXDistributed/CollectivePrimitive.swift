@@ -15,6 +15,8 @@ protocol CollectivePrimitive: Primitive {
 }
 
 extension CollectivePrimitive {
+    var hasEffect: Bool { true }
+
     func eval(
         _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
     ) throws(MLXError) {

@@ -75,16 +75,15 @@ public func send(_ x: MLXArray, to target: Int, group: Group) -> MLXArray {
 
 /// The array that a rank sends to this one, whose shape and type both know.
 ///
-/// It depends on no array, so that a compiled function receives it once and keeps it; see
-/// ``recvLike(_:from:group:)``. Refuses a source that is this rank or none of the group.
+/// A compiled function receives one at every call. Refuses a source that is this rank or none of the
+/// group.
 public func recv(shape: [Int], dtype: DType, from source: Int, group: Group) -> MLXArray {
     .apply(Receive(group: group, source: source, spec: Spec(shape, dtype)), [])
 }
 
 /// The array of the shape and type of `x` that a rank sends to this one, after `x` is computed.
 ///
-/// A compiled function whose arguments `x` depends on receives one at every call. No gradient goes
-/// back to the sender.
+/// A compiled function receives one at every call. No gradient goes back to the sender.
 public func recvLike(_ x: MLXArray, from source: Int, group: Group) -> MLXArray {
     .apply(Receive(group: group, source: source, spec: nil), [x])
 }

@@ -150,6 +150,31 @@ import Testing
         #expect(sums == [[21, 32, 43], [12, 23, 34]])
     }
 
+    @Test func `a compiled function receives at every call without an argument`() throws {
+        let sums = try Loopback.run(size: 2) { group in
+            group.rank == 0 ? Self.sendAll(group) : Self.receiveCompiled(group)
+        }
+        #expect(
+            sums == [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [121, 342, 563, 787, 1007, 15, 16]])
+    }
+
+    private static func sendAll(_ group: Group) -> [Float] {
+        (1...11).map { send(MLXArray(Float($0)), to: 1, group: group).item(Float.self) }
+    }
+
+    private static func receiveCompiled(_ group: Group) -> [Float] {
+        func next() -> MLXArray { recv(shape: [], dtype: .float32, from: 0, group: group) }
+        let pair = compile { (x: MLXArray) in next() * 100 + next() * 10 + x }
+        // A compiled function in one, to which no argument of the outer one leads.
+        let outer = compile { (x: MLXArray) in pair(MLXArray(Float(0))) + x }
+        var sums = (1...3).map { pair(MLXArray(Float($0))).item(Float.self) }
+        sums += [7, 7].map { outer(MLXArray(Float($0))).item(Float.self) }
+        // What was called before the function is a value, which is there once.
+        let once = next()
+        let shifted = compile { (x: MLXArray) in x + once }
+        return sums + [4, 5].map { shifted(MLXArray(Float($0))).item(Float.self) }
+    }
+
     @Test func `recomputed and custom functions have the gradients of plain ones`() throws {
         _ = try Loopback.run(size: 2, sharesMemory: true) { Self.checkRecomputed($0) }
     }

@@ -48,6 +48,9 @@ typedef void (*ck_unary)(void *out, const void *a, long n);
 typedef void (*ck_binary)(void *out, const void *a, const void *b, long n);
 /// out[i] = f(a[i], b[i], c[i])
 typedef void (*ck_ternary)(void *out, const void *a, const void *b, const void *c, long n);
+/// out[i] = f(a[i], b[i], c[i], d[i])
+typedef void (*ck_quaternary)(
+    void *out, const void *a, const void *b, const void *c, const void *d, long n);
 /// out[0] = f(in[0], …, in[n - 1])
 typedef void (*ck_reduce)(void *out, const void *in, long n);
 /// out[r·ors + c·ocs] += in[r·irs + c·ics]; strides in elements.
@@ -228,5 +231,6 @@ uint64_t ck_hash64(const void *data, long bytes, uint64_t seed);
 #include "ck_quantization.h"
 #include "ck_attention_step.h"
 #include "ck_projection.h"
+#include "ck_tangent.h"
 
 #endif

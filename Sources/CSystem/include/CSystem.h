@@ -56,6 +56,14 @@ static inline void cs_begin_writing(int descriptor, int64_t start, int64_t bytes
     (void)sync_file_range(descriptor, start, bytes, SYNC_FILE_RANGE_WRITE);
 }
 
+/// What the calling thread knows of the transforms of functions that it is in.
+typedef struct {
+    long transforms;
+    long recordings;
+    void *effects;
+} cs_trace_depth;
+cs_trace_depth *cs_trace_depth_of_thread(void);
+
 /* The number that the system knows the calling thread by. */
 static inline long cs_thread_number(void) { return syscall(SYS_gettid); }
 

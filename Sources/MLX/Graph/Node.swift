@@ -64,12 +64,14 @@ package final class Node: @unchecked Sendable {
             isSingle = false
         }
         if case .none = inputs { isLeaf = true } else { isLeaf = false }
-        var isTraced = primitive.isTracer
+        let hasEffect = kernel == nil && primitive.hasEffect && Trace.isRecording
+        var isTraced = hasEffect || primitive.isTracer
         inputs.visit { input in
             input.node.retainValue()
             isTraced = isTraced || input.node.isTraced
         }
         self.isTraced = isTraced
+        if hasEffect { Trace.keep(effect: self) }
     }
 
     /// A value that is there already.

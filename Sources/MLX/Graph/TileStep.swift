@@ -21,6 +21,7 @@ struct TileStep {
             operands.first = number(of: inputs[0])
             operands.second = number(of: inputs[1])
             operands.third = number(of: inputs[2])
+            if inputs.count > 3 { operands.fourth = number(of: inputs[3]) }
         }
         node.mark = program.addCall(kernel, operands, output: node.specs[0].dtype)
         if isKept {

@@ -17,7 +17,7 @@ struct AttentionBlocks {
     let sinks: Tensor?
     /// The keys times the scale, each head's matrix turned round: [B · shared heads, D, S]. A single
     /// query does not pay for it.
-    private let turnedKeys: Tensor?
+    let turnedKeys: Tensor?
     /// The values turned round, where they are asked for: [B · shared heads, E, S].
     private let turnedValues: Tensor?
 
@@ -31,9 +31,11 @@ struct AttentionBlocks {
     var depth: Int { queries.shape[3] }
     var width: Int { values.shape[3] }
 
-    /// Reads the operands; `turnsValues` is for products with values turned round.
+    /// Reads the operands; `turnsKeys` turns the keys round for a single query too, `turnsValues` is
+    /// for products with values turned round.
     init(
-        _ form: AttentionForm, _ inputs: [Tensor], turnsValues: Bool = false, on workers: Workers
+        _ form: AttentionForm, _ inputs: [Tensor], turnsKeys: Bool = false,
+        turnsValues: Bool = false, on workers: Workers
     ) {
         self.form = form
         dtype = inputs[0].dtype.computed
@@ -45,7 +47,8 @@ struct AttentionBlocks {
             form.hasSinks
             ? inputs[form.sinks].converted(to: inputs[0].dtype.computed, on: workers) : nil
         turnedKeys =
-            inputs[0].shape[2] > 1 ? keys.turned(times: form.scale, on: workers) : nil
+            turnsKeys || inputs[0].shape[2] > 1
+            ? keys.turned(times: form.scale, on: workers) : nil
         turnedValues = turnsValues ? values.turned(times: 1, on: workers) : nil
     }
 
@@ -88,10 +91,7 @@ struct AttentionBlocks {
         let shared = sharedHead(head)
         guard let q = queries.matrix(head, from: rows.lowerBound) else { return }
         if let turnedKeys {
-            return BLAS.block(
-                q, turnedKeys.plane(shared, from: columns.lowerBound), into: scores,
-                m: rows.count, n: columns.count, k: depth, leading: columns.count, beta: 0,
-                dtype: dtype)
+            return multiply(queries, turnedKeys, head, rows, columns, into: scores)
         }
         guard let k = keys.matrix(shared, from: columns.lowerBound),
             let scale = ck_scale_row(dtype.code)
@@ -100,6 +100,18 @@ struct AttentionBlocks {
             q, k.transposed, into: scores, m: 1, n: columns.count, k: depth,
             leading: columns.count, beta: 0, dtype: dtype)
         scale(scores, scores, form.scale, columns.count)
+    }
+
+    /// scores = q kᵀ of a block, or added to them, for keys that are turned round.
+    func multiply(
+        _ queries: Panel, _ turnedKeys: Tensor, _ head: Int, _ rows: Range<Int>,
+        _ columns: Range<Int>, into scores: UnsafeMutableRawPointer, isSum: Bool = false
+    ) {
+        guard let q = queries.matrix(head, from: rows.lowerBound) else { return }
+        BLAS.block(
+            q, turnedKeys.plane(sharedHead(head), from: columns.lowerBound), into: scores,
+            m: rows.count, n: columns.count, k: depth, leading: columns.count,
+            beta: isSum ? 1 : 0, dtype: dtype)
     }
 
     /// slopes = dy vᵀ of a block, row-major.

@@ -5,11 +5,13 @@ package enum Kernels {
     package typealias Unary = ck_unary
     package typealias Binary = ck_binary
     package typealias Ternary = ck_ternary
+    package typealias Quaternary = ck_quaternary
     package typealias Update = ck_update
 
     /// Finds an operation's kernel for an element type's code; nil where there is none.
     package typealias UnaryTable = @Sendable (Int32) -> Unary?
     package typealias BinaryTable = @Sendable (Int32) -> Binary?
+    package typealias QuaternaryTable = @Sendable (Int32) -> Quaternary?
     package typealias UpdateTable = @Sendable (Int32) -> Update?
 
     /// The kernel that casts elements; there is one for every pair of types.
@@ -27,6 +29,7 @@ package struct TileKernel {
         case unary(Kernels.Unary)
         case binary(Kernels.Binary)
         case ternary(Kernels.Ternary)
+        case quaternary(Kernels.Quaternary)
     }
 
     let body: Body

@@ -200,6 +200,10 @@ extension TileProgram.Instruction {
             kernel(
                 table[output], table[inputs.first], table[inputs.second], table[inputs.third], count
             )
+        case .quaternary(let kernel):
+            kernel(
+                table[output], table[inputs.first], table[inputs.second], table[inputs.third],
+                table[inputs.fourth], count)
         }
     }
 }

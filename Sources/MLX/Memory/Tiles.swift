@@ -10,6 +10,7 @@ struct TileProgram {
         var first = 0
         var second = 0
         var third = 0
+        var fourth = 0
     }
 
     struct Instruction {
@@ -53,6 +54,10 @@ struct TileProgram {
         case .ternary:
             inputs.second = convert(operands.second, to: kernel.others)
             inputs.third = convert(operands.third, to: kernel.others)
+        case .quaternary:
+            inputs.second = convert(operands.second, to: kernel.others)
+            inputs.third = convert(operands.third, to: kernel.others)
+            inputs.fourth = convert(operands.fourth, to: kernel.others)
         }
         return convert(emit(kernel.body, inputs, kernel.output), to: output)
     }
@@ -103,6 +108,10 @@ extension TileProgram.Operands {
         case .ternary:
             body(second)
             body(third)
+        case .quaternary:
+            body(second)
+            body(third)
+            body(fourth)
         }
     }
 }
@@ -145,7 +154,8 @@ extension TileProgram {
                     inputs: Operands(
                         first: slots[instruction.inputs.first],
                         second: slots[instruction.inputs.second],
-                        third: slots[instruction.inputs.third]),
+                        third: slots[instruction.inputs.third],
+                        fourth: slots[instruction.inputs.fourth]),
                     output: slots[instruction.output]))
             instruction.inputs.forEach(of: instruction.body) { input in
                 let slot = slots[input]

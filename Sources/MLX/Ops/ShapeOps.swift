@@ -155,6 +155,15 @@ func stretched(_ value: Node.Value, to shape: [Int]) -> Node.Value {
     return Node.Value(node: view, index: 0)
 }
 
+/// See ``stretched(_:to:)-(MLXArray,_)``; what was stretched before is stretched once.
+func stretchedOnce(_ value: Node.Value, to shape: [Int]) -> Node.Value {
+    var source = value
+    while let primitive = source.node.primitive, type(of: primitive) == Broadcast.self {
+        source = source.node.inputs[0]
+    }
+    return stretched(source, to: shape)
+}
+
 /// The arrays stretched to one shape.
 func broadcastTogether(_ arrays: [MLXArray]) -> [MLXArray] {
     guard let shape = broadcastShape(arrays.map(\.shape)) else {

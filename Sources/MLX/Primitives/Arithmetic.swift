@@ -23,7 +23,9 @@ struct Square: Unary {
 
 struct Reciprocal: Unary {
     static let kernels: Kernels.UnaryTable = ck_reciprocal
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { -square(y) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(ReciprocalSlope(), of: y) { -square($0) }
+    }
 }
 
 struct Floor: Unary {
@@ -65,6 +67,15 @@ struct Multiply: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) { (dy * b, dy * a) }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        guard da != nil, db != nil, let both = MultiplyTangent()(a, b, da, db) else {
+            return sum(da.map { $0 * b }, db.map { $0 * a })
+        }
+        return both
+    }
 }
 
 struct Divide: Binary {
@@ -75,7 +86,10 @@ struct Divide: Binary {
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
-    ) -> MLXArray? { difference(da, db.map { y * $0 }).map { $0 / b } }
+    ) -> MLXArray? {
+        if db != nil, let changed = DivideTangent()(a, b, da, db) { return changed }
+        return difference(da, db.map { y * $0 }).map { $0 / b }
+    }
 }
 
 /// The quotient rounded to minus infinity.
@@ -92,7 +106,10 @@ struct Remainder: Binary {
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
-    ) -> MLXArray? { difference(da, db.map { $0 * floorDivide(a, b) }) }
+    ) -> MLXArray? {
+        if db != nil, let changed = RemainderTangent()(a, b, da, db) { return changed }
+        return difference(da, db.map { $0 * floorDivide(a, b) })
+    }
 }
 
 struct Power: Binary {
@@ -100,11 +117,22 @@ struct Power: Binary {
     func gradients(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) {
-        (dy * b * pow(a, b - 1), dy * y * logarithm(a))
+        (dy * b * pow(a, b - 1), dy * y * Self.logarithm(a))
+    }
+
+    func tangent(
+        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
+    ) -> MLXArray? {
+        let tangent = PowerTangent(byBase: da != nil, byPower: db != nil)
+        if let changed = tangent(a, b, da, db) { return changed }
+        let (base, power) = (
+            da.map { $0 * b * pow(a, b - 1) }, db.map { $0 * y * Self.logarithm(a) }
+        )
+        return sum(base, power)
     }
 
     /// 0 ** b does not depend on b, though log(0) is infinite.
-    private func logarithm(_ a: MLXArray) -> MLXArray {
+    static func logarithm(_ a: MLXArray) -> MLXArray {
         log(which(a .== 0, constant(1, like: a), a))
     }
 }
@@ -158,9 +186,7 @@ struct Atan2: Binary {
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
-    ) -> MLXArray? {
-        difference(da.map { b * $0 }, db.map { a * $0 }).map { $0 / (square(a) + square(b)) }
-    }
+    ) -> MLXArray? { Atan2Tangent()(a, b, da, db) }
 }
 
 struct BitwiseInvert: Unary {

@@ -92,7 +92,10 @@ struct Attention: Portable {
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        Composed.jvp(composed, call, tangents) + [nil]
+        let tangent = AttentionTangent(form: form, changes: tangents.map { $0 != nil })
+        return [
+            MLXArray.apply(tangent, call.inputs + call.outputs + tangents.compactMap { $0 }), nil,
+        ]
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -163,8 +166,8 @@ struct AttentionGradient: Portable {
 }
 
 extension AttentionForm {
-    /// The attention as array expressions, for what has no kernel: forward mode, second
-    /// derivatives, the gradient by a mask.
+    /// The attention as array expressions, for what has no kernel: second derivatives and the
+    /// gradient by a mask.
     func composed(_ inputs: [MLXArray]) -> MLXArray {
         let dtype = inputs[0].dtype
         let wide = inputs.map { $0.dtype == .bool ? $0 : $0.asType(dtype.computed) }

@@ -37,7 +37,9 @@ struct Sqrt: DividingUnary {
 
 struct Rsqrt: Unary {
     static let kernels: Kernels.UnaryTable = ck_rsqrt
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y / x * -0.5 }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        y.dtype.isComplex ? y / x * -0.5 : MLXArray.apply(RsqrtSlope(), y)
+    }
 }
 
 struct Sin: Unary {
@@ -47,12 +49,16 @@ struct Sin: Unary {
 
 struct Cos: Unary {
     static let kernels: Kernels.UnaryTable = ck_cos
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { -sin(x) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(CosSlope(), of: x) { -sin($0) }
+    }
 }
 
 struct Tan: Unary {
     static let kernels: Kernels.UnaryTable = ck_tan
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { square(y) + 1 }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(TanSlope(), of: y) { square($0) + 1 }
+    }
 }
 
 struct Sinh: Unary {
@@ -67,45 +73,57 @@ struct Cosh: Unary {
 
 struct Tanh: Unary {
     static let kernels: Kernels.UnaryTable = ck_tanh
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { 1 - square(y) }
-}
-
-struct Asin: DividingUnary {
-    static let kernels: Kernels.UnaryTable = ck_asin
-    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { sqrt(1 - square(x)) }
-}
-
-struct Acos: DividingUnary {
-    static let kernels: Kernels.UnaryTable = ck_acos
-    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { -sqrt(1 - square(x)) }
-}
-
-struct Atan: DividingUnary {
-    static let kernels: Kernels.UnaryTable = ck_atan
-    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { square(x) + 1 }
-}
-
-struct Asinh: DividingUnary {
-    static let kernels: Kernels.UnaryTable = ck_asinh
-    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { sqrt(square(x) + 1) }
-}
-
-struct Acosh: DividingUnary {
-    static let kernels: Kernels.UnaryTable = ck_acosh
-    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray {
-        // In the complex plane the root of the product has another sign left of the axis.
-        x.dtype.isComplex ? sqrt(x - 1) * sqrt(x + 1) : sqrt(square(x) - 1)
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(TanhSlope(), of: y) { 1 - square($0) }
     }
 }
 
-struct Atanh: DividingUnary {
+struct Asin: Unary {
+    static let kernels: Kernels.UnaryTable = ck_asin
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(AsinSlope(), of: x) { 1 / sqrt(1 - square($0)) }
+    }
+}
+
+struct Acos: Unary {
+    static let kernels: Kernels.UnaryTable = ck_acos
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(AcosSlope(), of: x) { -1 / sqrt(1 - square($0)) }
+    }
+}
+
+struct Atan: Unary {
+    static let kernels: Kernels.UnaryTable = ck_atan
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(AtanSlope(), of: x) { 1 / (square($0) + 1) }
+    }
+}
+
+struct Asinh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_asinh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(AsinhSlope(), of: x) { 1 / sqrt(square($0) + 1) }
+    }
+}
+
+struct Acosh: Unary {
+    static let kernels: Kernels.UnaryTable = ck_acosh
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        // In the complex plane the root of the product has another sign left of the axis.
+        slope(AcoshSlope(), of: x) { 1 / (sqrt($0 - 1) * sqrt($0 + 1)) }
+    }
+}
+
+struct Atanh: Unary {
     static let kernels: Kernels.UnaryTable = ck_atanh
-    func inverseSlope(x: MLXArray, y: MLXArray) -> MLXArray { 1 - square(x) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        slope(AtanhSlope(), of: x) { 1 / (1 - square($0)) }
+    }
 }
 
 struct Sigmoid: Unary {
     static let kernels: Kernels.UnaryTable = ck_sigmoid
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { y * (1 - y) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { MLXArray.apply(SigmoidSlope(), y) }
 }
 
 /// The Gaussian error linear unit by tanh: x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³).
@@ -134,13 +152,13 @@ struct GeluTanhSlope: Unary {
 struct Erf: Unary {
     static let kernels: Kernels.UnaryTable = ck_erf
     /// 2/√π · exp(−x²)
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(0.120782237635245222 - square(x)) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { MLXArray.apply(ErfSlope(), x) }
 }
 
 struct ErfInverse: Unary {
     static let kernels: Kernels.UnaryTable = ck_erfinv
     /// √π/2 · exp(y²)
-    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { exp(square(y) - 0.120782237635245222) }
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { MLXArray.apply(ErfInverseSlope(), y) }
 }
 
 struct LogAddExp: Binary {
@@ -149,13 +167,7 @@ struct LogAddExp: Binary {
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
     ) -> (MLXArray?, MLXArray?) { (dy * sigmoid(a - b), dy * sigmoid(b - a)) }
 
-    /// The mean of the two, weighted by the shares of the exponentials.
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
-    ) -> MLXArray? {
-        let share = sigmoid(a - b)
-        guard let da else { return db.map { $0 - $0 * share } }
-        guard let db else { return da * share }
-        return db + (da - db) * share
-    }
+    ) -> MLXArray? { LogAddExpTangent()(a, b, da, db) }
 }

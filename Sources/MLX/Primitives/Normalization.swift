@@ -61,18 +61,14 @@ struct NormalizeRows: Portable {
             of: gradient, [call.inputs[0], call.inputs[1], cotangent], count: 3)
     }
 
-    /// The Jacobian of an unscaled row is symmetric, so its gradient gives its tangent too; weight
-    /// and bias change the result as they make it.
+    /// Weight and bias change the result as they make it.
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         let (x, weight) = (call.inputs[0], call.inputs[1])
-        let byX = tangents[0].map {
-            MLXArray.results(of: gradient, [x, ones(like: weight), $0], count: 3)[0]
-                * weight.overRows(of: x, leading)
-        }
-        guard tangents[1] != nil || tangents[2] != nil else { return [byX] }
-        let none = zeros(like: weight)
-        let byOthers = MLXArray.apply(self, [x, tangents[1] ?? none, tangents[2] ?? none])
-        return [sum(byX, byOthers)]
+        let none = MLXArray(stretched(constant(0, like: x), to: weight.shape))
+        let others = [tangents[1] ?? none, tangents[2] ?? none]
+        guard let change = tangents[0] else { return [MLXArray.apply(self, [x] + others)] }
+        let tangent = NormalizeRowsTangent(isCentered: isCentered, eps: eps, leading: leading)
+        return [MLXArray.apply(tangent, [x, weight, change] + others)]
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -173,7 +169,7 @@ struct NormalizeRowsGradient: Portable {
 }
 
 /// How an array falls into rows, and these into groups that share a weight.
-private struct NormalizedRows {
+struct NormalizedRows {
     let computed: DType
     let length: Int
     let count: Int
@@ -192,7 +188,7 @@ private struct NormalizedRows {
 
 extension MLXArray {
     /// A parameter of the features, [leading…, features], beside the rows of an array.
-    fileprivate func overRows(of x: MLXArray, _ leading: Int) -> MLXArray {
+    func overRows(of x: MLXArray, _ leading: Int) -> MLXArray {
         let rows = [Int](repeating: 1, count: x.ndim - 1 - leading)
         return MLX.reshaped(self, shape.prefix(leading) + rows + [dim(-1)])
     }

@@ -39,7 +39,7 @@ package enum PortablePrimitives {
 
     private static let all: [any Portable.Type] =
         arithmetic + exponential + reduction + shape + indexing + order + products + linalg
-        + quantization + optimizers + others
+        + quantization + optimizers + tangents + others
 
     private static let arithmetic: [any Portable.Type] = [
         Negative.self, Abs.self, Sign.self, Square.self, Reciprocal.self, Floor.self, Ceil.self,
@@ -100,6 +100,15 @@ package enum PortablePrimitives {
     private static let optimizers: [any Portable.Type] = [
         DescentStep.self, MomentumStep.self, RootMeanSquareStep.self, AdaDeltaStep.self,
         AdamStep.self, AdamaxStep.self, LionStep.self,
+    ]
+
+    private static let tangents: [any Portable.Type] = [
+        ReciprocalSlope.self, RsqrtSlope.self, CosSlope.self, TanSlope.self, TanhSlope.self,
+        SigmoidSlope.self, AsinSlope.self, AcosSlope.self, AtanSlope.self, AsinhSlope.self,
+        AcoshSlope.self, AtanhSlope.self, ErfSlope.self, ErfInverseSlope.self,
+        MultiplyTangent.self, DivideTangent.self, RemainderTangent.self, PowerTangent.self,
+        Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSumExpTangent.self,
+        ExtremumTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
     ]
 
     private static let others: [any Portable.Type] = [

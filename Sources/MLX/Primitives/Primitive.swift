@@ -60,6 +60,10 @@ package protocol Primitive: Sendable {
     /// Whether the primitive marks an input of a transform.
     var isTracer: Bool { get }
 
+    /// Whether a call does more than compute its results, as one that communicates: a compiled function
+    /// makes it at every call, also where no argument leads to it.
+    var hasEffect: Bool { get }
+
     /// The results by other primitives where this one belongs to a transform at work or holds code,
     /// and so can't be written to a file; else nil.
     func inlined(_ inputs: [MLXArray]) -> [MLXArray]?
@@ -77,6 +81,7 @@ extension Primitive {
     package var stepCount: Int { 1 }
     package var turnsMatrices: Bool { false }
     package var isTracer: Bool { false }
+    package var hasEffect: Bool { false }
     package func inlined(_ inputs: [MLXArray]) -> [MLXArray]? { nil }
 
     package func refusal(_ message: String) -> MLXError { .caught("[\(name)] \(message)") }
@@ -92,7 +97,7 @@ package struct Batch {
     /// An input with the axis, stretched where it is the same for all.
     package func stretched(_ input: MLXArray, _ position: Int) -> MLXArray {
         if isBatched[position] { return input }
-        return broadcast(input, to: [size] + input.shape)
+        return MLXArray(stretchedOnce(input.value, to: [size] + input.shape))
     }
 
     /// All inputs with the axis.

@@ -54,8 +54,12 @@ extension Reduction {
         return [gradient(x, y: call.output.reshaped(kept), dy: cotangent.reshaped(kept))]
     }
 
-    /// The gradient of one tells how much each element counts.
     package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        weighted(call, tangents)
+    }
+
+    /// The gradient of one tells how much each element counts.
+    fileprivate func weighted(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         let one = broadcast(constant(1, like: call.output), to: call.output.shape)
         guard let tangent = tangents[0], let weights = vjp(call, [one])[0] else { return [nil] }
         return [(conjugate(weights) * tangent).sum(axes: axes)]
@@ -113,6 +117,14 @@ extension Extremum {
     func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
         let mask = (x .== y).asType(dy.dtype)
         return mask * (dy / mask.sum(axes: axes, keepDims: true))
+    }
+
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard let tangent = tangents[0], tangent.dtype.isReal else {
+            return weighted(call, tangents)
+        }
+        let mean = ExtremumTangent(axes: axes)
+        return [MLXArray.apply(mean, [call.inputs[0], call.output, tangent])]
     }
 }
 

@@ -6,7 +6,7 @@ protocol RowOperation: Portable {}
 extension RowOperation {
     package func widened(to shape: [Int]) -> (any Primitive)? { self }
 
-    fileprivate func check(_ input: Spec) throws(MLXError) {
+    func check(_ input: Spec) throws(MLXError) {
         guard input.dtype.isFloatingPoint, !input.dtype.isComplex else {
             throw refusal("not defined for \(input.dtype)")
         }
@@ -16,7 +16,7 @@ extension RowOperation {
     }
 
     /// Calls the body for every row with the input's row, all in the type that is computed in.
-    fileprivate func forRows(
+    func forRows(
         _ input: Tensor, on workers: Workers, _ body: (Int, UnsafeRawPointer) -> Void
     ) {
         let length = input.shape.last ?? 1
@@ -57,9 +57,7 @@ struct Softmax: RowOperation {
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
-        guard let cotangent = cotangents[0] else { return [nil] }
-        let weighted = cotangent * call.output
-        return [weighted - call.output * weighted.sum(axis: -1, keepDims: true)]
+        [cotangents[0].map { MLXArray.apply(SoftmaxTangent(), [call.output, $0]) }]
     }
 
     /// The Jacobian of a row is symmetric.
@@ -97,9 +95,7 @@ struct LogSumExp: RowOperation {
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        guard let tangent = tangents[0] else { return [nil] }
-        let shares = MLXArray.apply(Softmax(), [call.inputs[0]])
-        return [(tangent * shares).sum(axis: -1)]
+        [tangents[0].map { MLXArray.apply(LogSumExpTangent(), [call.inputs[0], $0]) }]
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }

@@ -3,6 +3,7 @@
 ///
 /// A number that `f` computes from something else than its arguments and `inputs` stays what it was
 /// at the trace: random numbers too, unless `MLXRandom.globalState` is among `inputs` and `outputs`.
+/// What communicates with other processes does so at every call.
 ///
 /// - Parameters:
 ///   - inputs: what `f` reads beside its arguments

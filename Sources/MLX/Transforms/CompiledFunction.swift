@@ -59,7 +59,7 @@ final class CompiledFunction: @unchecked Sendable {
         let before = outputs.flatMap { $0.innerState() } + state
         // Held as arrays, so that an evaluation on the way keeps them.
         let values = before.map { MLXArray($0.value) }
-        let results = Trace.keepingGraph(isRecording: true) {
+        let (results, effects) = Trace.keepingEffects {
             for (array, stand) in zip(state, stands.dropFirst(arguments.count)) {
                 array._updateInternal(MLXArray(stand))
             }
@@ -68,7 +68,7 @@ final class CompiledFunction: @unchecked Sendable {
         let changed = outputs.flatMap { $0.innerState() }
         let recording = Recording(
             inputs: stands, outputs: results + changed.map { MLXArray($0.value) },
-            changed: changed, resultCount: results.count)
+            effects: effects, changed: changed, resultCount: results.count)
         for (array, value) in zip(before, values) { array._updateInternal(value) }
         return recording
     }

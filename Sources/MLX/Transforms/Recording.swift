@@ -22,6 +22,9 @@ final class Recording: @unchecked Sendable {
         case constant(Int)
     }
 
+    /// Whether a call does more than compute its results.
+    private(set) var hasEffect = false
+
     private let arguments: [Spec]
     fileprivate var argumentCount: Int { arguments.count }
     fileprivate let specs: [Spec]
@@ -33,12 +36,15 @@ final class Recording: @unchecked Sendable {
     /// Made when the first call is computed.
     private var plan: Plan?
 
-    init(inputs: [Node], outputs: [MLXArray], changed: [MLXArray], resultCount: Int) {
+    init(
+        inputs: [Node], outputs: [MLXArray], effects: [Node], changed: [MLXArray], resultCount: Int
+    ) {
         self.changed = changed
         self.resultCount = resultCount
         arguments = inputs.map(\.specs[0])
         specs = outputs.map(\.spec)
-        let order = Walk.nodes(between: inputs, and: outputs)
+        let order = Walk.nodes(
+            between: inputs, and: outputs, effects: Set(effects.map { ObjectIdentifier($0) }))
         defer { Walk.release(order) }
         var numbering = Numbering()
         numbering.places = inputs.indices.map { .argument($0) }
@@ -49,6 +55,7 @@ final class Recording: @unchecked Sendable {
             }
             numbering.places.append(.step(steps.count, output: 0))
             let sources = node.inputs.map { numbering.source($0) }
+            hasEffect = hasEffect || primitive.hasEffect
             steps.append(Step(primitive: primitive, inputs: sources, specs: node.specs))
         }
         results = outputs.map { numbering.source($0.value) }
@@ -168,6 +175,7 @@ private struct CompiledCall: Primitive {
     let recording: Recording
 
     var takesInputs: Bool { true }
+    var hasEffect: Bool { recording.hasEffect }
     var stepCount: Int { recording.stepCount }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { recording.specs }

@@ -231,13 +231,6 @@ private struct BatchedValue {
         return movedAxis(MLXArray(value), source: axis, destination: 0).value
     }
 
-    /// A value without the axis as often as there are indices; what was stretched before is
-    /// stretched once.
-    func stretched(to shape: [Int]) -> Node.Value {
-        var source = value
-        while let primitive = source.node.primitive, type(of: primitive) == Broadcast.self {
-            source = source.node.inputs[0]
-        }
-        return MLX.stretched(source, to: shape)
-    }
+    /// A value without the axis as often as there are indices.
+    func stretched(to shape: [Int]) -> Node.Value { stretchedOnce(value, to: shape) }
 }

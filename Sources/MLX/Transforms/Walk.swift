@@ -11,8 +11,10 @@ enum Walk {
     /// is computed from; numbered by their marks until ``release(_:)``.
     ///
     /// A walk ends at the inputs, which are nodes of their own each, and at nodes that do not depend
-    /// on a transform's input.
-    static func nodes(between inputs: [Node], and outputs: [MLXArray]) -> [Node] {
+    /// on a transform's input. Effects are nodes that are walked to as if they did.
+    static func nodes(
+        between inputs: [Node], and outputs: [MLXArray], effects: Set<ObjectIdentifier> = []
+    ) -> [Node] {
         pause()
         var order: [Node] = []
         order.reserveCapacity(inputs.count + 8)
@@ -39,7 +41,7 @@ enum Walk {
                 } else if node.mark != entered {
                     continue
                 }
-                var isBetween = false
+                var isBetween = !effects.isEmpty && effects.contains(ObjectIdentifier(node))
                 node.visitInputs { isBetween = isBetween || $0.mark >= 0 }
                 node.mark = isBetween ? order.count : aside
                 if isBetween { order.append(node) } else { others.append(node) }

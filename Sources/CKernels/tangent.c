@@ -1,0 +1,73 @@
+// Tangents of elementwise operations on two arrays: one expression of both and of their tangents.
+
+#include "float_math.h"
+
+#include <math.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+// out[i] = EXPRESSION of x and y and of their tangents p and q.
+#define TANGENT(MARK, CLONES, NAME, T, EXPRESSION)                                                 \
+    CLONES static void NAME##_tangent_##T(                                                         \
+        void *out, const void *a, const void *b, const void *c, const void *d, long n) {           \
+        const T *left = a, *right = b, *by_left = c, *by_right = d;                                \
+        T *result = out;                                                                           \
+        MARK for (long i = 0; i < n; i++) {                                                        \
+            T x = left[i], y = right[i], p = by_left[i], q = by_right[i];                          \
+            result[i] = (EXPRESSION);                                                              \
+        }                                                                                          \
+    }
+#define IN_LANES(NAME, T, EXPRESSION) TANGENT(LANES, KERNEL, NAME, T, EXPRESSION)
+#define BY_CALLS(NAME, T, EXPRESSION) TANGENT(, , NAME, T, EXPRESSION)
+
+#define EASY(T, UNUSED)                                                                            \
+    IN_LANES(multiply, T, p * y + q * x)                                                           \
+    IN_LANES(divide, T, (p - x / y * q) / y)                                                       \
+    IN_LANES(remainder, T, p - q * __builtin_elementwise_floor(x / y))                             \
+    IN_LANES(arctan2, T, (y * p - x * q) / (x * x + y * y))
+FOR_FLOATS(EASY, )
+LOOKUP(ck_quaternary, ck_multiply_tangent, ROWS_FLOATS(multiply_tangent))
+LOOKUP(ck_quaternary, ck_divide_tangent, ROWS_FLOATS(divide_tangent))
+LOOKUP(ck_quaternary, ck_remainder_tangent, ROWS_FLOATS(remainder_tangent))
+LOOKUP(ck_quaternary, ck_arctan2_tangent, ROWS_FLOATS(arctan2_tangent))
+
+#define POWER(T, POW, LOG)                                                                         \
+    INLINE T power_change_##T(T x, T y, T p, T q) {                                                \
+        T change = p == 0 ? 0 : p * y * POW(x, y - 1);                                             \
+        return q == 0 || x == 0 ? change : change + q * POW(x, y) * LOG(x);                        \
+    }                                                                                              \
+    BY_CALLS(power, T, power_change_##T(x, y, p, q))
+POWER(f32, powf, logf)
+POWER(f64, pow, log)
+LOOKUP(ck_quaternary, ck_power_tangent, ROWS_FLOATS(power_tangent))
+
+// The share of exp(x) in exp(x) + exp(y), by their difference.
+INLINE float share_f32(float x) {
+    float e = exp_float(-__builtin_elementwise_abs(x));
+    return (x < 0 ? e : 1.0f) / (1.0f + e);
+}
+INLINE double share_f64(double x) {
+    double e = exp(-fabs(x));
+    return (x < 0 ? e : 1.0) / (1.0 + e);
+}
+IN_LANES(logaddexp, f32, q + (p - q) * share_f32(x - y))
+BY_CALLS(logaddexp, f64, q + (p - q) * share_f64(x - y))
+LOOKUP(ck_quaternary, ck_logaddexp_tangent, ROWS_FLOATS(logaddexp_tangent))
+
+// Elements that are equal share the place of the largest or the smallest.
+#define EXTREMUM(T, UNUSED)                                                                        \
+    static void extremum_tangent_##T(                                                              \
+        void *out, const void *elements, const void *picked, const void *changes, long n) {        \
+        const T *x = elements, *dx = changes;                                                      \
+        T y = *(const T *)picked;                                                                  \
+        double sum = 0;                                                                            \
+        long count = 0;                                                                            \
+        for (long i = 0; i < n; i++) {                                                             \
+            if (x[i] != y) continue;                                                               \
+            sum += (double)dx[i];                                                                  \
+            count++;                                                                               \
+        }                                                                                          \
+        *(T *)out = (T)(sum / (double)count);                                                      \
+    }
+FOR_FLOATS(EXTREMUM, )
+LOOKUP(ck_ternary, ck_extremum_tangent_row, ROWS_FLOATS(extremum_tangent))

@@ -1,0 +1,171 @@
+import CKernels
+
+/// The tangent of ``Softmax`` along rows: inputs the result and the tangent of the argument.
+///
+/// The Jacobian of a row is symmetric, so that this is the gradient too.
+struct SoftmaxTangent: RowOperation {
+    var name: String { "softmaxTangent" }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try check(inputs[0])
+        try checkSame(inputs)
+        return [inputs[0]]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        guard let kernel = ck_softmax_tangent_row(computed.code) else { return }
+        let length = inputs[0].shape.last ?? 1
+        let writer = TileWriter(outputs[0], from: computed)
+        let changes = TileReader(inputs[1], as: computed)
+        forRows(inputs[0], on: workers) { row, y in
+            changes.withElements(row * length, length) { dx in
+                writer.withElements(row * length, length) { kernel($0, y, dx, length) }
+            }
+        }
+    }
+
+    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        let weighted = inputs[0] * inputs[1]
+        return [weighted - inputs[0] * weighted.sum(axis: -1, keepDims: true)]
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.vjp(composed, call, cotangents)
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.jvp(composed, call, tangents)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+/// The tangent of ``LogSumExp`` along rows, the mean of changes by the shares of the exponentials:
+/// inputs the argument and its tangent.
+struct LogSumExpTangent: RowOperation {
+    var name: String { "logSumExpTangent" }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        try check(inputs[0])
+        try checkSame(inputs)
+        return [Spec(inputs[0].shape.dropLast(), inputs[0].dtype)]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        guard let kernel = ck_logsumexp_tangent_row(computed.code) else { return }
+        let length = inputs[0].shape.last ?? 1
+        let wide = outputs[0].computing(computed)
+        let changes = TileReader(inputs[1], as: computed)
+        forRows(inputs[0], on: workers) { row, x in
+            changes.withElements(row * length, length) {
+                kernel(wide.address(at: row), x, $0, length)
+            }
+        }
+        outputs[0].finish(wide, on: workers)
+    }
+
+    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        [(MLXArray.apply(Softmax(), [inputs[0]]) * inputs[1]).sum(axis: -1)]
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.vjp(composed, call, cotangents)
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.jvp(composed, call, tangents)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+}
+
+/// The tangent of ``Max`` and ``Min``: the mean of the changes of the elements that are the result.
+/// Inputs the argument, the result, and the argument's tangent.
+struct ExtremumTangent: Portable {
+    let axes: [Int]
+    var name: String { "extremumTangent" }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let (x, y, dx) = (inputs[0], inputs[1], inputs[2])
+        guard x == dx, y.dtype == x.dtype, y.shape == kept(x.shape) else {
+            throw refusal("the operands do not go together: \(x), \(y) and \(dx)")
+        }
+        guard x.dtype.isReal else { throw refusal("not defined for \(x.dtype)") }
+        return [y]
+    }
+
+    private func kept(_ shape: [Int]) -> [Int] {
+        shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        guard let kernel = ck_extremum_tangent_row(computed.code) else { return }
+        let (x, dx) = (rows(inputs[0], computed, workers), rows(inputs[2], computed, workers))
+        let y = inputs[1].converted(to: computed, on: workers)
+        let wide = outputs[0].computing(computed)
+        let length = axes.reduce(1) { $0 * inputs[0].shape[$1] }
+        workers.forRanges(of: wide.count, grain: max(1, (1 << 14) / max(length, 1))) { range in
+            for row in range {
+                kernel(
+                    wide.address(at: row), x.address(at: row * length), y.address(at: row),
+                    dx.address(at: row * length), length)
+            }
+        }
+        outputs[0].finish(wide, on: workers)
+    }
+
+    /// The elements that one result is made of side by side.
+    private func rows(_ input: Tensor, _ dtype: DType, _ workers: Workers) -> Tensor {
+        var turned = input
+        turned.layout = input.layout.transposed(
+            input.shape.indices.filter { !axes.contains($0) } + axes)
+        return turned.converted(to: dtype, on: workers)
+    }
+
+    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        var shape = inputs[0].shape
+        for axis in axes { shape[axis] = 1 }
+        let mask = (inputs[0] .== reshaped(inputs[1], shape)).asType(inputs[2].dtype)
+        return [(mask * inputs[2]).sum(axes: axes) / mask.sum(axes: axes)]
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.vjp(composed, call, cotangents)
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.jvp(composed, call, tangents)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let wider = ExtremumTangent(axes: axes.map { $0 + 1 })
+        return [Batched(MLXArray.apply(wider, batch.stretched(inputs)))]
+    }
+}
+
+extension RowOperation {
+    fileprivate func checkSame(_ inputs: [Spec]) throws(MLXError) {
+        guard inputs[0] == inputs[1] else {
+            throw refusal("the tangent is \(inputs[1]) instead of \(inputs[0])")
+        }
+    }
+}
+
+// What a call from a file must be.
+extension SoftmaxTangent {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
+}
+
+extension LogSumExpTangent {
+    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
+}
+
+extension ExtremumTangent {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 3 && axes.allSatisfy(inputs[0].hasAxis)
+            && zip(axes, axes.dropFirst()).allSatisfy { $0 < $1 }
+    }
+}
