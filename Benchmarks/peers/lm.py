@@ -10,6 +10,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "data" / "lm"
 VOCABULARIES = FOLDER / "vocabularies"
 PROMPT = [i * 7919 % 40000 + 100 for i in range(512)]
 DECODED = 64
+TUNED = 256
+TEXT = [i * 7919 % 40000 + 100 for i in range(TUNED + 1)]
 
 
 def cases(models):
@@ -21,6 +23,13 @@ def cases(models):
         found[f"lm_decode_{label}"] = (
             "tokens/s", lambda seconds: DECODED / seconds, lambda load=load: decode(load()))
     return found
+
+
+def tuning_cases(steps):
+    """The cases of fine-tuning in float32: {word: function that makes a step}; a step takes one text of
+    256 tokens, with an adapter of rank 8 on all linear layers or of all weights."""
+    return {
+        f"lm_{word}": ("tokens/s", lambda seconds: TUNED / seconds, make) for word, make in steps.items()}
 
 
 def prefill(model):
