@@ -6,7 +6,6 @@ options = harness.flags("torch")
 
 import lm
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 torch.set_num_threads(options.threads)
@@ -37,6 +36,7 @@ def tuning(adapters, compiled):
     """A step of fine-tuning by transformers, with adapters of PEFT's."""
     model = AutoModelForCausalLM.from_pretrained(lm.FOLDER / "hf", dtype=torch.float32).train()
     if adapters:
+        from peft import LoraConfig, get_peft_model
         model = get_peft_model(model, LoraConfig(
             task_type="CAUSAL_LM", r=8, lora_alpha=160, target_modules="all-linear"))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
