@@ -10,13 +10,6 @@ let package = Package(
     targets: [
         .target(name: "CBench"),
         .executableTarget(
-            name: "tokenizer-bench",
-            dependencies: [.product(name: "MLXLMCommon", package: "mlx-distributed")],
-            swiftSettings: [
-                .swiftLanguageMode(.v6),
-                .enableUpcomingFeature("ExistentialAny"),
-            ]),
-        .executableTarget(
             name: "mlx-bench",
             dependencies: [
                 "CBench",

@@ -8,7 +8,7 @@ from bars import best, ratio, verdict
 
 HERE = Path(__file__).parent
 FIGURES, TABLES = HERE / "results.json", HERE / "RESULTS.md"
-PEERS = "torch", "jax", "mlx+openblas", "mlx", "llamacpp"
+PEERS = "torch", "jax", "mlx+openblas", "mlx", "llamacpp", "tokenizers"
 CALM = 0.03  # the share of the processor that others may take from a round that counts
 
 

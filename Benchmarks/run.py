@@ -34,14 +34,16 @@ from host import cores, machine, openblas
 PROGRAM = threads.PROGRAM
 FAMILIES = {
     "ops": ("^mempeak", "^matmul", "^(softmax|layernorm|sum|embed|sort)", "^conv", "^sdpa", "^(eltwise|gelu)", "^dispatch"),
-    "lm": ("_q4_1", "_q4_0", "_q8_0", "_bf16", "_fp32"),
+    "lm": ("_q4_1", "_q4_0", "_q8_0", "_bf16", "_fp32", "^tokenizer"),
     "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),
 }
 MODULES = {
-    "torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core", "llamacpp": "llama_cpp"
+    "torch": "torch", "jax": "jax", "mlx": "mlx.core", "mlx+openblas": "mlx.core", "llamacpp": "llama_cpp",
+    "tokenizers": "tokenizers",
 }
-# lm takes seconds a case in each of these, and needs the files of peers/lm_models.py.
-LM_PEERS = "llamacpp", "torch", "mlx+openblas"
+# lm takes seconds a case in each of these, and needs the files of peers/lm_models.py and
+# peers/lm_vocabularies.py.
+LM_PEERS = "llamacpp", "torch", "mlx+openblas", "tokenizers"
 LM_FILES = record.HERE.parent / "data" / "lm"
 
 
@@ -67,11 +69,16 @@ def command(peer, suite):
 
 
 def lm_models():
-    """The flags that name the models."""
-    files = {file.stem: file for file in sorted(LM_FILES.glob("*.gguf"))} | {"fp32": LM_FILES / "hf"}
-    if len(files) == 1:
-        sys.exit("run.py: make the models first: peers/lm_models.py MODEL.gguf data/lm")
-    return [word for label, file in files.items() for word in ("--model", f"{label}={file}")]
+    """The flags that name the models and the vocabularies."""
+    files = {file.stem: file for file in sorted(LM_FILES.glob("*.gguf"))}
+    files |= {"fp32": LM_FILES / "hf"} if (LM_FILES / "hf").exists() else {}
+    words = [word for label, file in files.items() for word in ("--model", f"{label}={file}")]
+    if (LM_FILES / "vocabularies").exists():
+        words += ["--vocabularies", str(LM_FILES / "vocabularies")]
+    if not words:
+        sys.exit("run.py: make what is timed first: peers/lm_models.py MODEL.gguf data/lm, "
+                 "peers/lm_vocabularies.py MODEL.gguf data/lm/vocabularies")
+    return words
 
 
 def measure(peer, suite, family, options):
@@ -106,7 +113,7 @@ def beside_peers(options):
     if options.suite == "lm":
         named = [peer for peer in named if peer in LM_PEERS]
     else:
-        named = [peer for peer in named if peer != "llamacpp"]
+        named = [peer for peer in named if peer not in ("llamacpp", "tokenizers")]
     peers = [peer for peer in named if is_there(peer)]
     facts = f"{date.today()}, {options.threads or cores()} threads, {versions(peers)}"
     for family in FAMILIES[options.suite]:
@@ -117,6 +124,8 @@ def beside_peers(options):
                 lines += measure(peer, options.suite, family, options)
         for case in dict.fromkeys(line["case"] for line in lines):
             found = [line for line in lines if line["case"] == case]
+            if len({line["ids"] for line in found if "ids" in line}) > 1:
+                sys.exit(f"run.py: {case}: not all find the same ids")
             record.keep(machine(), options.suite, case, facts, found, options.add)
 
 

@@ -32,6 +32,30 @@ class Model:
         self.cache.crop(self.cache.get_seq_length() - count)
 
 
+def tuning(adapters, compiled):
+    """A step of fine-tuning by transformers, with adapters of PEFT's."""
+    model = AutoModelForCausalLM.from_pretrained(lm.FOLDER / "hf", dtype=torch.float32).train()
+    if adapters:
+        from peft import LoraConfig, get_peft_model
+        model = get_peft_model(model, LoraConfig(
+            task_type="CAUSAL_LM", r=8, lora_alpha=160, target_modules="all-linear"))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, 1e-4, fused=True)
+    forward = torch.compile(model, dynamic=False) if compiled else model
+    text = torch.tensor([lm.TEXT])
+
+    def step():
+        logits = forward(input_ids=text[:, :-1], use_cache=False).logits
+        torch.nn.functional.cross_entropy(logits[0], text[0, 1:]).backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+harness.run(options, lm.tuning_cases({
+    f"{word}_fp32{suffix}": lambda word=word, suffix=suffix: tuning(word == "lora", suffix != "")
+    for word in ("lora", "full") for suffix in ("", "_compiled")}))
 with torch.inference_mode():
     harness.run(options, lm.cases({
         "fp32": lambda: Model(torch.float32), "bf16": lambda: Model(torch.bfloat16)}))

@@ -49,6 +49,19 @@ struct TokenizerTests {
         }
     }
 
+    @Test("Between equally probable spellings the scores' last places decide as in the package")
+    func readsScoresToTheBit() throws {
+        let folder = try TemporaryFolder()
+        // With the numbers that are nearest to these digits the longer token would come first.
+        let json = """
+            {"added_tokens": [], "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0],
+            ["a", -22.858], ["`", -7.041537540810886], ["``", -10.084118208927187]]}}
+            """
+        try Data(json.utf8).write(to: folder.url.appending(path: "tokenizer.json"))
+        let tokenizer = try PreTrainedTokenizer(directory: folder.url)
+        #expect(tokenizer.encode(text: "a```") == [1, 2, 3])
+    }
+
     @Test("SentencePiece models", arguments: ["spm-bpe", "spm-unigram", "spm-suffix"])
     func agreesWithSentencePiece(name: String) throws {
         let tokenizer = try PreTrainedTokenizer(

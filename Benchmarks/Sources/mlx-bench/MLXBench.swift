@@ -58,7 +58,8 @@ struct TrainCommand: ParsableCommand {
 
 struct LanguageModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lm", abstract: "A prompt and its continuation by language models.")
+        commandName: "lm",
+        abstract: "A prompt and its continuation by language models, and tokenizers.")
 
     @OptionGroup var options: Options
 
@@ -71,8 +72,15 @@ struct LanguageModelCommand: ParsableCommand {
     @Option(help: "How models compute: fast or exact.")
     var mode = "\(ComputationMode.fast)"
 
+    @Option(
+        help: ArgumentHelp(
+            "A folder of tokenizer.json files by any name, and text.txt.", valueName: "folder"))
+    var vocabularies: String?
+
     func validate() throws {
-        if models.isEmpty { throw ValidationError("--model is missing: give label=path") }
+        if models.isEmpty, vocabularies == nil {
+            throw ValidationError("there is nothing to time: give --model or --vocabularies")
+        }
         if ComputationMode(rawValue: mode) == nil {
             throw ValidationError("--mode is fast or exact, got \(mode)")
         }
@@ -87,8 +95,9 @@ struct LanguageModelCommand: ParsableCommand {
             return LanguageModelSuite.Model(
                 label: String(parts[0]), url: URL(filePath: String(parts[1])))
         }
+        let tokenizers = try vocabularies.map { try TokenizerSuite.cases(URL(filePath: $0)) } ?? []
         try Runner(options).runOneByOne(
-            LanguageModelSuite.cases(found, ComputationMode(rawValue: mode) ?? .fast))
+            LanguageModelSuite.cases(found, ComputationMode(rawValue: mode) ?? .fast) + tokenizers)
     }
 }
 

@@ -44,15 +44,15 @@ public final class LoRAEmbedding: Embedding, LoRALayer {
     /// The vectors with the numbers `x`.
     public override func callAsFunction(_ x: MLXArray) -> MLXArray {
         let y = embedding(x)
-        let change = dropout(matmul(take(a, x, axis: 0), b)) * scale
+        let change = dropout(matmul(take(a, x, axis: 0) * scale, b))
         return y + change.asType(y.dtype)
     }
 
     /// The products of `x` with all vectors.
     public override func asLinear(_ x: MLXArray) -> MLXArray {
         let y = embedding.asLinear(x)
-        let change = matmul(matmul(dropout(x), b.T.asType(x.dtype)), a.T.asType(x.dtype))
-        return y + (change * scale).asType(y.dtype)
+        let thin = matmul(dropout(x), b.T.asType(x.dtype)) * scale  // [..., rank]
+        return y + matmul(thin, a.T.asType(x.dtype)).asType(y.dtype)
     }
 
     /// The base stays frozen.

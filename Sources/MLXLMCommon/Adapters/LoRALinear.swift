@@ -79,8 +79,9 @@ public final class LoRALinear: Linear, LoRALayer {
     /// The map of `x`, [..., inputs] to [..., outputs].
     public override func callAsFunction(_ x: MLXArray) -> MLXArray {
         let y = linear(x)
-        let change = matmul(matmul(dropout(x), a.asType(x.dtype)), b.asType(x.dtype))
-        return y + (change * scale).asType(y.dtype)
+        // The scale is put on the thin product, here and in the derivative.
+        let thin = matmul(dropout(x), a.asType(x.dtype)) * scale  // [..., rank]
+        return y + matmul(thin, b.asType(x.dtype)).asType(y.dtype)
     }
 
     /// The base stays frozen.
@@ -138,7 +139,8 @@ public final class DoRALinear: Linear, LoRALayer {
     public override func callAsFunction(_ x: MLXArray) -> MLXArray {
         let weight = unpackedWeight(of: linear)
         let y = matmul(x, weight.T.asType(x.dtype))
-        let change = matmul(matmul(dropout(x), a.asType(x.dtype)), b.asType(x.dtype)) * scale
+        let thin = matmul(dropout(x), a.asType(x.dtype)) * scale  // [..., rank]
+        let change = matmul(thin, b.asType(x.dtype))
         // The length counts as a constant in the derivative, as the paper proposes.
         let factors = m / stopGradient(rowLengths(sum))
         let result = (y + change) * factors.asType(y.dtype)

@@ -102,11 +102,28 @@ indirect enum Decoder: Sendable {
 
     /// Takes out the spaces that splitting English put in.
     private static func cleanedUp(_ token: [UInt8]) -> [UInt8] {
-        let rules: [(String, String)] = [
-            (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
-            (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
-        ]
-        return rules.reduce(token) { replacing($0, Array($1.0.utf8), Array($1.1.utf8)) }
+        guard mayNeedCleaning(token) else { return token }
+        return cleaning.reduce(token) { replacing($0, $1.old, $1.new) }
+    }
+
+    private static let cleaning: [(old: [UInt8], new: [UInt8])] = [
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
+        (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
+
+    /// Whether a space stands before what one of the rules has behind it.
+    private static func mayNeedCleaning(_ token: [UInt8]) -> Bool {
+        var wasSpace = false
+        for byte in token {
+            if wasSpace {
+                switch UnicodeScalar(byte) {
+                case ".", "?", "!", ",", "'", "n", "d": return true
+                default: break
+                }
+            }
+            wasSpace = byte == 0x20
+        }
+        return false
     }
 
     /// Valid UTF-8: what is broken becomes U+FFFD.

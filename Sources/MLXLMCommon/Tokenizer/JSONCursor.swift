@@ -216,15 +216,6 @@ extension JSONCursor {
         return value
     }
 
-    /// Reads a number.
-    mutating func number() throws(TokenizerError) -> Double {
-        switch try value() {
-        case .int(let value): return Double(value)
-        case .double(let value): return value
-        default: throw failure("expected a number")
-        }
-    }
-
     /// Reads any value.
     mutating func value() throws(TokenizerError) -> OrderedJSON {
         switch peek() {
@@ -257,7 +248,26 @@ extension JSONCursor {
             try enterArray()
             while try nextElement() { try skip() }
         case UInt8(ascii: "\""): try skipString()
-        default: _ = try plain()
+        default: if !skipDigits() { _ = try plain() }
+        }
+    }
+
+    /// Steps over a whole number of ordinary size; false, and goes nowhere, where there is none.
+    private mutating func skipDigits() -> Bool {
+        var index = position
+        while index < bytes.count, 0x30...0x39 ~= bytes[index] { index += 1 }
+        guard 1...18 ~= index - position, index < bytes.count, JSONCursor.ends(bytes[index]) else {
+            return false
+        }
+        position = index
+        return true
+    }
+
+    /// Whether a byte ends a number or a word.
+    private static func ends(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x2C, 0x5D, 0x7D, 0x20, 0x0A, 0x0D, 0x09, 0x3A: true  // , ] } white space :
+        default: false
         }
     }
 
@@ -272,10 +282,9 @@ extension JSONCursor {
     }
 
     /// A number, true, false or null.
-    private mutating func plain() throws(TokenizerError) -> OrderedJSON {
+    mutating func plain() throws(TokenizerError) -> OrderedJSON {
         let start = position
-        let ends = Array(",]} \n\r\t:".utf8)
-        while position < bytes.count, !ends.contains(bytes[position]) { position += 1 }
+        while position < bytes.count, !JSONCursor.ends(bytes[position]) { position += 1 }
         let word = String(decoding: bytes[start..<position], as: UTF8.self)
         switch word {
         case "true": return .bool(true)

@@ -11,6 +11,8 @@ struct MergeBuilder {
     private let vocabulary: Vocabulary
     private let prefixLength: Int
     private var rank = 0
+    private var left: [UInt8] = []
+    private var right: [UInt8] = []
     private var joined: [UInt8] = []
 
     private static let space: [UInt8] = Array("▁".utf8)
@@ -27,28 +29,43 @@ struct MergeBuilder {
         guard let middle = line.firstIndex(of: 0x20),
             !line[(middle + 1)...].contains(0x20)
         else { return Failure(reason: "a merge is two tokens with one space between") }
-        return add((Array(line[..<middle]), Array(line[(middle + 1)...])))
+        left.removeAll(keepingCapacity: true)
+        left += line[..<middle]
+        right.removeAll(keepingCapacity: true)
+        right += line[(middle + 1)...]
+        return addParts()
     }
 
     /// Adds the next merge.
-    mutating func add(_ pair: (left: [UInt8], right: [UInt8])) -> Failure? {
-        var (left, right) = pair
+    mutating func add(_ left: [UInt8], _ right: [UInt8]) -> Failure? {
+        self.left.removeAll(keepingCapacity: true)
+        self.left += left
+        self.right.removeAll(keepingCapacity: true)
+        self.right += right
+        return addParts()
+    }
+
+    private mutating func addParts() -> Failure? {
         if vocabulary.isByteLevel {
-            guard ByteAlphabet.read(&left), ByteAlphabet.read(&right) else {
-                return failure(pair, "a character is not in the byte alphabet")
+            let stranger = "a character is not in the byte alphabet"
+            guard ByteAlphabet.read(&left) else {
+                return failure(text(left), text(right), stranger)
+            }
+            guard ByteAlphabet.read(&right) else {
+                return failure(spelling(left), text(right), stranger)
             }
         }
-        let table = vocabulary.table
         joined.removeAll(keepingCapacity: true)
         joined += left
         joined += right.dropFirst(prefixLength)
-        let one = table.id(left, 0..<left.count)
-        let other = table.id(right, 0..<right.count)
-        let token = table.id(joined, 0..<joined.count)
+        let one = vocabulary.table.id(left, 0..<left.count)
+        let other = vocabulary.table.id(right, 0..<right.count)
+        let token = vocabulary.table.id(joined, 0..<joined.count)
         guard one >= 0, other >= 0, token >= 0 else {
-            let missing = one < 0 ? pair.left : other < 0 ? pair.right : pair.left + pair.right
-            let text = String(decoding: missing, as: UTF8.self)
-            return failure(pair, "\"\(text)\" is not in the vocabulary")
+            let missing = one < 0 ? left : other < 0 ? right : left + right
+            return failure(
+                spelling(left), spelling(right),
+                "\"\(spelling(missing))\" is not in the vocabulary")
         }
         note(left, right)
         merges.insert(one, other, rank: rank, token: token)
@@ -56,10 +73,15 @@ struct MergeBuilder {
         return nil
     }
 
-    private func failure(_ pair: (left: [UInt8], right: [UInt8]), _ reason: String) -> Failure {
-        let left = String(decoding: pair.left, as: UTF8.self)
-        let right = String(decoding: pair.right, as: UTF8.self)
-        return Failure(reason: "merge \(rank) joins \"\(left)\" and \"\(right)\": \(reason)")
+    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The spelling of a part, for messages.
+    private func spelling(_ part: [UInt8]) -> String {
+        text(vocabulary.isByteLevel ? part.flatMap(ByteAlphabet.spelling) : part)
+    }
+
+    private func failure(_ left: String, _ right: String, _ reason: String) -> Failure {
+        Failure(reason: "merge \(rank) joins \"\(left)\" and \"\(right)\": \(reason)")
     }
 
     private mutating func note(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) {

@@ -143,16 +143,17 @@ struct TokenModelReader {
         guard let mergesPlace else { throw cursor.failure("the model has no \"merges\"") }
         cursor.position = mergesPlace
         var builder = MergeBuilder(vocabulary, prefixLength: model.continuingPrefix.count)
-        var line: [UInt8] = []
+        var (left, right): ([UInt8], [UInt8]) = ([], [])
         try cursor.enterArray()
         while try cursor.nextElement() {
             let place = cursor.position
             let result: MergeBuilder.Failure?
             if cursor.peek() == UInt8(ascii: "[") {
-                result = try builder.add(pair(&line))
+                try pair(&left, &right)
+                result = builder.add(left, right)
             } else {
-                try cursor.string(&line)
-                result = builder.add(line: line)
+                try cursor.string(&left)
+                result = builder.add(line: left)
             }
             if let result {
                 cursor.position = place
@@ -164,15 +165,13 @@ struct TokenModelReader {
         return model
     }
 
-    private mutating func pair(_ buffer: inout [UInt8]) throws -> (left: [UInt8], right: [UInt8]) {
-        var parts: [[UInt8]] = []
+    private mutating func pair(_ left: inout [UInt8], _ right: inout [UInt8]) throws {
         try cursor.enterArray()
-        while try cursor.nextElement() {
-            try cursor.string(&buffer)
-            parts.append(buffer)
-        }
-        guard parts.count == 2 else { throw cursor.failure("a merge joins two tokens") }
-        return (parts[0], parts[1])
+        guard try cursor.nextElement() else { throw cursor.failure("a merge joins two tokens") }
+        try cursor.string(&left)
+        guard try cursor.nextElement() else { throw cursor.failure("a merge joins two tokens") }
+        try cursor.string(&right)
+        guard try !cursor.nextElement() else { throw cursor.failure("a merge joins two tokens") }
     }
 
     private mutating func unigram() throws -> Unigram {
@@ -186,7 +185,7 @@ struct TokenModelReader {
             try cursor.string(&spelling)
             guard try cursor.nextElement() else { throw cursor.failure("expected a score") }
             _ = vocabulary.insert(spelling: &spelling, id: scores.count)
-            scores.append(try cursor.number())
+            scores.append(try cursor.score())
             guard try !cursor.nextElement() else { throw cursor.failure("expected ']'") }
         }
         let unknown = self["unk_id"]?.intValue

@@ -17,7 +17,7 @@ enum LanguageModelSuite {
     static func cases(_ models: [Model], _ mode: ComputationMode) -> [Case] {
         let suffix = mode == .exact ? "_exact" : ""
         return models.flatMap { model in
-            [
+            (model.label == "fp32" ? FineTuningSuite.cases(model) : []) + [
                 Case(
                     name: "lm_prefill\(prompt.count)_\(model.label)\(suffix)", metric: "tokens/s",
                     value: { Double(prompt.count) / $0 }, notes: notes
