@@ -87,7 +87,7 @@ package struct CollectiveBenchmark {
         rows.append(
             try row(
                 "adamw_sharded", gradients[0].buffer, prepare: { given = addends() },
-                { _ = try shards.step(given, divisor: 1, limit: nil, rule: rule) }))
+                { _ = try shards.step(given, divisor: 1, limit: nil, rules: [rule]) }))
         return rows
     }
 
