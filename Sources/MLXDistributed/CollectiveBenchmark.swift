@@ -54,41 +54,46 @@ package struct CollectiveBenchmark {
     /// A step of AdamW with the sums of all ranks' gradients, of the size of the parameters in bytes:
     /// on every rank, and where they share memory also shared out; a collective.
     package func optimizerRows(_ size: Int) throws -> [Row] {
-        let gradients = [Scratch(byteCount: size)]
-        func addends() -> [MLXArray] {
-            gradients.map { scratch in
-                makeArray(shape: [size / 4], dtype: .float32) { bytes in
-                    bytes.copyMemory(from: UnsafeRawBufferPointer(scratch.buffer))
-                }
+        let memory = Scratch(byteCount: size)
+        guard let start = memory.buffer.baseAddress else { return [] }
+        let gradients = [
+            MLXArray(rawPointer: start, [size / 4], dtype: .float32) {
+                withExtendedLifetime(memory) {}
             }
-        }
+        ]
         let reducer = GradientReducer(group: group)
         var state = (0..<3).map { _ in zeros([size / 4]) }
         eval(state)
-        var given: [MLXArray] = []
-        var rows = [
-            try row(
-                "adamw", gradients[0].buffer, prepare: { given = addends() },
-                {
-                    try reducer.withSums(of: given) { sums in
-                        let (p, m, v) = OptimizerOps.adam(
-                            state[0], sums[0], state[1], state[2], rate: MLXArray(Float(1e-3)),
-                            step: nil, betas: (0.9, 0.999), eps: 1e-8, decay: 0.01)
-                        state = [p, m, v]
-                        eval(state)
-                    }
-                })
+        var ways: [Way] = [
+            Way(path: "adamw") {
+                try reducer.withSums(of: gradients) { sums in
+                    // Held by nobody else, the arrays are changed in place, as an optimizer's are.
+                    state = step(&state, sums[0])
+                    eval(state)
+                }
+            }
         ]
-        guard ShardedParameters.isPossible(in: group) else { return rows }
-        let shards = try ShardedParameters(
-            [zeros([size / 4])], state: [[zeros([size / 4])], [zeros([size / 4])]], group: group)
-        let rule = UpdateRule.adam(
-            rate: 1e-3, betas: (0.9, 0.999), eps: 1e-8, decay: 0.01, step: nil)
-        rows.append(
-            try row(
-                "adamw_sharded", gradients[0].buffer, prepare: { given = addends() },
-                { _ = try shards.step(given, divisor: 1, limit: nil, rule: rule) }))
-        return rows
+        if ShardedParameters.isPossible(in: group) {
+            let shards = try ShardedParameters(
+                [zeros([size / 4])], state: [[zeros([size / 4])], [zeros([size / 4])]],
+                group: group)
+            let rule = UpdateRule.adam(
+                rate: 1e-3, betas: (0.9, 0.999), eps: 1e-8, decay: 0.01, step: nil)
+            ways.append(
+                Way(path: "adamw_sharded") {
+                    _ = try shards.step(gradients, divisor: 1, limit: nil, rules: [rule])
+                })
+        }
+        return try rows(ways, memory.buffer)
+    }
+
+    /// The parameters and moments after a step.
+    private func step(_ state: inout [MLXArray], _ gradient: MLXArray) -> [MLXArray] {
+        defer { state = [] }
+        let (p, m, v) = OptimizerOps.adam(
+            state[0], gradient, state[1], state[2], rate: MLXArray(Float(1e-3)), step: nil,
+            betas: (0.9, 0.999), eps: 1e-8, decay: 0.01)
+        return [p, m, v]
     }
 
     /// Sums that are written to the shared memory in place, as gradients are.
@@ -109,34 +114,47 @@ package struct CollectiveBenchmark {
         }
     }
 
-    /// Writes the buffer anew before each call, as gradients are.
-    private func row(
-        _ path: String, _ buffer: UnsafeMutableRawBufferPointer, prepare: () -> Void = {},
-        _ call: () throws -> Void
-    ) throws -> Row {
-        let first = try time(buffer, 3, prepare, call).max() ?? 0
-        let wish = max(5, min(2000, seconds / max(first * 2, 1e-6)))
-        let count = Int(try group.allReduce([wish], .min)[0])
-        let slowest = try group.allReduce(try time(buffer, count, prepare, call), .max)
-        return Row(
-            path: path, byteCount: buffer.count, seconds: slowest.sorted()[count / 2],
-            ranks: group.size)
+    /// Something to be timed.
+    private struct Way {
+        let path: String
+        let call: () throws -> Void
     }
 
+    private func row(
+        _ path: String, _ buffer: UnsafeMutableRawBufferPointer, _ call: @escaping () throws -> Void
+    ) throws -> Row {
+        try rows([Way(path: path, call: call)], buffer)[0]
+    }
+
+    /// Times ways in turns, so that all meet the same minutes of the machine. The buffer is written
+    /// anew before each call, as gradients are.
+    private func rows(_ ways: [Way], _ buffer: UnsafeMutableRawBufferPointer) throws -> [Row] {
+        let first = try time(ways, buffer, 3).joined().max() ?? 0
+        let wish = max(5, min(2000, seconds / max(first * 2, 1e-6)))
+        let count = Int(try group.allReduce([wish], .min)[0])
+        return try zip(ways, time(ways, buffer, count)).map { way, times in
+            let slowest = try group.allReduce(times, .max)
+            return Row(
+                path: way.path, byteCount: buffer.count, seconds: slowest.sorted()[count / 2],
+                ranks: group.size)
+        }
+    }
+
+    /// The seconds of each call of each way.
     private func time(
-        _ buffer: UnsafeMutableRawBufferPointer, _ count: Int, _ prepare: () -> Void,
-        _ call: () throws -> Void
-    ) throws -> [Double] {
+        _ ways: [Way], _ buffer: UnsafeMutableRawBufferPointer, _ count: Int
+    ) throws -> [[Double]] {
         let floats = buffer.bindMemory(to: Float.self)
         let clock = ContinuousClock()
-        var times: [Double] = []
+        var times = ways.map { _ in [Double]() }
         for round in 0..<count {
-            floats.update(repeating: Float(round % 100 + group.rank))
-            prepare()
-            try group.barrier()
-            let start = clock.now
-            try call()
-            times.append((clock.now - start) / .seconds(1))
+            for (index, way) in ways.enumerated() {
+                floats.update(repeating: Float(round % 100 + group.rank))
+                try group.barrier()
+                let start = clock.now
+                try way.call()
+                times[index].append((clock.now - start) / .seconds(1))
+            }
         }
         return times
     }

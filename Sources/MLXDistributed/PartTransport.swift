@@ -17,10 +17,7 @@ package final class PartTransport: Transport {
 
     /// The part of those ranks of `whole` that give the same color; a collective of the whole.
     package convenience init(of whole: any Transport, color: Int) throws(DistributedError) {
-        let colors = try whole.allGather(UInt64(bitPattern: Int64(color)))
-        self.init(
-            of: whole,
-            members: colors.indices.filter { colors[$0] == UInt64(bitPattern: Int64(color)) })
+        self.init(of: whole, members: try whole.ranks(giving: color))
     }
 
     private init(of whole: any Transport, members: [Int]) {
@@ -118,9 +115,7 @@ package final class PartTransport: Transport {
     }
 
     package func split(color: Int) throws(DistributedError) -> (any Transport)? {
-        let colors = try allGather(UInt64(bitPattern: Int64(color)))
-        let mine = colors.indices.filter { colors[$0] == UInt64(bitPattern: Int64(color)) }
-        return PartTransport(of: whole, members: mine.map { members[$0] })
+        PartTransport(of: whole, members: try ranks(giving: color).map { members[$0] })
     }
 
     package func submit(
@@ -153,5 +148,14 @@ package final class PartTransport: Transport {
     {
         guard !part.isEmpty else { return }
         try whole.receive(part, from: members[source])
+    }
+}
+
+extension Transport {
+    /// The ranks that give the same color as this one, in order; a collective.
+    fileprivate func ranks(giving color: Int) throws(DistributedError) -> [Int] {
+        let own = UInt64(bitPattern: Int64(color))
+        let colors = try allGather(own)
+        return colors.indices.filter { colors[$0] == own }
     }
 }

@@ -1,49 +1,4 @@
-import CKernels
-import Glibc
 import MLX
-
-/// The rule of an optimizer for one step, with its constants.
-package struct UpdateRule: Sendable {
-    let kernel: ck_update
-    let constants: [Double]
-
-    /// Gradient descent; `decay` times the parameter is added to the gradient.
-    package static func descent(rate: Float, decay: Float) -> UpdateRule {
-        UpdateRule(ck_descent, [Double(rate), Double(decay)])
-    }
-
-    /// Gradient descent with momentum; one array of state.
-    package static func momentum(
-        rate: Float, decay: Float, momentum: Float, nesterov: Bool
-    ) -> UpdateRule {
-        UpdateRule(
-            ck_momentum, [Double(rate), Double(decay), Double(momentum), 1, nesterov ? 1 : 0])
-    }
-
-    /// Adam and AdamW; two arrays of state. `step` counts from 1, and nil leaves the means as they
-    /// are; `decay` times the rate is taken off the parameter beforehand.
-    package static func adam(
-        rate: Float, betas: (Float, Float), eps: Float, decay: Float, step: Int?
-    ) -> UpdateRule {
-        let rate = Double(rate)
-        let correction = step.map { -expm1(Double($0) * log(Double(betas.0))) } ?? 1
-        let factor = step.map { 1 / (-expm1(Double($0) * log(Double(betas.1)))).squareRoot() } ?? 1
-        return UpdateRule(
-            ck_adam,
-            [
-                rate / correction, Double(betas.0), Double(1 - betas.0), Double(betas.1),
-                Double(1 - betas.1), Double(eps), 1 - rate * Double(decay), factor,
-            ])
-    }
-
-    private init(_ table: (Int32) -> ck_update?, _ constants: [Double]) {
-        guard let kernel = table(DType.float32.code) else {
-            preconditionFailure("[UpdateRule] no kernel updates float32")
-        }
-        self.kernel = kernel
-        self.constants = constants
-    }
-}
 
 /// Parameters that the ranks of a node keep once, in memory that they share, and of which each rank
 /// updates its slice.
@@ -52,20 +7,21 @@ package struct UpdateRule: Sendable {
 /// or in two where the gradients' norm has a limit. The optimizer's state lies beside the
 /// parameters, so that any rank can read all of it.
 package final class ShardedParameters {
-    /// The parameters, float32: views of the shared memory, which every step changes.
-    package let parameters: [MLXArray]
+    /// The parameters, float32: views of the shared memory, which every step changes, but for the
+    /// step after `lend()`: that one leaves them as they are and makes new views.
+    package private(set) var parameters: [MLXArray]
     /// Seconds that the last step took in packing, communication and update.
     package private(set) var seconds = 0.0
 
     private let transport: SharedMemoryTransport
     private let gradients: SharedBuckets
-    private let segment: SharedSegment
-    private let shapes: [[Int]]
-    private let offsets: [Int]
-    /// The bytes of all parameters, with what lies between them.
-    private let byteCount: Int
-    /// The parameters, and then each array of the state.
-    private let areas: [UnsafeMutableRawBufferPointer]
+    private let layout: ShardLayout
+    /// What the steps write to.
+    private var memory: ShardMemory
+    /// Memory of the same size, which was lent before.
+    private var spare: ShardMemory?
+    /// Whether the next step writes to `spare` and leaves `memory` as it is.
+    private var isLent = false
 
     /// Whether the ranks of a group share memory.
     package static func isPossible(in group: Group) -> Bool {
@@ -89,106 +45,90 @@ package final class ShardedParameters {
             throw .unsupported(operation: "sharded update", dtype: "\(other.dtype)")
         }
         try ArraySignature.checkAgreement(arrays.map(ArraySignature.init), over: transport)
-        var (offsets, end) = ([Int](), 0)
-        for array in arrays {
-            offsets.append(end)
-            end += (array.size * 4 + 63) / 64 * 64
-        }
-        // Starts that are a large power of two apart would fall on the same cache sets.
-        let stride = (end + 4095) / 4096 * 4096 + 20480
-        let bytes = end
-        let segment = try transport.makeSegment(byteCount: stride * (1 + state.count))
-        let areas = (0...state.count).map { index in
-            UnsafeMutableRawBufferPointer(
-                rebasing: segment.bytes[(index * stride)..<(index * stride + bytes)])
-        }
-        gradients = try transport.makeBuckets(byteCount: bytes)
-        if transport.arena.place == 0 {
-            for (area, values) in zip(areas, [arrays] + state) {
-                for (offset, array) in zip(offsets, values) {
-                    withBytes(array) { bytes in
-                        UnsafeMutableRawBufferPointer(rebasing: area[offset...])
-                            .copyMemory(from: bytes)
-                    }
-                }
-            }
-        }
+        let arena = transport.arena
+        layout = ShardLayout(arrays.map(\.shape), rank: arena.place, of: arena.size)
+        let memory = try ShardMemory(layout, areas: 1 + state.count, transport)
+        gradients = try transport.makeBuckets(byteCount: layout.byteCount)
+        if transport.arena.place == 0 { memory.fill([arrays] + state, layout) }
         try transport.barrier()
         self.transport = transport
-        self.segment = segment
-        self.offsets = offsets
-        self.areas = areas
-        shapes = arrays.map(\.shape)
-        byteCount = bytes
-        parameters = zip(offsets, arrays).map { offset, array in
-            guard let start = areas[0].baseAddress, array.size > 0 else { return array }
-            return MLXArray(rawPointer: start + offset, array.shape, dtype: .float32) {
-                withExtendedLifetime(segment) {}
-            }
-        }
+        self.memory = memory
+        parameters = memory.arrays(0, layout)
     }
 
-    /// A copy of the parameters as they are between two steps.
-    package func copies() -> [MLXArray] { copies(of: 0) }
-
-    /// A copy of an array of the state, for each parameter.
-    package func copies(ofState index: Int) -> [MLXArray] { copies(of: index + 1) }
-
-    private func copies(of area: Int) -> [MLXArray] {
-        zip(shapes, offsets).map { shape, offset in
-            makeArray(shape: shape, dtype: .float32) { bytes in
-                bytes.copyMemory(
-                    from: UnsafeRawBufferPointer(
-                        rebasing: areas[area][offset..<(offset + bytes.count)]))
-            }
+    /// The parameters and then each array of the state as they are between two steps, without a
+    /// copy; a collective. They stay as they are until it is called again, even while steps are
+    /// taken.
+    package func lend() throws(DistributedError) -> [[MLXArray]] {
+        if spare == nil {
+            spare = try ShardMemory(layout, areas: memory.areas.count, transport)
         }
+        isLent = true
+        return memory.areas.indices.map { memory.arrays($0, layout) }
     }
 
     /// Makes one step with the sums of all ranks' gradients, divided by `divisor`, and scaled down
-    /// where their norm exceeds `limit`; gives the norm before. A collective.
+    /// where their norm exceeds `limit`; gives the norm before, and the sums over the ranks of
+    /// `numbers`, which travel along. A collective.
     ///
-    /// `rule` is for the next step; nobody may use values of the parameters that are not computed
-    /// yet. `judge` is told the norm before the parameters change, which they do not where it says
-    /// no; it must say the same on all ranks.
+    /// There is a rule for each parameter; nobody may use values of the parameters that are not
+    /// computed yet. `judge` is told the norm and the sums before the parameters change, which they
+    /// do not where it says no; it must say the same on all ranks.
     package func step(
-        _ addends: [MLXArray], divisor: Float, limit: Float?, rule: UpdateRule,
-        judge: ((Double) throws -> Bool)? = nil
-    ) throws -> Double {
+        _ addends: [MLXArray], divisor: Float, limit: Float?, rules: [UpdateRule],
+        numbers: [Double] = [], judge: ((Double, [Double]) throws -> Bool)? = nil
+    ) throws -> (norm: Double, sums: [Double]) {
         eval(addends)
         let start = ContinuousClock.now
-        for (offset, addend) in zip(offsets, addends) {
-            withBytes(addend) { bytes in
-                UnsafeMutableRawBufferPointer(rebasing: gradients.own[offset...])
-                    .copyMemory(from: bytes)
-            }
-        }
-        let slice = transport.arena.slices(of: byteCount, itemSize: 4)[transport.arena.place]
-        try meet(.gradients)
-        let pass = ShardPass(
-            areas: areas.compactMap(\.baseAddress),
-            gradients: gradients.addends.compactMap(\.baseAddress),
-            sums: gradients.sums.baseAddress,
-            divisor: divisor, rule: rule)
+        // Held here so that their bytes stay where they are.
+        let tensors = addends.compactMap { $0.value.tensor?.contiguous(on: .shared) }
+        defer { withExtendedLifetime(tensors) {} }
+        let own = tensors.map { UnsafeRawPointer($0.address) }
+        layout.pack(own, into: gradients.own)
+        try meet(.gradients, bytes: layout.byteCount)
+        let target = isLent ? spare ?? memory : memory
         let isOnePass = limit == nil && judge == nil
-        let squares = try transport.sum(
-            pass.run(slice, isOnePass ? .all : .join, scale: 1, on: transport.arena))
-        let norm = squares.squareRoot()
-        seconds = (ContinuousClock.now - start) / .seconds(1)
-        guard try judge?(norm) ?? true else { return norm }
-        let second = ContinuousClock.now
-        if !isOnePass {
-            let excess = limit.map { Float(norm) < $0 ? 1 : $0 / (Float(norm) + 1e-6) }
-            _ = pass.run(slice, .update, scale: excess ?? 1, on: transport.arena)
+        let pass = gradients.sums.baseAddress.map { sums in
+            ShardPass(
+                layout: layout, own: own, gradients: gradients.addends.compactMap(\.baseAddress),
+                place: transport.arena.place, sums: sums, source: memory.starts,
+                target: target.starts, divisor: divisor, rules: rules)
         }
-        try meet(.barrier)
-        seconds += (ContinuousClock.now - second) / .seconds(1)
-        return norm
+        let squares = pass?.run(isOnePass ? .all : .join, scale: 1) ?? 0
+        let totals = try sum([squares] + numbers)
+        let (norm, sums) = (totals[0].squareRoot(), Array(totals.dropFirst()))
+        seconds = (ContinuousClock.now - start) / .seconds(1)
+        if !isOnePass {
+            guard try judge?(norm, sums) ?? true else { return (norm, sums) }
+            let second = ContinuousClock.now
+            let excess = limit.map { Float(norm) < $0 ? 1 : $0 / (Float(norm) + 1e-6) }
+            _ = pass?.run(.update, scale: excess ?? 1)
+            try meet(.barrier, bytes: 0)
+            seconds += (ContinuousClock.now - second) / .seconds(1)
+        }
+        if isLent { swap(target) }
+        return (norm, sums)
     }
 
-    private func meet(_ kind: CollectiveCall.Kind) throws(DistributedError) {
-        let (transport, count) = (transport, byteCount)
+    /// Goes on with the memory that the last step has written to.
+    private func swap(_ target: ShardMemory) {
+        (memory, spare, isLent) = (target, memory, false)
+        parameters = memory.arrays(0, layout)
+    }
+
+    /// The sums over the ranks, which all have come to the end of their pass then.
+    private func sum(_ numbers: [Double]) throws(DistributedError) -> [Double] {
+        let scratch = Scratch(byteCount: numbers.count * 8)
+        let values = scratch.buffer.bindMemory(to: Double.self)
+        _ = values.initialize(from: numbers)
+        try transport.allReduce(scratch.buffer, dtype: .float64, operation: .sum)
+        return Array(values)
+    }
+
+    private func meet(_ kind: CollectiveCall.Kind, bytes: Int) throws(DistributedError) {
+        let transport = transport
         try transport.exclusively { (step) throws(DistributedError) in
-            var call = CollectiveCall(kind, byteCount: count)
+            var call = CollectiveCall(kind, byteCount: bytes)
             call.step = step
             call.dtype = UInt8(DType.float32.code)
             try transport.recorder.record(call) { () throws(DistributedError) in
@@ -198,93 +138,48 @@ package final class ShardedParameters {
     }
 }
 
-/// What a rank does with its slice of all parameters, a small tile after the other.
-///
-/// Unchecked: the tiles of a pass do not overlap.
-private struct ShardPass: @unchecked Sendable {
-    enum Part { case join, update, all }
+/// Shared memory for parameters, and for each array of the optimizer's state.
+private struct ShardMemory {
+    let areas: [UnsafeMutableRawBufferPointer]
+    private let segment: SharedSegment
 
-    /// The parameters, and then each array of the state.
-    let areas: [UnsafeMutableRawPointer]
-    /// The gradients of each rank.
-    let gradients: [UnsafeMutableRawPointer]
-    let sums: UnsafeMutableRawPointer?
-    let divisor: Float
-    let rule: UpdateRule
-
-    private static let tile = 1024
-
-    /// Treats a slice of bytes; gives the sum of the squares of the joined gradients.
-    func run(_ slice: Range<Int>, _ part: Part, scale: Float, on arena: SharedArena) -> Double {
-        // Each block's sum is kept apart, so that the total does not depend on the threads.
-        let block = Self.tile * 4 * 32
-        let blocks = (slice.count + block - 1) / block
-        let totals = Scratch(byteCount: max(1, blocks) * 8)
-        let values = totals.buffer.bindMemory(to: Double.self)
-        values.update(repeating: 0)
-        let cells = SharedBytes(totals.buffer)
-        Workers.shared.run(blocks) { index in
-            let start = slice.lowerBound + index * block
-            let end = min(slice.upperBound, start + block)
-            let total = treat(start..<end, part, scale)
-            cells.buffer.storeBytes(of: total, toByteOffset: index * 8, as: Double.self)
+    /// Zeros; a collective.
+    init(_ layout: ShardLayout, areas: Int, _ transport: SharedMemoryTransport)
+        throws(DistributedError)
+    {
+        // Starts that are a large power of two apart would fall on the same cache sets.
+        let stride = (layout.byteCount + 4095) / 4096 * 4096 + 20480
+        let segment = try transport.makeSegment(byteCount: stride * areas)
+        self.segment = segment
+        self.areas = (0..<areas).map { index in
+            UnsafeMutableRawBufferPointer(
+                rebasing: segment.bytes[(index * stride)..<(index * stride + layout.byteCount)])
         }
-        return values.reduce(0, +)
     }
 
-    private func treat(_ bytes: Range<Int>, _ part: Part, _ scale: Float) -> Double {
-        guard
-            let reduction = try? RankReduction(
-                dtype: .float32, operation: .sum, byteCount: bytes.count), let sums
-        else { return 0 }
-        let fold = TreeFold(reduction)
-        var total = 0.0
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.tile) { scratch in
-            guard let tile = scratch.baseAddress else { return }
-            for offset in stride(from: bytes.lowerBound, to: bytes.upperBound, by: Self.tile * 4) {
-                let count = min(Self.tile, (bytes.upperBound - offset) / 4)
-                let joined =
-                    part == .all ? tile : (sums + offset).assumingMemoryBound(to: Float.self)
-                if part != .update {
-                    fold.run(
-                        gradients.map { UnsafeRawPointer($0 + offset) },
-                        into: UnsafeMutableRawPointer(joined), count: count)
-                    for index in 0..<count { joined[index] /= divisor }
-                    var squares: Float = 0
-                    ShardPass.addSquares(joined, count, to: &squares)
-                    total += Double(squares)
-                }
-                if part != .join {
-                    if scale != 1 { for index in 0..<count { joined[index] *= scale } }
-                    update(joined, offset, count)
+    var starts: [UnsafeMutableRawPointer] { areas.compactMap(\.baseAddress) }
+
+    func fill(_ values: [[MLXArray]], _ layout: ShardLayout) {
+        for (area, arrays) in zip(areas, values) {
+            for (offset, array) in zip(layout.offsets, arrays) {
+                withBytes(array) { bytes in
+                    UnsafeMutableRawBufferPointer(rebasing: area[offset...])
+                        .copyMemory(from: bytes)
                 }
             }
         }
-        return total
     }
 
-    private func update(_ gradient: UnsafeMutablePointer<Float>, _ offset: Int, _ count: Int) {
-        var outputs = areas.map { UnsafeMutableRawPointer($0 + offset) }
-        var inputs = outputs.map { UnsafeRawPointer($0) }
-        inputs.insert(UnsafeRawPointer(gradient), at: 1)
-        rule.kernel(&outputs, &inputs, rule.constants, count)
-    }
-
-    /// Sixteen sums side by side, which vectorise.
-    private static func addSquares(
-        _ values: UnsafeMutablePointer<Float>, _ count: Int, to total: inout Float
-    ) {
-        let lanes = 16
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: lanes) { sums in
-            sums.initialize(repeating: 0)
-            let whole = count / lanes * lanes
-            for start in Swift.stride(from: 0, to: whole, by: lanes) {
-                for lane in 0..<lanes {
-                    sums[lane] += values[start + lane] * values[start + lane]
-                }
+    /// Views of an area, one for each parameter.
+    func arrays(_ area: Int, _ layout: ShardLayout) -> [MLXArray] {
+        let segment = segment
+        return zip(layout.offsets, layout.shapes).map { offset, shape in
+            guard let start = areas[area].baseAddress, !shape.contains(0) else {
+                return zeros(shape)
             }
-            for index in whole..<count { sums[0] += values[index] * values[index] }
-            total = sums.reduce(0, +)
+            return MLXArray(rawPointer: start + offset, shape, dtype: .float32) {
+                withExtendedLifetime(segment) {}
+            }
         }
     }
 }

@@ -70,7 +70,9 @@ package final class SharedArena: @unchecked Sendable {
         turn &+= 1
         line(place).store(call, turn: turn)
         signal(turn)
-        for other in 0..<size where other != place { try wait(for: other) }
+        // The limit is for the whole turn, however many ranks are late.
+        var start: ContinuousClock.Instant?
+        for other in 0..<size where other != place { try wait(for: other, since: &start) }
         try checkAgreement()
     }
 
@@ -82,17 +84,20 @@ package final class SharedArena: @unchecked Sendable {
         }
     }
 
-    private func wait(for other: Int) throws(DistributedError) {
+    private func wait(for other: Int, since start: inout ContinuousClock.Instant?)
+        throws(DistributedError)
+    {
         let line = line(other)
         for _ in 0..<spins {
             if Self.reached(line.arrived.pointee.load(ordering: .acquiring), turn) { return }
             cs_pause()
         }
-        let start = ContinuousClock.now
+        let begin = start ?? ContinuousClock.now
+        start = begin
         while true {
             let value = line.arrived.pointee.load(ordering: .acquiring)
             if Self.reached(value, turn) { return }
-            try checkPeers(waitingFor: other, since: start)
+            try checkPeers(waitingFor: other, since: begin)
             line.sleepers.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
             if line.arrived.pointee.load(ordering: .sequentiallyConsistent) == value, !hasFailed {
                 cs_shared_futex_wait(line.arrivedWord, value, Self.look)

@@ -25,6 +25,8 @@ package final class SharedMemoryTransport: Transport {
     /// The first ranks of the nodes; nil on the others, and where there is one node.
     let leaders: NodeLeaders?
     private let thread: CommunicationThread
+    /// Held by the thread that meets the other ranks.
+    private let turns = Mutex<Void>(())
     /// How many pieces of submitted work have not ended yet.
     private let pending = Atomic<Int>(0)
     private let isClosed = Atomic<Bool>(false)
@@ -256,8 +258,10 @@ package final class SharedMemoryTransport: Transport {
         guard !isClosed.load(ordering: .acquiring) else { throw .closed(transport: name) }
         let step = step.load(ordering: .relaxed)
         if pending.load(ordering: .sequentiallyConsistent) == 0 || thread.isCurrent {
-            return try body(step)
+            return try turns.withLock { (_) throws(DistributedError) in try body(step) }
         }
-        try thread.perform { () throws(DistributedError) in try body(step) }
+        try thread.perform { [self] () throws(DistributedError) in
+            try turns.withLock { (_) throws(DistributedError) in try body(step) }
+        }
     }
 }

@@ -13,12 +13,14 @@ struct DirectExchange {
         for distance in 1..<mesh.size {
             try mesh.send(bytes, to: (mesh.rank + distance) % mesh.size)
         }
+        // However many ranks are late, the limit is for all of them together.
+        var deadline = mesh.deadline
         for rank in 0..<mesh.size {
             if rank == mesh.rank {
                 take(rank, bytes)
                 continue
             }
-            let piece = try mesh.receive(from: rank)
+            let piece = try mesh.receive(from: rank, by: &deadline)
             guard piece.count == bytes.count else { throw mesh.unexpected(piece) }
             piece.withPayload { take(rank, $0) }
         }

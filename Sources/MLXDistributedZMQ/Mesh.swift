@@ -336,6 +336,11 @@ extension Mesh {
     /// The next piece of the running collective from a rank.
     func receive(from peer: Int) throws(DistributedError) -> Piece {
         var deadline = deadline
+        return try receive(from: peer, by: &deadline)
+    }
+
+    /// The same, with a deadline that is that of other pieces too.
+    func receive(from peer: Int, by deadline: inout Deadline) throws(DistributedError) -> Piece {
         while true {
             if let piece = try tryReceive(from: peer) { return piece }
             try wait(for: peer, &deadline)

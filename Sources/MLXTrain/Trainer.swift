@@ -163,19 +163,23 @@ package final class Trainer {
     private func updateShared(
         _ own: StepGradients, _ rate: Double, _ votes: StepVotes
     ) throws -> Outcome {
-        var outcome = Outcome()
+        guard let shared = sharded else { return Outcome() }
+        // Nothing that was computed from the parameters may be left for later.
+        let gradients = shared.ordered(own.gradients)
+        eval(gradients + own.lossSums)
         var finding: StepFinding?
-        let judge = { (norm: Double) throws in
-            outcome = try self.exchange(own, norm, votes)
-            finding = self.stepGuard.finding(loss: outcome.loss, gradientNorm: norm)
+        let judge = { (norm: Double, sums: [Double]) in
+            let loss = self.outcome(of: own, norm, sums).loss
+            finding = self.stepGuard.finding(loss: loss, gradientNorm: norm)
             return StepDefect.isTaken(finding, by: self.config.training)
         }
         // A run that ends at a bad step may find it after the update, which saves a pass.
         let judgesFirst = config.training.leavesOutSteps
-        let norm = try sharded?.step(
-            own.gradients, count: own.lossCount, rate: Float(rate), evaluating: own.lossSums,
+        let (norm, sums) = try shared.step(
+            gradients, count: own.lossCount, rate: Float(rate), numbers: numbers(own, votes),
             judge: judgesFirst ? judge : nil)
-        if !judgesFirst { _ = try judge(norm ?? 0) }
+        if !judgesFirst { _ = judge(norm, sums) }
+        var outcome = outcome(of: own, norm, sums)
         if StepDefect.isTaken(finding, by: config.training) {
             stepGuard.took(loss: outcome.loss)
         }
@@ -185,10 +189,12 @@ package final class Trainer {
         return outcome
     }
 
-    /// Moves the model, and the optimizer's state, to memory that the ranks share where the job asks
-    /// for it; a collective.
+    /// Moves the model, and the optimizer's state, to memory that the ranks share, where the job asks
+    /// for it or leaves it open and the ranks can; a collective.
     func shareOut() throws {
-        guard config.distributed.shardedOptimizer, group.size > 1 else { return }
+        guard config.distributed.mayShareOut, group.size > 1 else { return }
+        let isWanted = config.distributed.shardedOptimizer ?? false
+        guard isWanted || ShardedUpdate.isPossible(task.model, in: group) else { return }
         sharded = nil
         sharded = try group.agree {
             try ShardedUpdate(task.model, optimizer, config.optimizer, group: group)
@@ -203,14 +209,25 @@ package final class Trainer {
     private func exchange(
         _ own: StepGradients, _ norm: Double, _ votes: StepVotes
     ) throws -> Outcome {
+        let numbers = numbers(own, votes)
+        let waiting = ContinuousClock.now
+        var outcome = outcome(of: own, norm, try group.allReduce(numbers))
+        outcome.waited = (ContinuousClock.now - waiting) / .seconds(1)
+        return outcome
+    }
+
+    /// What a rank tells the others of a step; its losses are computed.
+    private func numbers(_ own: StepGradients, _ votes: StepVotes) -> [Double] {
         let losses = own.lossSums.map { Double($0.item(Float.self)) }
         let lossSum = addsInTree ? RankTree.sum(losses) : losses.reduce(0, +)
-        let waiting = ContinuousClock.now
-        let totals = try group.allReduce([lossSum, own.digest] + votes.numbers)
-        return Outcome(
-            loss: totals[0] / Double(own.lossCount), gradientNorm: norm, digest: totals[1],
-            waited: (ContinuousClock.now - waiting) / .seconds(1),
-            votes: StepVotes(sums: totals.dropFirst(2)))
+        return [lossSum, own.digest] + votes.numbers
+    }
+
+    /// What the sums of those numbers over the ranks say.
+    private func outcome(of own: StepGradients, _ norm: Double, _ sums: [Double]) -> Outcome {
+        Outcome(
+            loss: sums[0] / Double(own.lossCount), gradientNorm: norm, digest: sums[1],
+            votes: StepVotes(sums: sums.dropFirst(2)))
     }
 
     /// Whether everything is added up in an order that the number of ranks does not change.

@@ -6,7 +6,7 @@ extension LaunchTests {
     struct Distribution {
         @Test func `share memory unless the job says off, and give the same bits both ways`() throws
         {
-            let shared = try TrainingRun.steps(60)
+            let shared = try TrainingRun.steps(60, "distributed.sharded_optimizer=false")
             try shared.finish(ranks: 3)
             let direct = try TrainingRun.steps(60, "distributed.shared_memory=off")
             try direct.finish(ranks: 3)
@@ -30,12 +30,14 @@ extension LaunchTests {
         }
 
         @Test func `share out the optimizer and give the bits of whole ones`() throws {
-            let settings = ["optimizer.clip_norm=null", "distributed.sharded_optimizer=true"]
-            let whole = try TrainingRun.steps(60, settings[0])
-            try whole.finish(ranks: 2)
-            let sharded = try TrainingRun.steps(60, settings[0], settings[1])
+            let settings = [
+                "optimizer.clip_norm=null", "optimizer.decay=matrices",
+                "optimizer.weight_decay=0.5",
+            ]
+            let sharded = try TrainingRun.steps(60, settings)
             try sharded.run(ranks: 2, "--set", "training.steps=30").expectSuccess()
-            let shorter = try TrainingRun.steps(60, settings[0])
+            let shorter = try TrainingRun.steps(
+                60, settings + ["distributed.sharded_optimizer=false"])
             try shorter.run(ranks: 2, "--set", "training.steps=30").expectSuccess()
             #expect(try sharded.trace() == shorter.trace())
             // Either kind of run goes on from the other's checkpoint.

@@ -16,6 +16,10 @@ struct TrainingRun {
 
     /// The digits with dropout, which makes random numbers count, and a checkpoint every 7 steps.
     static func steps(_ steps: Int, _ more: String...) throws -> TrainingRun {
+        try self.steps(steps, more)
+    }
+
+    static func steps(_ steps: Int, _ more: [String]) throws -> TrainingRun {
         try TrainingRun(
             settings: [
                 "training.steps=\(steps)", "model.hidden=[128, 64]", "model.dropout=0.2",

@@ -21,6 +21,10 @@ import Testing
         shapes.enumerated().map { array($1, seed: seed * 100 + UInt64($0)) }
     }
 
+    private static func rules(_ rule: UpdateRule) -> [UpdateRule] {
+        shapes.map { _ in rule }
+    }
+
     private static func values(_ array: MLXArray) -> [Float] { array.asArray(Float.self) }
 
     @Test(arguments: [2, 3, 4], [nil, Float(0.5)])
@@ -35,11 +39,17 @@ import Testing
                 let rule = UpdateRule.adam(
                     rate: 0.01, betas: (0.9, 0.999), eps: 1e-8, decay: 0.01, step: step)
                 let gradients = Self.arrays(UInt64(10 * step + group.rank))
-                norms.append(
-                    try shards.step(gradients, divisor: 8, limit: limit, rule: rule))
+                // What is lent stays as it is, and the step is the same.
+                let lent = step == 2 ? try shards.lend() : []
+                let before = lent.map { $0.map(Self.values) }
+                let result = try shards.step(
+                    gradients, divisor: 8, limit: limit, rules: Self.rules(rule), numbers: [0.5, 1])
+                #expect(result.sums == [0.5 * Double(world), Double(world)])
+                #expect(before == lent.map { $0.map(Self.values) })
+                norms.append(result.norm)
             }
             let seen = shards.parameters.map(Self.values)
-            #expect(seen == shards.copies().map(Self.values))
+            #expect(seen == (try shards.lend())[0].map(Self.values))
             try group.barrier()
             return (seen, norms)
         }
@@ -74,11 +84,31 @@ import Testing
         return parameters.map(values)
     }
 
+    @Test func `state that a rule has no use for goes along when memory is lent`() throws {
+        let results = try Loopback.run(size: 2, sharesMemory: true) { group in
+            let shards = try ShardedParameters(
+                Self.arrays(1), state: [Self.arrays(2)], group: group)
+            for _ in 0..<2 {
+                _ = try shards.lend()
+                _ = try shards.step(
+                    Self.arrays(5), divisor: 4, limit: nil,
+                    rules: Self.rules(.descent(rate: 0.1, decay: 0)))
+            }
+            let state = try shards.lend()[1].map(Self.values)
+            try group.barrier()
+            return state
+        }
+        let expected = Self.arrays(2).map(Self.values)
+        #expect(results.allSatisfy { $0 == expected })
+    }
+
     @Test func `the norm is that of the mean gradient`() throws {
         let norms = try Loopback.run(size: 2, sharesMemory: true) { group in
             let shards = try ShardedParameters(Self.arrays(1), state: [], group: group)
             return try shards.step(
-                Self.arrays(5), divisor: 4, limit: nil, rule: .descent(rate: 0, decay: 0))
+                Self.arrays(5), divisor: 4, limit: nil,
+                rules: Self.rules(.descent(rate: 0, decay: 0))
+            ).norm
         }
         let squares = Self.arrays(5).map {
             Self.values($0).reduce(0.0) { $0 + Double($1) * Double($1) }

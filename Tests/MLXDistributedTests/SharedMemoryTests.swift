@@ -122,6 +122,23 @@ import Testing
         #expect(results.allSatisfy { $0 == expected })
     }
 
+    @Test func `threads of a rank that call at once take turns`() throws {
+        let wrong = try Self.run(2) { group in
+            let wrong = Monitor(0)
+            let threads = try (0..<3).map { _ in
+                try PlatformThread {
+                    for _ in 0..<200 {
+                        let sums = try? group.allReduce([1, 2, 3])
+                        if sums != [2, 4, 6] { wrong.withLock { $0 += 1 } }
+                    }
+                }
+            }
+            for thread in threads { thread.join() }
+            return wrong.withLock { $0 }
+        }
+        #expect(wrong == [0, 0])
+    }
+
     @Test func `another collective is refused on all ranks`() throws {
         let errors = try Self.run(3) { group in
             group.transport.note(step: 12)

@@ -74,7 +74,7 @@ enum TestJob {
             "timeout_seconds": 60,
             "startup_timeout_seconds": 300,
             "rendezvous_seconds": 60,
-            "sharded_optimizer": false,
+            "sharded_optimizer": null,
             "check_replicas_every": 50
           },
           "checkpoint": {

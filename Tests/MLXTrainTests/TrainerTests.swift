@@ -53,7 +53,7 @@ final class SampleJob: Sendable {
     ) throws -> String {
         let shown = Mutex("")
         let output = output ?? self.output
-        let shares = config.distributed.shardedOptimizer
+        let shares = config.distributed.shardedOptimizer == true
         _ = try Loopback.run(size: ranks, sharesMemory: shares) { group in
             var polls = -1
             try Job(

@@ -123,9 +123,9 @@ extension ConfigDecoder {
             startupTimeoutSeconds: try reader.number(
                 .startupTimeoutSeconds, default: 300, .positive),
             rendezvousSeconds: try reader.number(.rendezvousSeconds, default: 60, .positive),
-            shardedOptimizer: try reader.flag(.shardedOptimizer, default: false),
+            shardedOptimizer: try reader.optionalFlag(.shardedOptimizer),
             checkReplicasEvery: try reader.integer(.checkReplicasEvery, default: 50, atLeast: 0))
-        if config.shardedOptimizer {
+        if config.shardedOptimizer == true {
             if config.sharedMemory == .off {
                 try reader.refuse([.shardedOptimizer], "needs distributed.shared_memory auto")
             }

@@ -69,11 +69,6 @@ struct ConfigDecoder {
         if config.training.onSpike == .rollback, !hasCheckpoints {
             try training.refuse([.onSpike], "\"rollback\" needs checkpoint.every_steps")
         }
-        if config.distributed.shardedOptimizer, config.optimizer.decayed != .all {
-            let optimizer = try SectionReader<OptimizerKey>(
-                reader.node(.optimizer), or: reader.place)
-            try optimizer.refuse([.decay], "must be all with distributed.sharded_optimizer")
-        }
         if config.training.finalWeights == .best, config.checkpoint.keepBest == 0 {
             try training.refuse([.finalWeights], "\"best\" needs checkpoint.keep_best of 1 or more")
         }

@@ -85,11 +85,12 @@ extension SectionReader {
     }
 
     func flag(_ key: Key, default fallback: Bool) throws(ConfigError) -> Bool {
-        guard let node = node(key) else { return fallback }
-        guard case .bool(let value) = node.value else {
-            throw node.wrongType(key.path, "true or false")
-        }
-        return value
+        try node(key)?.flag(path: key.path) ?? fallback
+    }
+
+    /// `nil` for null and for an absent key.
+    func optionalFlag(_ key: Key) throws(ConfigError) -> Bool? {
+        try optional(key)?.flag(path: key.path)
     }
 
     func integer(_ key: Key, default fallback: Int, atLeast minimum: Int) throws(ConfigError) -> Int
@@ -164,6 +165,11 @@ extension JSONNode {
     func text(path: String) throws(ConfigError) -> String {
         guard case .string(let text) = value else { throw wrongType(path, "a string") }
         return text
+    }
+
+    func flag(path: String) throws(ConfigError) -> Bool {
+        guard case .bool(let value) = value else { throw wrongType(path, "true or false") }
+        return value
     }
 
     func number(path: String, _ range: NumberRange) throws(ConfigError) -> Double {

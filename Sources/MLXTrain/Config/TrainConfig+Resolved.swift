@@ -256,7 +256,7 @@ extension DistributedConfig {
             (.timeoutSeconds, .number(timeoutSeconds)),
             (.startupTimeoutSeconds, .number(startupTimeoutSeconds)),
             (.rendezvousSeconds, .number(rendezvousSeconds)),
-            (.shardedOptimizer, .bool(shardedOptimizer)),
+            (.shardedOptimizer, shardedOptimizer.map(JSONNode.bool) ?? .null),
             (.checkReplicasEvery, .integer(checkReplicasEvery)),
         ])
     }

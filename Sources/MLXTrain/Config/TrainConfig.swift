@@ -127,10 +127,16 @@ public struct DistributedConfig: Equatable, Sendable {
     public var startupTimeoutSeconds: Double
     /// Seconds within which all ranks must have come, with ZeroMQ.
     public var rendezvousSeconds: Double
-    /// Whether each rank of a node updates its part of the weights, which all keep once.
-    public var shardedOptimizer: Bool
+    /// Whether each rank of a node updates its part of the weights, which all keep once; `nil`: where
+    /// that can be.
+    public var shardedOptimizer: Bool?
     /// Steps between two checks that all ranks hold the same weights; 0: only at the start.
     public var checkReplicasEvery: Int
+
+    /// Whether the job lets each rank update its part.
+    package var mayShareOut: Bool {
+        shardedOptimizer ?? (sharedMemory == .auto && reduction == .fast && compression == .none)
+    }
 }
 
 /// What carries messages between ranks (`distributed.transport`).

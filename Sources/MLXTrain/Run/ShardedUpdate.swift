@@ -5,14 +5,21 @@ import MLXOptimizers
 
 /// An optimizer whose work and state the ranks of a node share out; its checkpoints are those of
 /// the optimizer that every rank runs alone.
-struct ShardedUpdate {
+final class ShardedUpdate {
+    private let model: Module
     private let shards: ShardedParameters
     private let config: OptimizerConfig
     private let names: [String]
+    /// Whether the weight decay is for a parameter.
+    private let decays: [Bool]
     /// The names of the arrays that the optimizer keeps for a parameter.
     private let stateNames: [String]
-    /// Steps that the optimizer has made.
+    /// Steps that the optimizer has made, as far as it counts them.
     private var steps: Int
+    /// Whether the optimizer has made a step, in this run or before.
+    private var hasState: Bool
+    /// Whether the next step leaves the arrays as they are that the model has now.
+    private var hasLent = false
 
     /// Moves a model's trainable parameters, and the state that an optimizer has for them, to memory
     /// that the ranks share; a collective. The model sees the parameters change with every step.
@@ -31,8 +38,25 @@ struct ShardedUpdate {
         }
         steps =
             saved.first { $0.key.hasSuffix(".step") }.map { Int($0.value.item(Int32.self)) } ?? 0
+        hasState = !saved.isEmpty
         shards = try ShardedParameters(arrays, state: state, group: group)
         self.names = names
+        let isDecayed =
+            config.decayed == .matrices ? decayedParameters(of: model) : { _, _ in true }
+        decays = trainable.map(isDecayed)
+        self.model = model
+        show()
+    }
+
+    /// Whether a job's weights can be shared out: all that are trained are of single floats, and the
+    /// ranks share memory.
+    static func isPossible(_ model: Module, in group: Group) -> Bool {
+        ShardedParameters.isPossible(in: group)
+            && model.trainableParameters().flattenedValues().allSatisfy { $0.dtype == .float32 }
+    }
+
+    /// Gives the model the parameters as they are now.
+    private func show() {
         let moved = Dictionary(uniqueKeysWithValues: zip(names, shards.parameters))
         model.update(
             parameters: model.trainableParameters().mapValues { (key: String, array: MLXArray) in
@@ -43,33 +67,47 @@ struct ShardedUpdate {
     /// Seconds that the last step took in packing, communication and update.
     var seconds: Double { shards.seconds }
 
-    /// One step; gives the norm of the mean gradient before it is scaled down. A collective.
+    /// One step; gives the norm of the mean gradient before it is scaled down, and the sums of
+    /// `numbers` over the ranks. A collective.
     ///
-    /// `judge` is told the norm before anything changes, and nothing does where it says no.
-    mutating func step(
-        _ gradients: ModuleParameters, count: Int, rate: Float, evaluating others: [MLXArray],
-        judge: ((Double) throws -> Bool)? = nil
-    ) throws -> Double {
-        let byName = Dictionary(uniqueKeysWithValues: gradients.flattened())
-        let ordered = names.compactMap { byName[$0] }
-        // Nothing that was computed from the parameters may be left for later.
-        eval(ordered + others)
+    /// `judge` is told both before anything changes, and nothing does where it says no.
+    func step(
+        _ gradients: [MLXArray], count: Int, rate: Float, numbers: [Double],
+        judge: ((Double, [Double]) throws -> Bool)? = nil
+    ) throws -> (norm: Double, sums: [Double]) {
         var isTaken = true
-        let norm = try shards.step(
-            ordered, divisor: Float(count), limit: config.clipNorm.map(Float.init),
-            rule: rule(rate, step: steps + 1),
+        let result = try shards.step(
+            gradients, divisor: Float(count), limit: config.clipNorm.map(Float.init),
+            rules: rules(rate, step: steps + 1), numbers: numbers,
             judge: judge.map { judge in
-                { norm in
-                    isTaken = try judge(norm)
+                { norm, sums in
+                    isTaken = try judge(norm, sums)
                     return isTaken
                 }
             })
-        if isTaken { steps += 1 }
-        return norm
+        if isTaken {
+            steps += 1
+            hasState = true
+            if hasLent { show() }
+            hasLent = false
+        }
+        return result
     }
 
-    private func rule(_ rate: Float, step: Int) -> UpdateRule {
-        let decay = Float(config.weightDecay)
+    /// The gradients in the order of the parameters.
+    func ordered(_ gradients: ModuleParameters) -> [MLXArray] {
+        let byName = Dictionary(uniqueKeysWithValues: gradients.flattened())
+        return names.compactMap { byName[$0] }
+    }
+
+    /// The rule for each parameter.
+    private func rules(_ rate: Float, step: Int) -> [UpdateRule] {
+        let decayed = rule(rate, step: step, decay: Float(config.weightDecay))
+        let plain = rule(rate, step: step, decay: 0)
+        return decays.map { $0 ? decayed : plain }
+    }
+
+    private func rule(_ rate: Float, step: Int, decay: Float) -> UpdateRule {
         switch config.type {
         case .sgd where config.momentum > 0:
             return .momentum(
@@ -84,23 +122,20 @@ struct ShardedUpdate {
         }
     }
 
-    /// Copies of the parameters by name, which no step changes.
-    func parameters() -> [String: MLXArray] {
-        Dictionary(uniqueKeysWithValues: zip(names, shards.copies()))
-    }
-
-    /// The optimizer's state as the optimizer itself names it, in copies.
-    func stateDictionary() -> [String: MLXArray] {
-        guard steps > 0 else { return [:] }
+    /// The parameters, and the optimizer's state as the optimizer itself names it, without a copy;
+    /// a collective. They stay as they are until it is called again.
+    func lend() throws -> (parameters: [String: MLXArray], state: [String: MLXArray]) {
+        let lent = try shards.lend()
+        hasLent = true
+        let parameters = Dictionary(uniqueKeysWithValues: zip(names, lent[0]))
+        guard hasState else { return (parameters, [:]) }
         var state: [String: MLXArray] = [:]
-        for (index, name) in stateNames.enumerated() {
-            for (key, array) in zip(names, shards.copies(ofState: index)) {
-                state["\(key).\(name)"] = array
-            }
+        for (name, arrays) in zip(stateNames, lent.dropFirst()) {
+            for (key, array) in zip(names, arrays) { state["\(key).\(name)"] = array }
         }
         if config.type != .sgd {
             for key in names { state["\(key).step"] = MLXArray(Int32(steps)) }
         }
-        return state
+        return (parameters, state)
     }
 }

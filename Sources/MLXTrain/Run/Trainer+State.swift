@@ -8,16 +8,8 @@ extension Trainer {
     /// The parameters that are trained or kept, by name.
     package var parameters: [(String, MLXArray)] { task.savedParameters.flattened() }
 
-    /// The arrays that the optimizer remembers by name.
-    package var optimizerState: [String: MLXArray] {
-        sharded?.stateDictionary() ?? optimizer.stateDictionary()
-    }
-
-    /// The parameters as a checkpoint keeps them: arrays that no step changes.
-    private var savedParameters: [String: MLXArray] {
-        let all = Dictionary(uniqueKeysWithValues: parameters)
-        return sharded.map { all.merging($0.parameters()) { $1 } } ?? all
-    }
+    /// The arrays that a whole optimizer remembers by name.
+    package var optimizerState: [String: MLXArray] { optimizer.stateDictionary() }
 
     /// What a checkpoint takes on the disk, about.
     var checkpointBytes: Int {
@@ -55,11 +47,14 @@ extension Trainer {
         let state = TrainState(
             step: step, worldSize: group.size, config: config, evaluations: evaluations,
             owesEvaluation: owesEvaluation, stepGuard: stepGuard, baseModel: baseModel)
+        // Arrays that no step changes while they are written.
+        let lent = try sharded?.lend()
         try saver.begin(step: step) {
             CheckpointContents.files(
                 state: state, plan: plan,
-                parameters: savedParameters,
-                optimizerState: optimizerState)
+                parameters: Dictionary(uniqueKeysWithValues: parameters)
+                    .merging(lent?.parameters ?? [:]) { $1 },
+                optimizerState: lent?.state ?? optimizerState)
         }
     }
 
