@@ -16,6 +16,10 @@ enum { ROUNDED = CK_ROUNDED_BLOCK, CHUNK = CK_ROUNDED_CHUNK, SPAN = 512, LINES =
 // lines.
 enum { AHEAD = 4096 };
 
+// The most bytes of lines that go by together: longer ones would be as many streams from memory,
+// which bring half as much as one after the other.
+enum { TOGETHER = 512 };
+
 INLINE float gate_f32(float x) { return x / (1 + exp_float(-x)); }
 INLINE double gate_f64(double x) { return x / (1 + exp(-x)); }
 
@@ -291,7 +295,7 @@ VNNI_INLINE void all_lines(float *out, long stride, ck_affine_rows w, ck_rounded
             ck_rounded one = row_of(x, x_stride, i);
             float *place = out + i * stride + row;
             code_lines all = {codes, row_bytes, w, row * (w.columns / w.group)};
-            if (lines == LINES) {
+            if (lines == LINES && (row_bytes <= TOGETHER || !is_there)) {
                 dot_lines(place, all, one, is_nibbles, LINES, dtype);
                 continue;
             }

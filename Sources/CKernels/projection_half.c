@@ -6,9 +6,6 @@
 
 #include "ck_projection.h"
 
-// How far ahead weights are asked for, in bytes.
-enum { AHEAD = 4096 };
-
 typedef u32 u32x16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef f16 f16x16 __attribute__((ext_vector_type(16), aligned(2)));
 
@@ -35,49 +32,33 @@ INLINE void widen_f16(f32x16 *first, f32x16 *second, const u16 *in) {
     *second = __builtin_convertvector(*(const f16x16 *)(in + 16), f32x16);
 }
 
-#define HALF_LINES(NAME, COUNT)                                                                    \
-    INLINE void lines_##NAME##_##COUNT(                                                            \
-        float *out, const u16 *weights, long width, long n, const float *x) {                      \
+// A row after the other: several at once would be as many streams from memory, which bring half as
+// much.
+#define HALF_DOTS(NAME)                                                                            \
+    INLINE float dot_##NAME(const u16 *weights, long n, const float *x) {                          \
         _Pragma("clang fp contract(fast)")                                                         \
-        f32x16 total[COUNT], other[COUNT], a, b;                                                   \
-        for (int line = 0; line < COUNT; line++) total[line] = other[line] = 0;                    \
+        f32x16 total = 0, other = 0, a, b;                                                         \
         long i = 0;                                                                                \
         for (; i + 32 <= n; i += 32) {                                                             \
-            f32x16 p = AT(f32x16, x, i), q = AT(f32x16, x, i + 16);                                \
-            _Pragma("clang loop unroll(full)") for (int line = 0; line < COUNT; line++) {          \
-                __builtin_prefetch((const char *)(weights + line * width + i) + AHEAD);            \
-                widen_##NAME(&a, &b, weights + line * width + i);                                  \
-                total[line] += a * p;                                                              \
-                other[line] += b * q;                                                              \
-            }                                                                                      \
+            widen_##NAME(&a, &b, weights + i);                                                     \
+            total += a * AT(f32x16, x, i);                                                         \
+            other += b * AT(f32x16, x, i + 16);                                                    \
         }                                                                                          \
-        for (int line = 0; line < COUNT && i < n; line++) {                                        \
+        if (i < n) {                                                                               \
             u16 last[32] = {0};                                                                    \
-            memcpy(last, weights + line * width + i, (size_t)(n - i) * sizeof *last);              \
+            memcpy(last, weights + i, (size_t)(n - i) * sizeof *last);                             \
             widen_##NAME(&a, &b, last);                                                            \
-            total[line] += a * AT(f32x16, x, i);                                                   \
-            other[line] += b * AT(f32x16, x, i + 16);                                              \
+            total += a * AT(f32x16, x, i);                                                         \
+            other += b * AT(f32x16, x, i + 16);                                                    \
         }                                                                                          \
-        for (int line = 0; line < COUNT; line++) {                                                 \
-            total[line] += other[line];                                                            \
-            out[line] = lanes_f32(&total[line]);                                                   \
-        }                                                                                          \
-    }
-
-#define HALF_DOTS(NAME)                                                                            \
-    HALF_LINES(NAME, 1)                                                                            \
-    HALF_LINES(NAME, 4)                                                                            \
+        total += other;                                                                            \
+        return lanes_f32(&total);                                                                  \
+    }                                                                                              \
     KERNEL static void dots_##NAME(float *out, long stride, const u16 *weights, long width,        \
         long rows, long n, const float *x, long x_stride, long count) {                            \
-        long row = 0;                                                                              \
-        for (; row + 4 <= rows; row += 4)                                                          \
+        for (long row = 0; row < rows; row++)                                                      \
             for (long i = 0; i < count; i++)                                                       \
-                lines_##NAME##_4(out + i * stride + row, weights + row * width, width, n,          \
-                    x + i * x_stride);                                                             \
-        for (; row < rows; row++)                                                                  \
-            for (long i = 0; i < count; i++)                                                       \
-                lines_##NAME##_1(out + i * stride + row, weights + row * width, width, n,          \
-                    x + i * x_stride);                                                             \
+                out[i * stride + row] = dot_##NAME(weights + row * width, n, x + i * x_stride);    \
     }
 HALF_DOTS(bf16)
 HALF_DOTS(f16)

@@ -27,6 +27,28 @@ struct GGUFTests {
         return file + bytes
     }
 
+    @Test("weights that share memory keep their types, shapes and elements")
+    func joinedWeights() {
+        var values = Values(seed: 3)
+        func random(_ shape: [Int], _ dtype: DType) -> MLXArray {
+            let count = shape.reduce(1, *)
+            let start = Int(values.bits() % 1000)
+            return reshaped(((arange(count) + start) % 251).asType(dtype), shape)
+        }
+        for sizes in [[3, 5], [1 << 20, 1 << 19, 1 << 22, 7]] {
+            let arrays = sizes.flatMap { size in
+                [
+                    random([size, 2], .uint32), random([3, size / 3 + 1], .float16),
+                    random([size / 2 + 1], .uint8),
+                ]
+            }
+            let joined = WeightMemory.joined(arrays)
+            #expect(joined.map(\.shape) == arrays.map(\.shape))
+            #expect(joined.map(\.dtype) == arrays.map(\.dtype))
+            for (own, array) in zip(joined, arrays) { #expect(all(own .== array).item(Bool.self)) }
+        }
+    }
+
     @Test(
         "blocks are unpacked, and packed anew, as the array library unpacks them",
         arguments: [

@@ -50,7 +50,8 @@ struct StepOfAttention {
             let form = ck_attention_piece(
                 keys: min(Self.piece, count - piece * Self.piece), heads: group, depth: depth,
                 width: width, key_row: depth, value_row: width, scale: scale)
-            withUnsafeTemporaryAllocation(byteCount: Self.piece * 8, alignment: 64) { scratch in
+            withUnsafeTemporaryAllocation(byteCount: Self.piece * group * 8, alignment: 64) {
+                scratch in
                 guard let base = scratch.baseAddress else { return }
                 attend(
                     parts.address(at: task * group * width), states.address(at: task * group * 2),

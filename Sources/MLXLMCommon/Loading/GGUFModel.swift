@@ -8,6 +8,7 @@ extension ModelParts {
         let architecture = try GGUFArchitecture(file)
         var weights: [String: MLXArray] = [:]
         var formats: [String: ModelQuantization.Format?] = [:]
+        var packed: [(name: String, array: MLXArray)] = []
         for entry in file.entries {
             guard let name = architecture.name(of: entry.name) else { continue }
             let weight = try architecture.weight(file, entry, name)
@@ -16,10 +17,13 @@ extension ModelParts {
                 continue
             }
             let layer = String(name.dropLast(".weight".count))
-            weights[name] = words
-            weights["\(layer).scales"] = scales
-            weights["\(layer).biases"] = biases
+            packed += [
+                (name, words), ("\(layer).scales", scales), ("\(layer).biases", biases),
+            ]
             formats[layer] = .init(groupSize: GGUFBlocks.groupSize, bits: bits)
+        }
+        for (name, array) in zip(packed.map(\.name), WeightMemory.joined(packed.map(\.array))) {
+            weights[name] = array
         }
         let usual = ModelQuantization.Format(groupSize: GGUFBlocks.groupSize, bits: 4)
         let tokens = ["eos", "eot", "eom"].compactMap {
