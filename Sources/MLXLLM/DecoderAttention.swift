@@ -26,6 +26,9 @@ class DecoderAttention: Module {
         }
     }
 
+    /// Whether tokens are turned by the same angles in sequences of any length up to this one.
+    func turnsAlike(upTo length: Int) -> Bool { rotary?.turnsAlike(upTo: length) ?? true }
+
     /// Queries, keys and values of all heads, [B · T, heads · D] each.
     func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
         preconditionFailure("\(type(of: self)) has no projections")

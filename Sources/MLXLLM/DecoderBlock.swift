@@ -30,6 +30,9 @@ class DecoderBlock: Module, ModeAware {
 
     fileprivate var ownMode: ComputationMode { training ? .exact : mode }
 
+    /// Whether tokens are turned by the same angles in sequences of any length up to this one.
+    func turnsAlike(upTo length: Int) -> Bool { attention.turnsAlike(upTo: length) }
+
     fileprivate func normalized(_ x: MLXArray, _ norm: RMSNorm) -> LayerInput {
         .normalized(x, norm, offset: norm is OffsetRMSNorm)
     }

@@ -77,6 +77,13 @@ public class DecoderModel: Module, LanguageModel, ModeAware {
     public var vocabularySize: Int { configuration.vocabularySize }
 }
 
+extension DecoderModel: RecordableModel {
+    package func hasEqualSteps(upTo length: Int) -> Bool {
+        mode == .fast && !training && configuration.attentionSoftcap == nil
+            && model.layers.allSatisfy { $0.turnsAlike(upTo: length) }
+    }
+}
+
 /// The embedding, the blocks and the last normalization.
 final class DecoderStack: Module {
     private let configuration: DecoderConfiguration

@@ -30,7 +30,7 @@ extension Module {
 
 extension MLXArray {
     /// Another array with the same value now; later changes of one are not seen through the other.
-    func anotherHandle() -> MLXArray {
+    package func anotherHandle() -> MLXArray {
         let handle = MLXArray(0)
         handle._updateInternal(self)
         return handle

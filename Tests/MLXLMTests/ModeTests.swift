@@ -69,6 +69,58 @@ struct ModeTests {
         }
     }
 
+    @Test(
+        "decodes by recorded steps what single steps give, in caches that grow and shrink",
+        arguments: ["llama3", "qwen3", "gemma3", "phi3", "smollm3"], [4, nil])
+    func recordedSteps(name: String, bits: Int?) throws {
+        let fast = try model(name, .fast, bits: bits)
+        func newCache() -> [any KVCache] {
+            fast.newCache(parameters: nil).map { cache in
+                if cache is KVCacheSimple { return KVCacheSimple(step: 4) }
+                return cache
+            }
+        }
+        let caches = [newCache(), newCache()]
+        var iterator = try TokenIterator(
+            prompt: [5, 9, 33, 12, 7], model: fast, cache: caches[0])
+        var tokens = [5, 9, 33, 12, 7]
+        for round in 0..<16 {
+            let logits = fast(MLXArray(tokens, [1, tokens.count]), cache: caches[1])[0, -1]
+            let expected = logits - logSumExp(logits, axis: -1, keepDims: true)
+            let token = iterator.next()
+            tokens = [try #require(token)]
+            #expect(tokens == [argMax(logits).item(Int.self)])
+            let found = try #require(iterator.logProbabilities)
+            #expect(all(found .== expected).item(Bool.self))
+            #expect(caches[0].map(\.offset) == caches[1].map(\.offset))
+            // The third token after the memory grew goes by a recorded step in any case.
+            if round % 4 == 3, caches[0].allSatisfy({ $0 is KVCacheSimple }) {
+                #expect(iterator.isRecorded)
+            }
+            if round == 9, caches[0].allSatisfy(\.isTrimmable) {
+                for cache in caches.joined() { cache.trim(6) }
+            }
+        }
+    }
+
+    @Test("a recorded step leaves what a cache's state was as it was")
+    func stateOfRecordedSteps() throws {
+        let fast = try model("llama3", .fast, bits: 4)
+        let cache = (0..<fast.blocks.count).map { _ in KVCacheSimple(step: 4) }
+        var iterator = try TokenIterator(prompt: [5, 9], model: fast, cache: cache)
+        for _ in 0..<3 { _ = iterator.next() }
+        #expect(iterator.isRecorded)
+        let state = cache[0].state
+        let before = state[0].asArray(Float.self)
+        let copy = KVCacheSimple(step: 4)
+        copy.state = state
+        for _ in 0..<3 { _ = iterator.next() }
+        cache[0].trim(6)
+        for _ in 0..<3 { _ = iterator.next() }
+        #expect(state[0].asArray(Float.self) == before)
+        #expect(copy.state[0].asArray(Float.self) == before)
+    }
+
     @Test("computes exactly while a model is trained")
     func training() throws {
         let tokens = try TinyModel("llama3").tokens

@@ -41,6 +41,11 @@ extension PrimitiveCase {
         ]
     }
 
+    /// The same, and where the token stands.
+    private static func placed(_ token: [Input], _ places: ClosedRange<Int>) -> [Input] {
+        token + [Input(shape: [], content: .integers(places))]
+    }
+
     private static func step(_ x: [MLXArray], position: Int) -> [MLXArray] {
         attentionStep(
             queries: x[0], keys: x[1], values: x[2], cache: (x[3], x[4]), angles: x[5],
@@ -85,5 +90,13 @@ extension PrimitiveCase {
             "AttentionStep", "in a full cache", token(1, 2, 1, 3, 4),
             large: token(1, 4, 2, 150, 64)
         ) { step($0, position: $0[3].dim(2) - 1) },
+        row(
+            "AttentionStep", "at a place that an input tells",
+            placed(token(2, 4, 2, 5, 4), 0...4), large: placed(token(2, 6, 2, 150, 20), 100...149)
+        ) {
+            attentionStep(
+                queries: $0[0], keys: $0[1], values: $0[2], cache: ($0[3], $0[4]), angles: $0[5],
+                position: $0[6], scale: 0.5)
+        },
     ]
 }

@@ -80,6 +80,17 @@ package func attentionStep(
         [queries, keys, values, cache.keys, cache.values, angles], count: 3)
 }
 
+/// The same for a position, int32 [], that is not known before it is computed with: a place that the
+/// cache does not have is refused only then.
+package func attentionStep(
+    queries: MLXArray, keys: MLXArray, values: MLXArray, cache: (keys: MLXArray, values: MLXArray),
+    angles: MLXArray, position: MLXArray, scale: Float
+) -> [MLXArray] {
+    MLXArray.results(
+        of: AttentionStep(scale: Double(scale), position: nil),
+        [queries, keys, values, cache.keys, cache.values, angles, position], count: 3)
+}
+
 /// The products of a few rows of float32 with a packed layer as a processor without instructions for
 /// 8 bits computes them.
 package func roundedProduct(_ x: MLXArray, _ layer: ProjectedLayer) -> MLXArray {

@@ -6,21 +6,25 @@ import CKernels
 ///
 /// Inputs: queries [B, H · D], keys [B, S · D] and values [B, S · E], H a multiple of S; the cached
 /// keys [B, S, L, D] and values [B, S, L, E], of which `position` are in use; and the angles between
-/// two positions of pairs half of their number apart, [1 or B, pairs]. Results: [B, H · E], and the
-/// cache with the token, written over the old one where nobody else holds it.
+/// two positions of pairs half of their number apart, [1 or B, pairs]; perhaps the position as an
+/// int32 number. Results: [B, H · E], and the cache with the token, written over the old one where
+/// nobody else holds it.
 struct AttentionStep: Portable {
     var name: String { "attentionStep" }
     let scale: Double
-    /// Where the token stands.
-    let position: Int
+    /// Where the token stands; nil where an input tells.
+    let position: Int?
 
     var overwrites: [Int?] { [nil, 3, 4] }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (q, k, v) = (inputs[0], inputs[1], inputs[2])
         let (keys, values, angles) = (inputs[3], inputs[4], inputs[5])
-        guard q.dtype.isReal, inputs.allSatisfy({ $0.dtype == q.dtype }) else {
+        guard q.dtype.isReal, inputs.prefix(6).allSatisfy({ $0.dtype == q.dtype }) else {
             throw refusal("needs one real floating-point type, got \(inputs.map(\.dtype))")
+        }
+        guard inputs.dropFirst(6).allSatisfy({ $0 == Spec([], .int32) }) else {
+            throw refusal("the position must be one int32 number, got \(inputs[6])")
         }
         guard keys.shape.count == 4, values.shape.count == 4,
             keys.shape.prefix(3) == values.shape.prefix(3), keys.shape.allSatisfy({ $0 > 0 }),
@@ -37,9 +41,7 @@ struct AttentionStep: Portable {
                 "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit a cache of "
                     + "\(keys.shape)")
         }
-        guard 0..<keys.shape[2] ~= position else {
-            throw refusal("the cache has \(keys.shape[2]) places, and none at \(position)")
-        }
+        if let position { try check(position, keys.shape[2]) }
         guard angles.shape.count == 2, angles.shape[0] == 1 || angles.shape[0] == batch,
             2 * angles.shape[1] <= keys.shape[3]
         else { throw refusal("angles \(angles.shape) do not fit keys of \(keys.shape[3])") }
@@ -48,10 +50,20 @@ struct AttentionStep: Portable {
         ]
     }
 
-    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+    private func check(_ position: Int, _ places: Int) throws(MLXError) {
+        guard 0..<places ~= position else {
+            throw refusal("the cache has \(places) places, and none at \(position)")
+        }
+    }
+
+    func eval(
+        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
+    ) throws(MLXError) {
+        let position = position ?? Int(inputs[6].address.as(Int32.self).pointee)
+        try check(position, inputs[3].shape[2])
         let computed = inputs[0].dtype.computed
         let wide = outputs.map { $0.computing(computed) }
-        for (input, output) in zip(inputs[3...], wide.dropFirst())
+        for (input, output) in zip(inputs[3..<5], wide.dropFirst())
         where input.storage !== output.storage {
             let source =
                 input.dtype == computed ? input : input.converted(to: computed, on: workers)
@@ -65,7 +77,7 @@ struct AttentionStep: Portable {
         for (output, wide) in zip(outputs, wide) { output.finish(wide, on: workers) }
     }
 
-    /// The same as array expressions.
+    /// The same as array expressions, which take a position for each sequence, [B], too.
     private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
         let (keys, values) = (inputs[3], inputs[4])
         let (batch, _, _, depth) = keys.shape4
@@ -77,20 +89,31 @@ struct AttentionStep: Portable {
             if inputs[5].dim(1) == 0 { return x }
             let rotate = Rotate(
                 dimensions: 2 * inputs[5].dim(1), isTraditional: false, scale: 1, isInverse: false)
-            let places = MLXArray.full([batch], values: MLXArray(Int32(position)))
+            let places = MLXArray.full(
+                [batch], values: position.map { MLXArray(Int32($0)) } ?? inputs[6])
             return MLXArray.apply(rotate, [x, places, inputs[5]])
         }
         func joined(_ cached: MLXArray, _ new: MLXArray) -> MLXArray {
-            concatenated(
+            guard let position else {
+                let isPlace = arange(cached.dim(2)) .== reshaped(inputs[6], [-1, 1])
+                return which(expandedDimensions(isPlace, axes: [1, 3]), new, cached)
+            }
+            return concatenated(
                 [
                     cached[0..., 0..., ..<position], new, cached[0..., 0..., (position + 1)...],
                 ], axis: 2)
         }
         let allKeys = joined(keys, turned(heads(inputs[1], depth)))
         let allValues = joined(values, heads(inputs[2], width))
+        func used(_ all: MLXArray) -> MLXArray {
+            position.map { all[0..., 0..., ...$0] } ?? all
+        }
+        // [1 or B, 1, 1, L]
+        let mask =
+            position == nil ? arange(keys.dim(2)) .<= reshaped(inputs[6], [-1, 1, 1, 1]) : nil
         let seen = MLXFast.scaledDotProductAttention(
-            queries: turned(heads(inputs[0], depth)), keys: allKeys[0..., 0..., ...position],
-            values: allValues[0..., 0..., ...position], scale: Float(scale), mask: .none)
+            queries: turned(heads(inputs[0], depth)), keys: used(allKeys),
+            values: used(allValues), scale: Float(scale), mask: mask.map { .array($0) } ?? .none)
         return [reshaped(seen, [batch, -1]), allKeys, allValues]
     }
 
@@ -107,11 +130,20 @@ struct AttentionStep: Portable {
         let folded = inputs.enumerated().map { index, input in
             // Angles may be the same for all sequences, and then for all calls.
             if index == 5, !batch.isBatched[5], input.dim(0) == 1 { return input }
+            if index == 6 {
+                guard batch.isBatched[6] else { return input }
+                return flattened(
+                    broadcast(expandedDimensions(input, axis: 1), to: [batch.size, sequences]))
+            }
             let each = batch.stretched(input, index)
             let rest = each.shape.dropFirst(2)
             return flattened(broadcast(each, to: [batch.size, sequences] + rest), end: 1)
         }
-        return MLXArray.results(of: self, folded, count: 3).map { result in
+        // Tokens at places of their own are no one step.
+        let results =
+            position == nil && batch.isBatched[6]
+            ? composed(folded) : MLXArray.results(of: self, folded, count: 3)
+        return results.map { result in
             Batched(reshaped(result, [batch.size, sequences] + result.shape.dropFirst()))
         }
     }
@@ -119,6 +151,7 @@ struct AttentionStep: Portable {
 
 extension AttentionStep {
     package func isSound(_ inputs: [Spec]) -> Bool {
-        inputs.count == 6 && inputs.allSatisfy { $0.shape.allSatisfy { $0 < 1 << 30 } }
+        inputs.count == (position == nil ? 7 : 6)
+            && inputs.allSatisfy { $0.shape.allSatisfy { $0 < 1 << 30 } }
     }
 }

@@ -1,4 +1,5 @@
 import MLX
+import MLXNN
 
 /// A cache that keeps everything; its memory grows by steps.
 public final class KVCacheSimple: KVCache {
@@ -47,6 +48,22 @@ public final class KVCacheSimple: KVCache {
         buffer.step(queries: queries, keys: keys, values: values, angles: angles, scale: scale)
     }
 
+    /// All of the memory, [B, heads, room, D] each; none while there was no token yet.
+    var memory: [MLXArray] { buffer.arrays }
+
+    /// Whether another token fits into the memory.
+    var hasRoom: Bool { memory.first.map { offset < $0.dim(2) } ?? false }
+
+    /// While a step is recorded, where its token goes; the step takes it, and leaves counting to
+    /// ``advance()``.
+    var recordedPosition: MLXArray? {
+        get { buffer.recordedPosition }
+        set { buffer.recordedPosition = newValue }
+    }
+
+    /// Counts a token that a recorded step has added.
+    func advance() { buffer.count += 1 }
+
     /// A causal mask, with a window if there is one.
     public func makeMask(
         count: Int, window: Int?
@@ -68,7 +85,9 @@ public final class KVCacheSimple: KVCache {
 struct GrowingBuffer {
     /// The number of tokens in use.
     var count = 0
-    private var arrays: [MLXArray] = []
+    /// See ``KVCacheSimple/recordedPosition``.
+    var recordedPosition: MLXArray?
+    private(set) var arrays: [MLXArray] = []
     private let step: Int
 
     init(step: Int) { self.step = step }
@@ -76,10 +95,10 @@ struct GrowingBuffer {
     /// The arrays of the tokens in use; none while there was no token yet.
     var contents: [MLXArray] {
         get {
-            arrays.map { $0.dim(2) == count ? $0 : $0[0..., 0..., ..<count] }
+            arrays.map { $0.dim(2) == count ? $0.anotherHandle() : $0[0..., 0..., ..<count] }
         }
         set {
-            arrays = newValue
+            arrays = newValue.map { $0.anotherHandle() }
             count = newValue.first?.dim(2) ?? 0
         }
     }
@@ -110,12 +129,24 @@ struct GrowingBuffer {
             (arrays + [keys, values, angles]).allSatisfy({ $0.dtype == dtype }),
             queries.dim(0) == arrays[0].dim(0)
         else { return nil }
+        if let position = recordedPosition {
+            recordedPosition = nil
+            return step(
+                attentionStep(
+                    queries: queries, keys: keys, values: values, cache: (arrays[0], arrays[1]),
+                    angles: angles, position: position, scale: scale))
+        }
         if count == arrays[0].dim(2) { grow(by: 1, like: arrays) }
-        let results = attentionStep(
-            queries: queries, keys: keys, values: values, cache: (arrays[0], arrays[1]),
-            angles: angles, position: count, scale: scale)
-        arrays = Array(results.dropFirst())
-        count += 1
+        defer { count += 1 }
+        return step(
+            attentionStep(
+                queries: queries, keys: keys, values: values, cache: (arrays[0], arrays[1]),
+                angles: angles, position: count, scale: scale))
+    }
+
+    /// Keeps what a step makes of the arrays, and gives what its queries have seen.
+    private func step(_ results: [MLXArray]) -> MLXArray {
+        for (array, result) in zip(arrays, results.dropFirst()) { array._updateInternal(result) }
         return results[0]
     }
 

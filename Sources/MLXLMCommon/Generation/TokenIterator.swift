@@ -9,6 +9,9 @@ public struct TokenIterator: IteratorProtocol, Sequence {
     private var processor: (any LogitProcessor)?
     private let parameters: GenerateParameters
     private var rest: [Int]
+    private var step: RecordedStep?
+    /// Whether the last token went by a recorded step.
+    package private(set) var isRecorded = false
 
     /// The logarithms of the probabilities among which the last token was picked, [vocabulary]; not
     /// computed unless they are read.
@@ -47,9 +50,7 @@ public struct TokenIterator: IteratorProtocol, Sequence {
     public mutating func next() -> Int? {
         let seen = cache.first?.offset ?? 0
         if parameters.maxKVSize == nil, seen + rest.count > model.contextLength { return nil }
-        let features = model.features(MLXArray(rest, [1, rest.count]), cache: cache)
-        let last = features[0..., -1]  // [1, features]
-        var logits = model.logits(last)
+        var logits = nextLogits()  // [1, vocabulary]
         if let processor { logits = processor.process(logits: logits) }
         let picked = sampler.sample(logits: logits)
         eval(picked, logits)
@@ -59,6 +60,20 @@ public struct TokenIterator: IteratorProtocol, Sequence {
         rest = [token]
         cache = parameters.packed(cache)
         return token
+    }
+
+    /// The logits behind what the caches do not hold yet.
+    private mutating func nextLogits() -> MLXArray {
+        isRecorded = false
+        if rest.count == 1, step?.isRefused != true {
+            if step?.fits(cache) != true { step = RecordedStep(model, cache) }
+            if let step, step.fits(cache), let logits = step.logits(rest[0]) {
+                isRecorded = true
+                return logits
+            }
+        }
+        let features = model.features(MLXArray(rest, [1, rest.count]), cache: cache)
+        return model.logits(features[0..., -1])
     }
 }
 

@@ -70,6 +70,12 @@ public final class RotaryEmbedding: Sendable {
         sharpness == 1 ? wavelengths(length).angles : nil
     }
 
+    /// Whether the angles are the same for all lengths up to this one, and nothing is scaled beside.
+    package func turnsAlike(upTo length: Int) -> Bool {
+        if case .dynamic = settings.scaling { return Double(length) <= context }
+        return sharpness == 1 && (long == nil || Double(length) <= threshold)
+    }
+
     private func wavelengths(_ length: Int) -> Wavelengths {
         if case .dynamic(let factor) = settings.scaling, Double(length) > context {
             let stretch = factor * Double(length) / context - (factor - 1)
