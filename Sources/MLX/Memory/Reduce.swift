@@ -270,8 +270,15 @@ struct PairwiseRows {
     private let capacity: Int
     private let itemSize: Int
     private let join: Kernels.Binary
-    private var levels: [(row: Storage, count: Int)] = []
-    private var halves: Storage?
+    private var levels: [(row: Row, count: Int)] = []
+    private var halves: Row?
+
+    /// Memory of one thread's own; the pool's lock would be everybody's.
+    private final class Row {
+        let address: UnsafeMutableRawPointer
+        init(byteCount: Int) { address = .allocate(byteCount: byteCount, alignment: 64) }
+        deinit { address.deallocate() }
+    }
 
     /// For rows of at most `columns` elements.
     init(columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
@@ -286,7 +293,7 @@ struct PairwiseRows {
     /// left. No rows were added one by one since the row was begun.
     mutating func add(block rows: UnsafeRawPointer, _ columns: Int) {
         var half = Self.block / 2 * columns
-        if halves == nil { halves = Storage(byteCount: half * itemSize) }
+        if halves == nil { halves = Row(byteCount: half * itemSize) }
         guard let sums = halves?.address else { return }
         join(sums, rows, rows + half * itemSize, half)
         while half > columns {
@@ -297,7 +304,7 @@ struct PairwiseRows {
     }
 
     private mutating func add(_ row: UnsafeRawPointer, _ columns: Int, level: Int) {
-        while level >= levels.count { levels.append((Storage(byteCount: capacity), 0)) }
+        while level >= levels.count { levels.append((Row(byteCount: capacity), 0)) }
         let (sum, count) = levels[level]
         if count == 0 {
             sum.address.copyMemory(from: row, byteCount: columns * itemSize)

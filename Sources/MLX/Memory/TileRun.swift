@@ -21,10 +21,8 @@ struct TileRun {
     /// Runs the program on tensors of one shape; the outputs are row-major.
     func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let count = outputs.first?.count, count > 0 else { return }
-        let copies = inputs.map {
-            $0.layout.isContiguous || $0.layout.isSingle ? nil : StridedCopy(from: $0)
-        }
-        let sources = zip(inputs, copies).map { Source($0, $1) }
+        var copies: [StridedCopy] = []
+        let sources = inputs.map { Source($0, keeping: &copies) }
         let targets = outputs.map { Target(address: $0.address, itemSize: $0.dtype.size) }
         // The loops over tiles count no references, which all threads would write to.
         withExtendedLifetime(copies) {
@@ -62,19 +60,21 @@ struct TileRun {
         /// The longest row that is laid out.
         private static let longest = 4 * TileProgram.tile
 
-        init(_ tensor: Tensor, _ copy: StridedCopy?) {
+        /// Adds what a walk points into to what is kept.
+        init(_ tensor: Tensor, keeping copies: inout [StridedCopy]) {
             let itemSize = tensor.dtype.size
-            guard let walk = copy?.walk else {
-                self =
-                    tensor.layout.isContiguous
-                    ? .direct(tensor.address, itemSize: itemSize)
-                    : .spread(tensor.address, itemSize: itemSize)
-                return
-            }
-            if let period = walk.period, period <= Self.longest {
-                self = .repeated(tensor.address, itemSize: itemSize, period: period)
+            if tensor.layout.isContiguous {
+                self = .direct(tensor.address, itemSize: itemSize)
+            } else if tensor.layout.isSingle {
+                self = .spread(tensor.address, itemSize: itemSize)
             } else {
-                self = .gathered(walk)
+                let copy = StridedCopy(from: tensor)
+                if let period = copy.walk.period, period <= Self.longest {
+                    self = .repeated(tensor.address, itemSize: itemSize, period: period)
+                } else {
+                    copies.append(copy)
+                    self = .gathered(copy.walk)
+                }
             }
         }
 
