@@ -67,9 +67,9 @@ package final class ShardedParameters {
         return memory.areas.indices.map { memory.arrays($0, layout) }
     }
 
-    /// Makes one step with the sums of all ranks' gradients, divided by `divisor`, and scaled down
-    /// where their norm exceeds `limit`; gives the norm before, and the sums over the ranks of
-    /// `numbers`, which travel along. A collective.
+    /// Makes one step with the sums of all ranks' gradients, of any real type and joined in float32,
+    /// divided by `divisor`, and scaled down where their norm exceeds `limit`; gives the norm
+    /// before, and the sums over the ranks of `numbers`, which travel along. A collective.
     ///
     /// There is a rule for each parameter; nobody may use values of the parameters that are not
     /// computed yet. `judge` is told the norm and the sums before the parameters change, which they
@@ -78,6 +78,7 @@ package final class ShardedParameters {
         _ addends: [MLXArray], divisor: Float, limit: Float?, rules: [UpdateRule],
         numbers: [Double] = [], judge: ((Double, [Double]) throws -> Bool)? = nil
     ) throws -> (norm: Double, sums: [Double]) {
+        let addends = addends.map { $0.dtype == .float32 ? $0 : $0.asType(.float32) }
         eval(addends)
         let start = ContinuousClock.now
         // Held here so that their bytes stay where they are.

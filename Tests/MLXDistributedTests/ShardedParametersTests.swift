@@ -84,6 +84,27 @@ import Testing
         return parameters.map(values)
     }
 
+    @Test(arguments: [DType.bfloat16, .float16])
+    func `half gradients are joined as the float32 numbers that they are`(dtype: DType) throws {
+        let results = try Loopback.run(size: 2, sharesMemory: true) { group in
+            let zeros = Self.shapes.map { MLX.zeros($0) }
+            let rule = UpdateRule.adam(
+                rate: 0.01, betas: (0.9, 0.999), eps: 1e-8, decay: 0.01, step: 1)
+            let halves = Self.arrays(UInt64(20 + group.rank)).map { $0.asType(dtype) }
+            return try [halves, halves.map { $0.asType(.float32) }].map { gradients in
+                let shards = try ShardedParameters(
+                    Self.arrays(1), state: [zeros, zeros], group: group)
+                let norm = try shards.step(
+                    gradients, divisor: 8, limit: nil, rules: Self.rules(rule)
+                ).norm
+                let seen = shards.parameters.map(Self.values)
+                try group.barrier()
+                return seen + [[Float(norm)]]
+            }
+        }
+        for result in results { #expect(result[0] == result[1]) }
+    }
+
     @Test func `state that a rule has no use for goes along when memory is lent`() throws {
         let results = try Loopback.run(size: 2, sharesMemory: true) { group in
             let shards = try ShardedParameters(

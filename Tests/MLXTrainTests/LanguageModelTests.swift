@@ -33,9 +33,12 @@ private final class TextJob: Sendable {
 
     @discardableResult
     func train(
-        _ config: TrainConfig, ranks: Int = 1, output: String, stopAfter: Int? = nil
+        _ config: TrainConfig, ranks: Int = 1, sharesMemory: Bool = false, output: String,
+        stopAfter: Int? = nil
     ) throws -> String {
-        try config.train(ranks: ranks, output: "\(folder)/\(output)", stopAfter: stopAfter)
+        try config.train(
+            ranks: ranks, sharesMemory: sharesMemory, output: "\(folder)/\(output)",
+            stopAfter: stopAfter)
     }
 
     func metrics(_ event: String, of output: String) throws -> [JSONNode] {
@@ -130,6 +133,24 @@ private final class TextJob: Sendable {
         let (half, float) = (try job.losses(of: "half"), try job.losses(of: "float"))
         #expect(half != float)
         for (a, b) in zip(half, float) { #expect(abs(a - b) < 0.05 * b) }
+    }
+
+    @Test(arguments: [2, 3])
+    func `bfloat16 on ranks that share memory comes near one rank's losses`(
+        ranks: Int
+    ) throws {
+        let job = try TextJob()
+        let config = try job.config("training.precision=bfloat16")
+        try job.train(config, output: "one")
+        try job.train(config, ranks: ranks, sharesMemory: true, output: "shared")
+        let (shared, one) = (try job.losses(of: "shared"), try job.losses(of: "one"))
+        #expect(shared.count == one.count)
+        for (a, b) in zip(shared, one) { #expect(abs(a - b) < 0.02 * b) }
+        // The weights that are computed with are not those that a shared-out optimizer keeps.
+        let error = #expect(throws: ConfigError.self) {
+            try job.config("training.precision=bfloat16", "distributed.sharded_optimizer=true")
+        }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("training.precision must be float32"))
     }
 
     @Test func `the model's folder is what transformers reads`() throws {

@@ -5,9 +5,11 @@ import Synchronization
 extension TrainConfig {
     /// Trains on ranks that are threads, and gives what was shown; after so many steps the job is
     /// asked to stop.
-    func train(ranks: Int, output: String, stopAfter: Int?) throws -> String {
+    func train(
+        ranks: Int, sharesMemory: Bool = false, output: String, stopAfter: Int?
+    ) throws -> String {
         let shown = Mutex("")
-        _ = try Loopback.run(size: ranks) { group in
+        _ = try Loopback.run(size: ranks, sharesMemory: sharesMemory) { group in
             var polls = -1
             try Job(
                 config: self, output: output, group: group,
