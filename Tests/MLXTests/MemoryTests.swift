@@ -48,6 +48,26 @@ struct MemoryTests {
         }
     }
 
+    @Test("that was prepared is there for the arrays that come")
+    func preparation() async {
+        await #expect(processExitsWith: .success) {
+            let bytes = [8 << 20, 8 << 20, 5 << 20]
+            let resident = systemBytes("VmRSS")
+            Memory.prepare(byteCounts: bytes)
+            #expect(Memory.cacheMemory >= 21 << 20)
+            let grown = systemBytes("VmRSS") - resident
+            #expect(grown >= 21 << 20)
+            let before = Memory.allocationCount
+            let arrays = bytes.map { count in
+                makeArray(shape: [count], dtype: .uint8) { $0.storeBytes(of: 1, as: UInt8.self) }
+            }
+            withExtendedLifetime(arrays) {
+                #expect(Memory.allocationCount == before)
+                #expect(Memory.cacheMemory == 0)
+            }
+        }
+    }
+
     @Test("of a chain whose links are computed once more is that of few links")
     func recomputation() async {
         await #expect(processExitsWith: .success) {

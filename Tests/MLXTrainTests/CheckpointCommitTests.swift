@@ -15,7 +15,9 @@ import Testing
         try store.save(step: 1, files: sampleFiles(step: 1))
         let full = CheckpointFile("optimizer.safetensors") { _ in
             // Every write to this device is answered with ENOSPC.
-            try FileWriter("/dev/full").append([1, 2, 3])
+            let file = try FileWriter("/dev/full")
+            try file.append([1, 2, 3])
+            _ = try file.finish()
         }
         let error = #expect(throws: FileFailure.self) {
             try store.save(step: 2, files: [sampleFiles(step: 2)[0], full])

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import MLX
 import MLXTrain
 import Testing
@@ -81,6 +82,7 @@ import Testing
         try file.append(Array(bytes[7...]))
         let written = try file.finish()
         #expect(try written.isSound())
+        #expect(try Files.read(path) == bytes)
         for index in [0, 6, 7, 1 << 20, bytes.count - 1] {
             var other = bytes
             other[index] ^= 16
@@ -102,6 +104,8 @@ import Testing
         let path = "\(store.path(of: 2)).tmp-\(getpid())/model.safetensors"
         let file = CheckpointFile("model.safetensors") { file in
             try file.append([1, 2, 3, 4])
+            // Another file in its place, since the bytes above may not have been written yet.
+            try Files.remove(path)
             try Files.write([1, 2, 3, 5], to: path)
         }
         #expect {
@@ -111,6 +115,23 @@ import Testing
             return refused.checkpoint == "step-00000002" && refused.file == "model.safetensors"
         }
         #expect(try Files.names(in: store.folder) == ["step-00000001"])
+    }
+
+    /// On a device and in memory, where some systems can't go past the page cache.
+    @Test(arguments: [0, 1, 4096, 1 << 20, 1 << 20 + 1, 3 << 20, 5 << 20 - 4096, 5_000_000])
+    func `a file of any length is written and read back`(length: Int) throws {
+        let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        let shared = "/dev/shm/mlx-checkpoint-\(getpid())-\(length)"
+        defer { unlink(shared) }
+        for path in [folder / "file", shared] {
+            let file = try FileWriter(path)
+            for start in stride(from: 0, to: length, by: 700_001) {
+                try file.append(Array(bytes[start..<min(start + 700_001, length)]))
+            }
+            let written = try file.finish()
+            #expect(try written.isSound() && Files.read(path) == bytes)
+            #expect(try Digest.ofFile(path) == (length, written.sha256))
+        }
     }
 
     @Test func `a snapshot keeps the values of its moment through later steps`() throws {

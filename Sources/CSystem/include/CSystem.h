@@ -51,10 +51,8 @@ static inline int cs_process_descriptor(int process) {
 #endif
 }
 
-/// Asks the device to begin with bytes of a file; a hint, which some file systems do not know.
-static inline void cs_begin_writing(int descriptor, int64_t start, int64_t bytes) {
-    (void)sync_file_range(descriptor, start, bytes, SYNC_FILE_RANGE_WRITE);
-}
+/// The flag of open(2) for a file that goes past the page cache.
+static const int cs_direct = O_DIRECT;
 
 /// What the calling thread knows of the transforms of functions that it is in.
 typedef struct {

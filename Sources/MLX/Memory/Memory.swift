@@ -68,6 +68,12 @@ public enum Memory {
     /// again don't count.
     package static var allocationCount: Int { Pool.shared.allocations }
 
+    /// Takes more memory from the system for arrays of so many bytes each, and keeps it: whoever
+    /// needs it then does not wait for the system to find and clear its pages.
+    package static func prepare(byteCounts: [Int]) {
+        for bytes in byteCounts { Pool.shared.prepare(bytes) }
+    }
+
     /// Gives the kept memory back to the system.
     public static func clearCache() { Pool.shared.clear() }
 

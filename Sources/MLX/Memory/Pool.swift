@@ -99,6 +99,21 @@ final class Pool: Sendable {
         return allocate(capacity, turn: turn)
     }
 
+    /// Keeps `bytes` more bytes, whose pages the system has found and cleared.
+    func prepare(_ bytes: Int) {
+        let capacity = Self.capacity(for: bytes)
+        let turn = state.withLock { state in
+            state.active += capacity
+            state.allocations &+= 1
+            return state.allocations
+        }
+        let buffer = allocate(capacity, turn: turn)
+        // The least page that a system has; a huge one is there after its first byte.
+        for offset in stride(from: 0, to: capacity, by: 4096) {
+            buffer.address.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
+        }
+    }
+
     private func allocate(_ capacity: Int, turn: Int) -> Buffer {
         let isLarge = capacity >= Self.largeBytes
         let shift = isLarge ? (turn % Self.shifts) * Self.shiftBytes : 0

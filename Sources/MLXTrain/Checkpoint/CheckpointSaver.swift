@@ -19,6 +19,7 @@ package final class CheckpointSaver {
     private var failure: (any Error)?
     /// The seconds that the loop waited for the save that was begun last.
     private var stallSeconds = 0.0
+    private let hasInterval: Bool
     /// The steps that may be taken while one is being written.
     private let lead: Int
 
@@ -37,7 +38,14 @@ package final class CheckpointSaver {
         onError = config.checkpoint.onError
         writer = group.rank == 0 ? CheckpointWriter(store: store) : nil
         saved = step
+        hasInterval = config.checkpoint.everySteps != nil
         lead = config.checkpoint.everySteps.map { $0 / 4 } ?? .max
+    }
+
+    /// Finds memory for the arrays that a step changes while they are written, if the job saves as
+    /// it goes.
+    package func makeRoom(byteCounts: [Int]) {
+        if hasInterval { writer?.makeRoom(byteCounts: byteCounts) }
     }
 
     /// The newest step that is saved, or on its way.

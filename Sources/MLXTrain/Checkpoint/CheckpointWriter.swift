@@ -1,4 +1,5 @@
 import Foundation
+import MLX
 
 /// Writes checkpoints on a thread of its own while training goes on, one at a time.
 package final class CheckpointWriter {
@@ -30,6 +31,14 @@ package final class CheckpointWriter {
             slot.finish(Outcome(step: step, result: result, seconds: seconds))
         }
         thread.name = "mlx-train writer"
+        thread.start()
+    }
+
+    /// Finds memory for the arrays that the steps beside the first save need while it holds theirs,
+    /// on a thread of its own.
+    package func makeRoom(byteCounts: [Int]) {
+        let thread = Thread { Memory.prepare(byteCounts: byteCounts) }
+        thread.name = "mlx-train memory"
         thread.start()
     }
 

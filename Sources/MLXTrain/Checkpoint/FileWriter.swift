@@ -1,57 +1,42 @@
-import CSystem
 import Crypto
 import Glibc
 import MLXDistributed
 
 /// Writes a new file front to back, takes the digest of its bytes on the way, and forces it to the
 /// device.
+///
+/// Whole pieces go past the page cache where the file system allows that: a checkpoint is not read
+/// again soon, and pages for it cost the steps beside it more time than all the rest of its save.
 package final class FileWriter {
     private let path: String
-    private var descriptor: Int32
-    private var digest = SHA256()
+    private let descriptor: DirectDescriptor
+    private let piece = DirectDescriptor.makePiece()
+    /// The bytes of `piece` that are taken.
+    private var filled = 0
     private var count = 0
-    /// The bytes that the device was not yet asked to take.
-    private var waiting = 0
-    private var pieces: [WrittenFile.Piece] = []
-
-    /// Few enough bytes that they are still in the cache when they are written.
-    static let pieceBytes = 1 << 20
-    /// The device takes bytes in runs of this many while later ones are prepared, so that little is
-    /// left to wait for at the end.
-    private static let runBytes = 32 << 20
+    private var digest = SHA256()
+    private var hashes: [UInt64] = []
 
     /// Creates the file, or empties one that is there.
     package init(_ path: String) throws(FileFailure) {
         self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw FileFailure("create", path) }
+        descriptor = DirectDescriptor(path, O_WRONLY | O_CREAT | O_TRUNC)
+        guard descriptor.isOpen else { throw FileFailure("create", path) }
     }
 
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
-    }
+    deinit { piece.deallocate() }
 
-    /// Appends bytes.
+    /// Appends bytes; the system gets them, and tells its errors, by whole pieces and at the end.
     package func append(_ bytes: UnsafeRawBufferPointer) throws(FileFailure) {
-        var start = 0
-        while start < bytes.count {
-            let end = min(start + FileWriter.pieceBytes, bytes.count)
-            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-            digest.update(bufferPointer: piece)
-            pieces.append(WrittenFile.Piece(bytes: piece.count, hash: hash64(piece)))
-            try Files.append(piece, to: descriptor, path: path)
-            start = end
-            count += piece.count
-            waiting += piece.count
-            if waiting >= FileWriter.runBytes { startWriting() }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let taken = rest.prefix(piece.count - filled)
+            UnsafeMutableRawBufferPointer(rebasing: piece[filled...])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: taken))
+            filled += taken.count
+            rest = rest.dropFirst(taken.count)
+            if filled == piece.count { try writePiece() }
         }
-    }
-
-    /// Asks the device to begin with what was appended since the last time; only a hint, so that
-    /// a file system that does not know it is no error.
-    private func startWriting() {
-        cs_begin_writing(descriptor, Int64(count - waiting), Int64(waiting))
-        waiting = 0
     }
 
     /// Appends bytes.
@@ -65,12 +50,32 @@ package final class FileWriter {
 
     /// Forces the file to the device and closes it; what was written.
     package func finish() throws(FileFailure) -> WrittenFile {
-        guard fsync(descriptor) == 0 else { throw FileFailure("synchronize", path) }
-        let closed = close(descriptor)
-        descriptor = -1
-        guard closed == 0 else { throw FileFailure("close", path) }
+        if filled > 0 { try writePiece() }
+        guard fsync(descriptor.number) == 0 else { throw FileFailure("synchronize", path) }
+        guard descriptor.close() else { throw FileFailure("close", path) }
         return WrittenFile(
             path: path, bytes: count, sha256: Digest.hexadecimal(digest.finalize()),
-            pieces: pieces)
+            hashes: hashes)
+    }
+
+    private func writePiece() throws(FileFailure) {
+        let bytes = UnsafeRawBufferPointer(rebasing: piece[..<filled])
+        digest.update(bufferPointer: bytes)
+        hashes.append(hash64(bytes))
+        if filled < piece.count { descriptor.usePageCache() }
+        var start = 0
+        while start < filled {
+            let written = write(
+                descriptor.number, bytes.baseAddress?.advanced(by: start), filled - start)
+            if written > 0 {
+                start += written
+            } else if written < 0, errno == EINVAL, descriptor.isDirect {
+                descriptor.usePageCache()
+            } else if written == 0 || errno != EINTR {
+                throw FileFailure("write", path, code: written == 0 ? EIO : errno)
+            }
+        }
+        count += filled
+        filled = 0
     }
 }

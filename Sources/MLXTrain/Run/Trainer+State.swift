@@ -11,6 +11,15 @@ extension Trainer {
     /// The arrays that a whole optimizer remembers by name.
     package var optimizerState: [String: MLXArray] { optimizer.stateDictionary() }
 
+    /// The bytes of each array that every step makes anew: weights and what belongs to them. None
+    /// where the ranks share memory, which they lend in another way.
+    var changedByteCounts: [Int] {
+        guard sharded == nil else { return [] }
+        return task.model.trainableParameters().flattenedValues().flatMap { array in
+            [Int](repeating: array.nbytes, count: 1 + config.optimizer.momentCount)
+        }
+    }
+
     /// What a checkpoint takes on the disk, about.
     var checkpointBytes: Int {
         let weights = parameters.reduce(0) { $0 + $1.1.nbytes }
