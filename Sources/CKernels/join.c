@@ -86,3 +86,28 @@ LOOKUP(ck_join_rows, ck_join_add, ROWS_JOINED(add))
 LOOKUP(ck_join_rows, ck_join_multiply, ROWS_JOINED(multiply))
 LOOKUP(ck_join_rows, ck_join_minimum, ROWS_ORDERED(minimum))
 LOOKUP(ck_join_rows, ck_join_maximum, ROWS_ORDERED(maximum))
+
+// MARK: tangents
+
+// Rows of updates u with tangents q are joined to rows of x with tangents p, as VALUE and CHANGE say.
+#define JOIN_TANGENT(NAME, T, VALUE, CHANGE)                                                       \
+    KERNEL static void NAME##_tangent_##T(void *out, void *out_change, const void *updates,        \
+        const void *changes, const int64_t *places, long n, long stride, long columns) {           \
+        for (long i = 0; i < n; i++) {                                                             \
+            T *to = (T *)out + places[i] * stride, *moves = (T *)out_change + places[i] * stride;  \
+            const T *from = (const T *)updates + i * stride, *by = (const T *)changes + i * stride;\
+            LANES for (long k = 0; k < columns; k++) {                                             \
+                T x = to[k], p = moves[k], u = from[k], q = by[k];                                 \
+                to[k] = (VALUE);                                                                   \
+                moves[k] = (CHANGE);                                                               \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define JOIN_TANGENTS(T, UNUSED)                                                                   \
+    JOIN_TANGENT(multiply, T, x * u, p * u + x * q)                                                \
+    JOIN_TANGENT(minimum, T, u < x ? u : x, u < x ? q : u == x ? p + q : p)                        \
+    JOIN_TANGENT(maximum, T, u > x ? u : x, u > x ? q : u == x ? p + q : p)
+FOR_FLOATS(JOIN_TANGENTS, )
+LOOKUP(ck_join_tangents, ck_join_multiply_tangent, ROWS_FLOATS(multiply_tangent))
+LOOKUP(ck_join_tangents, ck_join_minimum_tangent, ROWS_FLOATS(minimum_tangent))
+LOOKUP(ck_join_tangents, ck_join_maximum_tangent, ROWS_FLOATS(maximum_tangent))

@@ -143,13 +143,14 @@ SCAN(logsumexp, c64, complex_log_sum, ((complex_log_sum){-INFINITY, 0, 0}), ITSE
 
 LOOKUP(ck_scan, ck_logsumexp_scan, ROWS_SCANNED(logsumexp))
 
-// MARK: linear recurrence
+// MARK: pairs of arrays
 
-#define RECURRENCE(T, A, LOAD, STEP, STORE)                                                        \
-    INLINE void recur_columns_##T(                                                                 \
+// The same for x of an array and y of another.
+#define PAIR_SCAN(NAME, T, A, START, LOAD, STEP, STORE)                                            \
+    INLINE void NAME##_columns_##T(                                                                \
         T *out, const T *a, const T *b, long n, long stride, long width, bool reverse) {           \
         A running[COLUMNS];                                                                        \
-        memset(running, 0, (size_t)width * sizeof(A));                                             \
+        for (long k = 0; k < width; k++) running[k] = START;                                       \
         for (long i = 0; i < n; i++) {                                                             \
             long row = (reverse ? n - 1 - i : i) * stride;                                         \
             LANES for (long k = 0; k < width; k++) {                                               \
@@ -161,21 +162,83 @@ LOOKUP(ck_scan, ck_logsumexp_scan, ROWS_SCANNED(logsumexp))
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    KERNEL static void recur_##T(                                                                  \
+    KERNEL static void NAME##_##T(                                                                 \
         void *out, const void *a, const void *b, long n, long stride, long width, int reverse) {   \
         T *result = out;                                                                           \
-        const T *factors = a, *terms = b;                                                          \
+        const T *left = a, *right = b;                                                             \
         for (long first = 0; first < width; first += COLUMNS) {                                    \
             T *to = result + first;                                                                \
-            const T *x = factors + first, *y = terms + first;                                      \
+            const T *x = left + first, *y = right + first;                                         \
             long count = smaller(width - first, COLUMNS);                                          \
-            if (count == 1) recur_columns_##T(to, x, y, n, stride, 1, reverse);                    \
-            else recur_columns_##T(to, x, y, n, stride, count, reverse);                           \
+            if (count == 1) NAME##_columns_##T(to, x, y, n, stride, 1, reverse);                   \
+            else NAME##_columns_##T(to, x, y, n, stride, count, reverse);                          \
         }                                                                                          \
     }
-RECURRENCE(f16, double, wide_f16, so_far * x + y, TO_F16)
-RECURRENCE(bf16, double, wide_bf16, so_far * x + y, TO_BF16)
-RECURRENCE(f32, double, ITSELF, so_far * x + y, TO_F32)
-RECURRENCE(f64, double, ITSELF, so_far * x + y, ITSELF)
-RECURRENCE(c64, c128, ITSELF, complex_sum(complex_product(so_far, x), y), to_c64)
-LOOKUP(ck_recur, ck_recurrence, ROWS_SCANNED(recur))
+
+PAIR_SCAN(recur, f16, double, 0, wide_f16, so_far * x + y, TO_F16)
+PAIR_SCAN(recur, bf16, double, 0, wide_bf16, so_far * x + y, TO_BF16)
+PAIR_SCAN(recur, f32, double, 0, ITSELF, so_far * x + y, TO_F32)
+PAIR_SCAN(recur, f64, double, 0, ITSELF, so_far * x + y, ITSELF)
+PAIR_SCAN(recur, c64, c128, ((c128){0, 0}), ITSELF, complex_sum(complex_product(so_far, x), y),
+    to_c64)
+LOOKUP(ck_pair_scan, ck_recurrence, ROWS_SCANNED(recur))
+
+// MARK: tangents, by the argument x and its tangent y
+
+// A running result and its tangent.
+typedef struct { double value, change; } dual;
+
+INLINE dual dual_product(dual so_far, double x, double y) {
+    return (dual){so_far.value * x, so_far.change * x + so_far.value * y};
+}
+// The last of equal elements is the one that is picked, and the first that is no number.
+INLINE dual dual_larger(dual so_far, double x, double y) {
+    return (so_far.value > x) | (so_far.value != so_far.value) ? so_far : (dual){x, y};
+}
+INLINE dual dual_smaller(dual so_far, double x, double y) {
+    return (so_far.value < x) | (so_far.value != so_far.value) ? so_far : (dual){x, y};
+}
+
+#define DUAL_F16(X) narrow_f16((float)(X).change)
+#define DUAL_BF16(X) narrow_bf16((float)(X).change)
+#define DUAL_F32(X) ((float)(X).change)
+#define DUAL_F64(X) ((X).change)
+#define TANGENT_SCANS(NAME, START, STEP)                                                           \
+    PAIR_SCAN(NAME, f16, dual, START, wide_f16, STEP(so_far, x, y), DUAL_F16)                      \
+    PAIR_SCAN(NAME, bf16, dual, START, wide_bf16, STEP(so_far, x, y), DUAL_BF16)                   \
+    PAIR_SCAN(NAME, f32, dual, START, ITSELF, STEP(so_far, x, y), DUAL_F32)                        \
+    PAIR_SCAN(NAME, f64, dual, START, ITSELF, STEP(so_far, x, y), DUAL_F64)
+
+TANGENT_SCANS(product_tangent, ((dual){1, 0}), dual_product)
+TANGENT_SCANS(max_tangent, ((dual){-INFINITY, 0}), dual_larger)
+TANGENT_SCANS(min_tangent, ((dual){INFINITY, 0}), dual_smaller)
+
+// A sum of exponentials beside that of the tangents, each times its exponential.
+typedef struct { double peak, mass, change; } dual_log_sum;
+
+INLINE dual_log_sum add_dual_exponential(dual_log_sum sum, double x, double y) {
+    if (x > sum.peak || x != x) {
+        double kept = exp(sum.peak - x);
+        return (dual_log_sum){x, sum.mass * kept + 1, sum.change * kept + y};
+    }
+    double share = x == sum.peak ? x > -INFINITY : exp(x - sum.peak);
+    return (dual_log_sum){sum.peak, sum.mass + share, sum.change + share * y};
+}
+INLINE double mean_change(dual_log_sum sum) { return sum.mass == 0 ? 0 : sum.change / sum.mass; }
+
+#define MEAN_F16(X) narrow_f16((float)mean_change(X))
+#define MEAN_BF16(X) narrow_bf16((float)mean_change(X))
+#define MEAN_F32(X) ((float)mean_change(X))
+#define MEAN_SCAN(T, LOAD, STORE)                                                                  \
+    PAIR_SCAN(logsumexp_tangent, T, dual_log_sum, ((dual_log_sum){-INFINITY, 0, 0}), LOAD,         \
+        add_dual_exponential(so_far, x, y), STORE)
+MEAN_SCAN(f16, wide_f16, MEAN_F16)
+MEAN_SCAN(bf16, wide_bf16, MEAN_BF16)
+MEAN_SCAN(f32, ITSELF, MEAN_F32)
+MEAN_SCAN(f64, ITSELF, mean_change)
+
+#define ROWS_REAL(N) [CK_F16] = N##_f16, ROWS_FLOATS(N), [CK_BF16] = N##_bf16
+LOOKUP(ck_pair_scan, ck_product_scan_tangent, ROWS_REAL(product_tangent))
+LOOKUP(ck_pair_scan, ck_max_scan_tangent, ROWS_REAL(max_tangent))
+LOOKUP(ck_pair_scan, ck_min_scan_tangent, ROWS_REAL(min_tangent))
+LOOKUP(ck_pair_scan, ck_logsumexp_scan_tangent, ROWS_REAL(logsumexp_tangent))

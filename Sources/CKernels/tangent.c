@@ -71,3 +71,17 @@ LOOKUP(ck_quaternary, ck_logaddexp_tangent, ROWS_FLOATS(logaddexp_tangent))
     }
 FOR_FLOATS(EXTREMUM, )
 LOOKUP(ck_ternary, ck_extremum_tangent_row, ROWS_FLOATS(extremum_tangent))
+
+// The tangent of a product: each factor's change times all others.
+#define PRODUCT(T, UNUSED)                                                                         \
+    static void product_tangent_##T(void *out, const void *factors, const void *changes, long n) { \
+        const T *x = factors, *dx = changes;                                                       \
+        double product = 1, change = 0;                                                            \
+        for (long i = 0; i < n; i++) {                                                             \
+            change = change * (double)x[i] + product * (double)dx[i];                              \
+            product *= (double)x[i];                                                               \
+        }                                                                                          \
+        *(T *)out = (T)change;                                                                     \
+    }
+FOR_FLOATS(PRODUCT, )
+LOOKUP(ck_binary, ck_product_tangent_row, ROWS_FLOATS(product_tangent))

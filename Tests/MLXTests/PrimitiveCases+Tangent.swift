@@ -99,6 +99,68 @@ extension PrimitiveCase {
         },
     ]
 
+    private static let factors = [reals(0.5...1.5, [2, 3, 4]), reals(-1...1, [2, 3, 4])]
+
+    private static let folded = [
+        row("ProductTangent", "along an axis", factors, large: tall) {
+            tangent($0) { $0[0].product(axis: 1) }
+        },
+        row("ProductTangent", "along outer axes, beside zeros", factors, large: tall) { x in
+            tangent([which(x[0] .< 0.7, 0, x[0]), x[1]]) {
+                $0[0].ndim > 2 ? $0[0].product(axes: [0, 2]) : $0[0].product(axis: 0)
+            }
+        },
+        row("ScanTangent", "of products", factors, large: tall) {
+            tangent($0) { cumprod($0[0], axis: 1) }
+        },
+        row("ScanTangent", "of the largest", block, large: tall) {
+            tangent($0) { cummax($0[0], axis: -1) }
+        },
+        row("ScanTangent", "of the smallest from the end", block, large: tall) {
+            tangent($0) { cummin($0[0], axis: 0, reverse: true) }
+        },
+        row("ScanTangent", "of log-sum-exp", block, large: tall) {
+            tangent($0) { logCumsumExp($0[0], axis: 1) }
+        },
+    ]
+
+    /// The tangents of an array of which rows are updated, where some are named twice.
+    private static func scatter(
+        _ aspect: String, _ function: @escaping @Sendable (MLXArray, MLXArray) -> MLXArray
+    ) -> PrimitiveCase {
+        let inputs = [[4, 3], [5, 3], [4, 3], [5, 3]].map { reals(0.5...2, $0) }
+        return row("ScatterTangent", aspect, inputs, large: inputs) {
+            tangent($0) { function($0[0], $0[1]) }
+        }
+    }
+
+    private static let scattered = [
+        scatter("by multiplying") { $0.at[MLXArray([2, 0, 0, -1, 2])].multiply($1) },
+        scatter("by the smaller") { $0.at[MLXArray([2, 0, 0, -1, 2])].minimum($1) },
+        scatter("by the larger") { $0.at[MLXArray([2, 0, 0, -1, 2])].maximum($1) },
+    ]
+
+    private static func product(
+        _ aspect: String, _ shapes: [[Int]],
+        _ function: @escaping @Sendable (MLXArray, MLXArray) -> MLXArray
+    ) -> PrimitiveCase {
+        row("BilinearTangent", aspect, shaped(shapes + shapes), large: shaped(shapes + shapes)) {
+            tangent($0) { function($0[0], $0[1]) }
+        }
+    }
+
+    private static let products = [
+        product("of matrices", [[2, 3, 4], [2, 4, 5]]) { matmul($0, $1) },
+        product("of matrices that indices pair", [[3, 2, 4], [2, 4, 3]]) {
+            gatherMM(
+                $0, $1, lhsIndices: MLXArray([2, 0, 1, 0] as [UInt32]),
+                rhsIndices: MLXArray([1, 0, 1, 1] as [UInt32]))
+        },
+        product("of images and kernels", [[2, 5, 4, 3], [2, 3, 2, 3]]) {
+            conv2d($0, $1, stride: 1, padding: 1)
+        },
+    ]
+
     private static func shaped(_ shapes: [[Int]]) -> [Input] { shapes.map { reals(-1...1, $0) } }
 
     private static let layers = [
@@ -171,5 +233,6 @@ extension PrimitiveCase {
         },
     ]
 
-    static let tangents = slopes + elementwise + byRows + layers + attentions
+    static let tangents = 
+        slopes + elementwise + byRows + folded + scattered + products + layers + attentions
 }

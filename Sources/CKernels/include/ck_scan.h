@@ -8,8 +8,8 @@
 
 /// out[i] = in[0] ∘ … ∘ in[i], column by column.
 typedef void (*ck_scan)(void *out, const void *in, long n, long stride, long width, int reverse);
-/// out[i] = a[i]·out[i - 1] + b[i], column by column, where out[-1] is 0.
-typedef void (*ck_recur)(
+/// A running result of pairs of elements of a and b, column by column.
+typedef void (*ck_pair_scan)(
     void *out, const void *a, const void *b, long n, long stride, long width, int reverse);
 
 /// The running sum; integers wrap, floats are summed in double.
@@ -22,8 +22,18 @@ ck_scan _Nullable ck_max_scan(int dtype);
 ck_scan _Nullable ck_min_scan(int dtype);
 /// log(exp(in[0]) + … + exp(in[i])); floats and complex64.
 ck_scan _Nullable ck_logsumexp_scan(int dtype);
-/// Floats and complex64, computed in double.
-ck_recur _Nullable ck_recurrence(int dtype);
+/// out[i] = a[i]·out[i - 1] + b[i], where out[-1] is 0; floats and complex64, computed in double.
+ck_pair_scan _Nullable ck_recurrence(int dtype);
+
+/// The tangent of the running product of a, by the tangent b of a; floats, computed in double, as
+/// the following.
+ck_pair_scan _Nullable ck_product_scan_tangent(int dtype);
+/// That of the largest element so far: b of the last of equal ones.
+ck_pair_scan _Nullable ck_max_scan_tangent(int dtype);
+/// That of the smallest element so far.
+ck_pair_scan _Nullable ck_min_scan_tangent(int dtype);
+/// That of the running log-sum-exp: the mean of b so far, weighted by exp(a); 0 where all weights are.
+ck_pair_scan _Nullable ck_logsumexp_scan_tangent(int dtype);
 
 #pragma clang assume_nonnull end
 

@@ -29,6 +29,14 @@ ck_join_rows _Nullable ck_join_minimum(int dtype);
 /// The larger; NaN if either is NaN.
 ck_join_rows _Nullable ck_join_maximum(int dtype);
 
+/// The same for rows and their tangents; float32 and float64.
+typedef void (*ck_join_tangents)(void *out, void *out_change, const void *updates,
+    const void *changes, const int64_t *places, long n, long stride, long columns);
+ck_join_tangents _Nullable ck_join_multiply_tangent(int dtype);
+/// Equal elements add up their tangents.
+ck_join_tangents _Nullable ck_join_minimum_tangent(int dtype);
+ck_join_tangents _Nullable ck_join_maximum_tangent(int dtype);
+
 #pragma clang assume_nonnull end
 
 #endif

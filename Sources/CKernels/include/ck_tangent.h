@@ -60,6 +60,8 @@ ck_binary _Nullable ck_softmax_tangent_row(int dtype);
 ck_binary _Nullable ck_logsumexp_tangent_row(int dtype);
 /// out[0] = the mean of dx where x is y[0]
 ck_ternary _Nullable ck_extremum_tangent_row(int dtype);
+/// out[0] = the tangent of the product of x by dx, computed in double
+ck_binary _Nullable ck_product_tangent_row(int dtype);
 
 /// The tangent of a normalised row for those of x, weight and bias.
 typedef void (*ck_norm_tangent)(void *out, const void *x, const void *weight, const void *dx,

@@ -50,10 +50,7 @@ struct GatherMM: Portable {
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let inputs = call.inputs
-        let first = tangents[0].map { MLXArray.apply(self, [$0] + inputs[1...]) }
-        let second = tangents[1].map { MLXArray.apply(self, [inputs[0], $0] + inputs[2...]) }
-        return [sum(first, second)]
+        BilinearOperation.gatherMM(self).jvp(call, tangents)
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -115,10 +112,7 @@ struct GatherOuter: Portable {
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let inputs = call.inputs
-        let first = tangents[0].map { MLXArray.apply(self, [$0] + inputs[1...]) }
-        let second = tangents[1].map { MLXArray.apply(self, [inputs[0], $0] + inputs[2...]) }
-        return [sum(first, second)]
+        BilinearOperation.gatherOuter(self).jvp(call, tangents)
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {

@@ -135,9 +135,7 @@ struct ImageConvolution: Portable {
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let first = tangents[0].map { other(part, $0, call.inputs[1]) }
-        let second = tangents[1].map { other(part, call.inputs[0], $0) }
-        return [sum(first, second)]
+        BilinearOperation.convolution(self).jvp(call, tangents)
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {

@@ -85,9 +85,7 @@ struct MatMul: Portable {
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let left = tangents[0].map { matmul($0, call.inputs[1]) }
-        let right = tangents[1].map { matmul(call.inputs[0], $0) }
-        return [sum(left, right)]
+        BilinearOperation.matMul(self).jvp(call, tangents)
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {

@@ -108,7 +108,8 @@ package enum PortablePrimitives {
         AcoshSlope.self, AtanhSlope.self, ErfSlope.self, ErfInverseSlope.self,
         MultiplyTangent.self, DivideTangent.self, RemainderTangent.self, PowerTangent.self,
         Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSumExpTangent.self,
-        ExtremumTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
+        ExtremumTangent.self, ProductTangent.self, ScanTangent.self, ScatterTangent.self,
+        BilinearTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
     ]
 
     private static let others: [any Portable.Type] = [

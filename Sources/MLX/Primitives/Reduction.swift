@@ -96,16 +96,27 @@ struct Product: Reduction {
     static let empty: Double? = 1
     func result(_ dtype: DType) -> DType { dtype.summed }
 
-    /// The product of the other elements: y/x, but where x is the only zero the product of the
-    /// rest, and zero where another element is zero.
     func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
+        dy * conjugate(others(x))
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        guard let tangent = tangents[0], tangent.dtype.isReal else {
+            return weighted(call, tangents)
+        }
+        return [MLXArray.apply(ProductTangent(axes: axes), [call.inputs[0], tangent])]
+    }
+
+    /// For each element the product of the others: y/x, but where x is the only zero the product of
+    /// the rest, and zero where another element is zero.
+    func others(_ x: MLXArray) -> MLXArray {
         let isZero = x .== 0
         let zeros = isZero.asType(.int32).sum(axes: axes, keepDims: true)
         let safe = which(isZero, constant(1, like: x), x)
         let rest = safe.product(axes: axes, keepDims: true)
         let others = which(isZero, rest, rest / safe)
         let counted = which(isZero, zeros .== 1, zeros .== 0)
-        return dy * conjugate(which(counted, others, constant(0, like: x)))
+        return which(counted, others, constant(0, like: x))
     }
 }
 

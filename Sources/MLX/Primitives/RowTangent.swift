@@ -89,21 +89,18 @@ struct ExtremumTangent: Portable {
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (x, y, dx) = (inputs[0], inputs[1], inputs[2])
-        guard x == dx, y.dtype == x.dtype, y.shape == kept(x.shape) else {
+        guard x == dx, y.dtype == x.dtype, y.shape == x.shape.without(axes) else {
             throw refusal("the operands do not go together: \(x), \(y) and \(dx)")
         }
         guard x.dtype.isReal else { throw refusal("not defined for \(x.dtype)") }
         return [y]
     }
 
-    private func kept(_ shape: [Int]) -> [Int] {
-        shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
-    }
-
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let computed = inputs[0].dtype.computed
         guard let kernel = ck_extremum_tangent_row(computed.code) else { return }
-        let (x, dx) = (rows(inputs[0], computed, workers), rows(inputs[2], computed, workers))
+        let x = inputs[0].rows(axes, as: computed, on: workers)
+        let dx = inputs[2].rows(axes, as: computed, on: workers)
         let y = inputs[1].converted(to: computed, on: workers)
         let wide = outputs[0].computing(computed)
         let length = axes.reduce(1) { $0 * inputs[0].shape[$1] }
@@ -115,14 +112,6 @@ struct ExtremumTangent: Portable {
             }
         }
         outputs[0].finish(wide, on: workers)
-    }
-
-    /// The elements that one result is made of side by side.
-    private func rows(_ input: Tensor, _ dtype: DType, _ workers: Workers) -> Tensor {
-        var turned = input
-        turned.layout = input.layout.transposed(
-            input.shape.indices.filter { !axes.contains($0) } + axes)
-        return turned.converted(to: dtype, on: workers)
     }
 
     private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
@@ -146,6 +135,71 @@ struct ExtremumTangent: Portable {
     }
 }
 
+/// The tangent of ``Product``: inputs the argument and its tangent, reals.
+struct ProductTangent: Portable {
+    let axes: [Int]
+    var name: String { "productTangent" }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+        let x = inputs[0]
+        guard x == inputs[1] else { throw refusal("the tangent is \(inputs[1]) instead of \(x)") }
+        guard ck_product_tangent_row(x.dtype.computed.code) != nil else {
+            throw refusal("not defined for \(x.dtype)")
+        }
+        return [Spec(x.shape.without(axes), x.dtype)]
+    }
+
+    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        let computed = inputs[0].dtype.computed
+        guard let kernel = ck_product_tangent_row(computed.code) else { return }
+        let x = inputs[0].rows(axes, as: computed, on: workers)
+        let dx = inputs[1].rows(axes, as: computed, on: workers)
+        let wide = outputs[0].computing(computed)
+        let length = axes.reduce(1) { $0 * inputs[0].shape[$1] }
+        workers.forRanges(of: wide.count, grain: max(1, (1 << 14) / max(length, 1))) { range in
+            for row in range {
+                kernel(
+                    wide.address(at: row), x.address(at: row * length),
+                    dx.address(at: row * length), length)
+            }
+        }
+        outputs[0].finish(wide, on: workers)
+    }
+
+    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        [(Product(axes: axes).others(inputs[0]) * inputs[1]).sum(axes: axes)]
+    }
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.vjp(composed, call, cotangents)
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        Composed.jvp(composed, call, tangents)
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        let wider = ProductTangent(axes: axes.map { $0 + 1 })
+        return [Batched(MLXArray.apply(wider, batch.stretched(inputs)))]
+    }
+}
+
+extension Tensor {
+    /// The elements that vanish together along some axes side by side.
+    fileprivate func rows(_ axes: [Int], as dtype: DType, on workers: Workers) -> Tensor {
+        var turned = self
+        turned.layout = layout.transposed(shape.indices.filter { !axes.contains($0) } + axes)
+        return turned.converted(to: dtype, on: workers)
+    }
+}
+
+extension [Int] {
+    /// A shape's sizes but those of some axes.
+    fileprivate func without(_ axes: [Int]) -> [Int] {
+        indices.filter { !axes.contains($0) }.map { self[$0] }
+    }
+}
+
 extension RowOperation {
     fileprivate func checkSame(_ inputs: [Spec]) throws(MLXError) {
         guard inputs[0] == inputs[1] else {
@@ -166,6 +220,13 @@ extension LogSumExpTangent {
 extension ExtremumTangent {
     func isSound(_ inputs: [Spec]) -> Bool {
         inputs.count == 3 && axes.allSatisfy(inputs[0].hasAxis)
+            && zip(axes, axes.dropFirst()).allSatisfy { $0 < $1 }
+    }
+}
+
+extension ProductTangent {
+    func isSound(_ inputs: [Spec]) -> Bool {
+        inputs.count == 2 && axes.allSatisfy(inputs[0].hasAxis)
             && zip(axes, axes.dropFirst()).allSatisfy { $0 < $1 }
     }
 }

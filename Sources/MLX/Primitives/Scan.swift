@@ -56,8 +56,9 @@ struct CumSum: Scan, LinearPrimitive {
 }
 
 /// The running product, in the element type; floats are multiplied in float64.
-struct CumProd: Scan {
+struct CumProd: FusedTangentScan {
     var name: String { "cumprod" }
+    static let tangent = ScanTangent.Scan.product
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_product_scan
@@ -72,21 +73,18 @@ struct CumProd: Scan {
         return [walk.preceding(y, fill: 1) * sums]
     }
 
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        guard let tangent = tangents[0] else { return [nil] }
-        let (x, y) = (call.inputs[0], call.output)
+    func change(_ x: MLXArray, _ y: MLXArray, _ dx: MLXArray) -> MLXArray {
         let along = Recurrence(axis: axis, isReversed: isReversed)
-        return [MLXArray.apply(along, [x, walk.preceding(y, fill: 1) * tangent])]
+        return MLXArray.apply(along, [x, walk.preceding(y, fill: 1) * dx])
     }
 }
 
 /// A scan that picks elements; the last of equal ones has the derivative, as in MLX.
-protocol ExtremumScan: Scan {}
+protocol ExtremumScan: FusedTangentScan {}
 
 extension ExtremumScan {
     /// Where each element of the result comes from.
-    private func places(_ call: Call) -> MLXArray {
-        let (x, y) = (call.inputs[0], call.output)
+    private func places(_ x: MLXArray, _ y: MLXArray) -> MLXArray {
         let length = x.dim(axis)
         let ones = [Int](repeating: 1, count: x.ndim - 1 - axis)
         let positions = broadcast(arange(length).reshaped([length] + ones), to: x.shape)
@@ -102,17 +100,18 @@ extension ExtremumScan {
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil] }
         let scatter = ScatterAddAlong(axis: axis, length: cotangent.dim(axis))
-        return [MLXArray.apply(scatter, [cotangent, places(call)])]
+        return [MLXArray.apply(scatter, [cotangent, places(call.inputs[0], call.output)])]
     }
 
-    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        [tangents[0].map { takeAlong($0, places(call), axis: axis) }]
+    package func change(_ x: MLXArray, _ y: MLXArray, _ dx: MLXArray) -> MLXArray {
+        takeAlong(dx, places(x, y), axis: axis)
     }
 }
 
 /// The largest element so far.
 struct CumMax: ExtremumScan {
     var name: String { "cummax" }
+    static let tangent = ScanTangent.Scan.maximum
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_max_scan
@@ -121,14 +120,16 @@ struct CumMax: ExtremumScan {
 /// The smallest element so far.
 struct CumMin: ExtremumScan {
     var name: String { "cummin" }
+    static let tangent = ScanTangent.Scan.minimum
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_min_scan
 }
 
 /// The logarithm of the running sum of exponentials.
-struct LogCumsumExp: Scan {
+struct LogCumsumExp: FusedTangentScan {
     var name: String { "logCumsumExp" }
+    static let tangent = ScanTangent.Scan.logSumExp
     let axis: Int
     let isReversed: Bool
     static let kernels: ScanTable = ck_logsumexp_scan
@@ -148,12 +149,10 @@ struct LogCumsumExp: Scan {
         return [exp(x - finite(y)) * MLXArray.apply(behind, [decay, cotangent])]
     }
 
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        guard let tangent = tangents[0] else { return [nil] }
-        let (x, y) = (call.inputs[0], call.output)
+    func change(_ x: MLXArray, _ y: MLXArray, _ dx: MLXArray) -> MLXArray {
         let decay = exp(walk.preceding(y, fill: -.infinity) - finite(y))
         let along = Recurrence(axis: axis, isReversed: isReversed)
-        return [MLXArray.apply(along, [decay, exp(x - finite(y)) * tangent])]
+        return MLXArray.apply(along, [decay, exp(x - finite(y)) * dx])
     }
 }
 
@@ -175,15 +174,8 @@ struct Recurrence: Portable {
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let kernel = ck_recurrence(inputs[0].dtype.code) else { return }
-        let factors = inputs[0].contiguous(on: workers)
-        let terms = inputs[1].contiguous(on: workers)
-        let plan = ScanPlan(factors.shape, axis: axis)
-        plan.forBlocks(on: workers) { start, width in
-            kernel(
-                outputs[0].address(at: start), factors.address(at: start),
-                terms.address(at: start), plan.axes.length, plan.axes.inner, width,
-                isReversed ? 1 : 0)
-        }
+        ScanPlan(inputs[0].shape, axis: axis)
+            .run(kernel, inputs, into: outputs[0], isReversed: isReversed, on: workers)
     }
 
     private var walk: ScanWalk { ScanWalk(axis: axis, isReversed: isReversed) }
@@ -240,7 +232,7 @@ struct ScanWalk {
 }
 
 /// How a scan is cut in blocks of columns that do not depend on each other.
-private struct ScanPlan {
+struct ScanPlan {
     let axes: SplitShape
     private static let columns = 512
 
@@ -259,6 +251,19 @@ private struct ScanPlan {
                 body(
                     row * axes.length * axes.inner + first, min(widest, axes.inner - first))
             }
+        }
+    }
+
+    /// Runs along pairs of elements of two arrays.
+    func run(
+        _ kernel: ck_pair_scan, _ pair: [Tensor], into output: Tensor, isReversed: Bool,
+        on workers: Workers
+    ) {
+        let (first, second) = (pair[0].contiguous(on: workers), pair[1].contiguous(on: workers))
+        forBlocks(on: workers) { start, width in
+            kernel(
+                output.address(at: start), first.address(at: start), second.address(at: start),
+                axes.length, axes.inner, width, isReversed ? 1 : 0)
         }
     }
 }

@@ -44,9 +44,7 @@ struct Scatter: Portable {
     ) throws(MLXError) {
         let output = outputs[0]
         // All indices are checked before the first write.
-        let places = Tensor(Spec(inputs[1].shape, .int64))
-        places.clear(on: workers)
-        try joinPlaces(inputs[1], output.shape[axis], into: places, on: workers)
+        let places = try places(inputs[1], output.shape[axis], on: workers)
         let isWide = output.dtype.isHalf && reduction != .set
         if !isWide {
             output.copy(inputs[0], on: workers)
@@ -66,142 +64,78 @@ struct Scatter: Portable {
     private func join(
         _ updates: Tensor, into output: Tensor, _ places: Tensor, on workers: Workers
     ) {
-        guard let kernel = reduction.kernel(output.dtype), updates.count > 0 else { return }
-        let axes = SplitShape(output.shape, axis)
-        let count = places.count
-        // One task has all indices, so that those that are equal meet in their order.
+        guard let kernel = reduction.kernel(output.dtype) else { return }
+        let plan = ScatterPlan(output.shape, axis, count: places.count)
+        plan.forColumns(on: workers) { place, update, width in
+            kernel(
+                output.address(at: place), updates.address(at: update),
+                places.address.as(Int64.self), places.count, plan.axes.inner, width)
+        }
+    }
+
+    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        [batch.scattered(inputs, along: axis) { Scatter(axis: $0, reduction: reduction) }]
+    }
+}
+
+/// How updates of an array are cut in tasks. One has all indices, so that those that are equal meet
+/// in their order.
+struct ScatterPlan {
+    let axes: SplitShape
+    private let count: Int
+
+    init(_ shape: [Int], _ axis: Int, count: Int) {
+        axes = SplitShape(shape, axis)
+        self.count = count
+    }
+
+    /// Calls the body with the first element of some columns of the array and of the updates, and
+    /// their number.
+    func forColumns(
+        on workers: Workers, _ body: (_ place: Int, _ update: Int, _ width: Int) -> Void
+    ) {
+        guard count > 0, axes.outer * axes.inner > 0 else { return }
         let width = min(axes.inner, 1 << 12)
         let pieces = (axes.inner + width - 1) / width
         workers.forRanges(of: axes.outer * pieces, grain: max(1, (1 << 14) / (count * width))) {
             for task in $0 {
                 let (block, piece) = task.quotientAndRemainder(dividingBy: pieces)
                 let first = piece * width
-                kernel(
-                    output.address(at: block * axes.length * axes.inner + first),
-                    updates.address(at: block * count * axes.inner + first),
-                    places.address.as(Int64.self), count, axes.inner,
+                body(
+                    block * axes.length * axes.inner + first, block * count * axes.inner + first,
                     min(width, axes.inner - first))
             }
         }
     }
-
-    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        let array = batch.stretched(inputs[0], 0)  // [B, before…, length, behind…]
-        let updates = batch.stretched(inputs[2], 2)  // [B, before…, indices…, behind…]
-        if !batch.isBatched[1] {
-            let wide = Scatter(axis: axis + 1, reduction: reduction)
-            return [Batched(MLXArray.apply(wide, [array, inputs[1], updates]))]
-        }
-        // The slices of all arrays in one row, and each batch's indices behind those before it.
-        let length = array.dim(axis + 1)
-        let rows = movedAxis(array, source: axis + 1, destination: 1)
-        let order = Batched.order(inputs[1].ndim, axis, updates.ndim)
-        var inverse = order
-        for (position, axis) in order.enumerated() { inverse[axis] = position }
-        let result = MLXArray.apply(
-            Scatter(axis: 0, reduction: reduction),
-            [
-                flattened(rows, start: 0, end: 1), inputs[1].rows(of: length, batch.size),
-                transposed(updates, axes: inverse),
-            ])
-        return [Batched(movedAxis(reshaped(result, rows.shape), source: 1, destination: axis + 1))]
-    }
 }
 
-// The derivatives. Every reduction but `set` and `add` looks at the values.
-extension Scatter {
-    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
-        guard let cotangent = cotangents[0] else { return [nil, nil, nil] }
-        let (array, indices, updates) = (call.inputs[0], call.inputs[1], call.inputs[2])
-        let taken = take(cotangent, indices, axis: axis)
-        switch reduction {
-        case .set:
-            let kept = joined(cotangent, indices, zeros(like: updates))
-            return [kept, nil, which(isLast(call), taken, constant(0, like: taken))]
-        case .add: return [cotangent, nil, taken]
-        case .multiply:
-            let factor = joined(ones(like: array), indices, updates)
-            return [cotangent * factor, nil, taken * factors(call)]
-        case .minimum, .maximum:
-            let zero = constant(0, like: taken)
-            return [
-                which(call.output .== array, cotangent, zero), nil,
-                which(isChosen(call), taken, zero),
-            ]
+extension Batch {
+    /// A scatter along an axis, of inputs array, indices, updates, and then, if it has them, others
+    /// like the array and like the updates in turns.
+    func scattered(
+        _ inputs: [MLXArray], along axis: Int, _ primitive: (_ axis: Int) -> some Primitive
+    ) -> Batched {
+        // Each input but the indices: arrays [B, before…, length, behind…], and updates
+        // [B, before…, indices…, behind…].
+        var all = inputs.enumerated().map { $0 == 1 ? $1 : stretched($1, $0) }
+        if !isBatched[1] { return Batched(MLXArray.apply(primitive(axis + 1), all)) }
+        // The slices of all arrays in one row, and each batch's indices behind those before it.
+        let length = all[0].dim(axis + 1)
+        let rows = movedAxis(all[0], source: axis + 1, destination: 1).shape
+        let order = Batched.order(inputs[1].ndim, axis, all[2].ndim)
+        var inverse = order
+        for (position, axis) in order.enumerated() { inverse[axis] = position }
+        for position in all.indices where position != 1 {
+            let isArray = position == 0 || position == 3
+            all[position] =
+                isArray
+                ? flattened(
+                    movedAxis(all[position], source: axis + 1, destination: 1), start: 0, end: 1)
+                : transposed(all[position], axes: inverse)
         }
-    }
-
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let (array, indices, updates) = (call.inputs[0], call.inputs[1], call.inputs[2])
-        let (change, updateChange) = (tangents[0], tangents[2])
-        let zero = constant(0, like: array)
-        switch reduction {
-        case .set:
-            return [
-                joined(
-                    change ?? zeros(like: array), indices, updateChange ?? zeros(like: updates))
-            ]
-        case .add: return [sum(change, added(updateChange, call))]
-        case .multiply:
-            let factor = joined(ones(like: array), indices, updates)
-            return [
-                sum(
-                    change.map { $0 * factor }, added(updateChange.map { $0 * factors(call) }, call)
-                )
-            ]
-        case .minimum, .maximum:
-            return [
-                sum(
-                    change.map { which(call.output .== array, $0, zero) },
-                    added(updateChange.map { which(isChosen(call), $0, zero) }, call))
-            ]
-        }
-    }
-
-    /// The same call on other arrays.
-    private func joined(
-        _ array: MLXArray, _ indices: MLXArray, _ updates: MLXArray
-    ) -> MLXArray {
-        MLXArray.apply(self, [array, indices, updates])
-    }
-
-    /// Zeros with changes of the updates added at their places.
-    private func added(_ changes: MLXArray?, _ call: Call) -> MLXArray? {
-        changes.map { changes in
-            MLXArray.apply(
-                Scatter(axis: axis, reduction: .add),
-                [zeros(like: call.inputs[0]).asType(changes.dtype), call.inputs[1], changes])
-        }
-    }
-
-    /// For each index whether no later one names the same place, in a shape that broadcasts to the
-    /// updates'.
-    private func isLast(_ call: Call) -> MLXArray {
-        let indices = call.inputs[1]
-        let positions = reshaped(arange(indices.size, dtype: .int64), indices.shape)
-        let writers = MLXArray.apply(
-            Scatter(axis: 0, reduction: .set),
-            [zeros([call.output.dim(axis)], dtype: .int64), indices, positions])
-        let behind = [Int](repeating: 1, count: call.output.ndim - axis - 1)
-        return reshaped(take(writers, indices, axis: 0) .== positions, indices.shape + behind)
-    }
-
-    /// For each update whether it equals the result at its place.
-    private func isChosen(_ call: Call) -> MLXArray {
-        take(call.output, call.inputs[1], axis: axis) .== call.inputs[2]
-    }
-
-    /// For each update what it is multiplied by: all else at its place, also beside zeros.
-    private func factors(_ call: Call) -> MLXArray {
-        let (array, indices, updates) = (call.inputs[0], call.inputs[1], call.inputs[2])
-        let isZero = updates .== 0
-        let counts = added(isZero.asType(.int32), call).map { take($0, indices, axis: axis) }
-        let safe = which(isZero, constant(1, like: updates), updates)
-        let rest = take(joined(array, indices, safe), indices, axis: axis)
-        let others = which(isZero, rest, rest / safe)
-        guard let counts else { return others }
-        let counted = which(isZero, counts .== 1, counts .== 0)
-        return which(counted, others, constant(0, like: others))
+        all[1] = inputs[1].rows(of: length, size)
+        let result = reshaped(MLXArray.apply(primitive(0), all), rows)
+        return Batched(movedAxis(result, source: 1, destination: axis + 1))
     }
 }
 
@@ -238,9 +172,19 @@ struct JoinIndices: Portable {
 }
 
 extension Primitive {
+    /// The places along an axis that indices name; refuses one outside.
+    func places(
+        _ indices: Tensor, _ length: Int, on workers: Workers
+    ) throws(MLXError) -> Tensor {
+        let places = Tensor(Spec(indices.shape, .int64))
+        places.clear(on: workers)
+        try joinPlaces(indices, length, into: places, on: workers)
+        return places
+    }
+
     /// Makes places in an array of places in that array with an axis behind it; refuses an index
     /// outside the axis.
-    fileprivate func joinPlaces(
+    func joinPlaces(
         _ indices: Tensor, _ length: Int, into places: Tensor, on workers: Workers
     ) throws(MLXError) {
         let wide = indices.converted(to: .int64, on: workers)

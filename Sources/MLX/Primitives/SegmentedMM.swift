@@ -50,7 +50,9 @@ struct SegmentedMM: Portable {
         return [left, MLXArray.apply(spread, turned).swappedAxes(-1, -2), nil]
     }
 
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { bilinear(call, tangents) }
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        BilinearOperation.segmentedMM(self).jvp(call, tangents)
+    }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapJoined(inputs, batch) }
 }
@@ -112,7 +114,9 @@ struct SegmentedSpread: Portable {
         return [first, MLXArray.apply(self, turned).swappedAxes(-1, -2), nil]
     }
 
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { bilinear(call, tangents) }
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        BilinearOperation.segmentedSpread(self).jvp(call, tangents)
+    }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapJoined(inputs, batch) }
 }
@@ -154,14 +158,6 @@ extension Primitive {
         let wide = Tensor(Spec(output.shape, computed))
         try body(wide)
         output.fill(from: wide, on: workers)
-    }
-
-    /// The tangent of an operation that is linear in each of its first two inputs.
-    fileprivate func bilinear(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        let inputs = call.inputs
-        let first = tangents[0].map { MLXArray.apply(self, [$0, inputs[1], inputs[2]]) }
-        let second = tangents[1].map { MLXArray.apply(self, [inputs[0], $0, inputs[2]]) }
-        return [sum(first, second)]
     }
 
     /// The batch joined to the first axis, which is one of batches already.
