@@ -89,7 +89,8 @@ LOOKUP(ck_join_rows, ck_join_maximum, ROWS_ORDERED(maximum))
 
 // MARK: tangents
 
-// Rows of updates u with tangents q are joined to rows of x with tangents p, as VALUE and CHANGE say.
+// Rows of updates u with tangents q are joined to rows of x with tangents p, as VALUE and CHANGE
+// say.
 #define JOIN_TANGENT(NAME, T, VALUE, CHANGE)                                                       \
     KERNEL static void NAME##_tangent_##T(void *out, void *out_change, const void *updates,        \
         const void *changes, const int64_t *places, long n, long stride, long columns) {           \

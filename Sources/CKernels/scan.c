@@ -193,10 +193,10 @@ INLINE dual dual_product(dual so_far, double x, double y) {
 }
 // The last of equal elements is the one that is picked, and the first that is no number.
 INLINE dual dual_larger(dual so_far, double x, double y) {
-    return (so_far.value > x) | (so_far.value != so_far.value) ? so_far : (dual){x, y};
+    return ((so_far.value > x) | (so_far.value != so_far.value)) ? so_far : (dual){x, y};
 }
 INLINE dual dual_smaller(dual so_far, double x, double y) {
-    return (so_far.value < x) | (so_far.value != so_far.value) ? so_far : (dual){x, y};
+    return ((so_far.value < x) | (so_far.value != so_far.value)) ? so_far : (dual){x, y};
 }
 
 #define DUAL_F16(X) narrow_f16((float)(X).change)

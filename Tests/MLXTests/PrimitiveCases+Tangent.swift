@@ -233,6 +233,6 @@ extension PrimitiveCase {
         },
     ]
 
-    static let tangents = 
+    static let tangents =
         slopes + elementwise + byRows + folded + scattered + products + layers + attentions
 }

@@ -32,7 +32,7 @@ ck_pair_scan _Nullable ck_product_scan_tangent(int dtype);
 ck_pair_scan _Nullable ck_max_scan_tangent(int dtype);
 /// That of the smallest element so far.
 ck_pair_scan _Nullable ck_min_scan_tangent(int dtype);
-/// That of the running log-sum-exp: the mean of b so far, weighted by exp(a); 0 where all weights are.
+/// That of the running log-sum-exp: the mean of b so far, weighted by exp(a), or 0 without weights.
 ck_pair_scan _Nullable ck_logsumexp_scan_tangent(int dtype);
 
 #pragma clang assume_nonnull end
