@@ -46,7 +46,7 @@ private struct Vmap {
 
     func run(_ arguments: [MLXArray]) throws(MLXError) -> [MLXArray] {
         try check(inAxes, for: arguments.count, "inAxes")
-        let size = try size(of: arguments)
+        var size: Int?
         var (stands, rows): ([Node], [MLXArray]) = ([], [])
         stands.reserveCapacity(arguments.count)
         rows.reserveCapacity(arguments.count)
@@ -56,12 +56,23 @@ private struct Vmap {
                 rows.append(MLXArray(argument.value))
                 continue
             }
-            let value = BatchedValue(argument.value, axis: axis < 0 ? axis + argument.ndim : axis)
-            let stand = Node.standIn(value.spec, for: .vmap)
+            var spec = argument.spec
+            let rank = spec.shape.count
+            let place = axis < 0 ? axis + rank : axis
+            guard 0..<rank ~= place else {
+                throw .caught("[vmap] axis \(axis) does not fit an argument of shape \(spec.shape)")
+            }
+            let value = BatchedValue(argument.value, axis: place)
+            let own = spec.shape[place]
+            if place == 0 { spec.shape = Array(spec.shape[1...]) } else { spec.shape.remove(at: place) }
+            guard size == nil || size == own else { throw mismatch(arguments) }
+            size = own
+            let stand = Node.standIn(spec, for: .vmap)
             stands.append(stand)
             batched.append(BatchedValue(value.inFront, axis: 0))
             rows.append(MLXArray(stand))
         }
+        guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
         let outputs = Trace.keepingGraph { function(rows) }
         try check(outAxes, for: outputs.count, "outAxes")
         let order = Walk.nodes(between: stands, and: outputs)
@@ -75,26 +86,10 @@ private struct Vmap {
         return results
     }
 
-    /// The size of the axis that is repeated over.
-    private func size(of arguments: [MLXArray]) throws(MLXError) -> Int {
-        var size: Int?
-        for (index, argument) in arguments.enumerated() {
-            guard let axis = axis(inAxes, index) else { continue }
-            let shape = argument.shape
-            let position = axis < 0 ? axis + shape.count : axis
-            guard shape.indices ~= position else {
-                throw .caught("[vmap] axis \(axis) does not fit an argument of shape \(shape)")
-            }
-            guard size == nil || size == shape[position] else {
-                let axes = arguments.indices.map { self.axis(inAxes, $0) }
-                throw .caught(
-                    "[vmap] the arguments' axes differ in size: \(arguments.map(\.shape)) over \(axes)"
-                )
-            }
-            size = shape[position]
-        }
-        guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
-        return size
+    private func mismatch(_ arguments: [MLXArray]) -> MLXError {
+        let axes = arguments.indices.map { axis(inAxes, $0) }
+        return .caught(
+            "[vmap] the arguments' axes differ in size: \(arguments.map(\.shape)) over \(axes)")
     }
 
     /// The axis of one of several arrays; a single axis is that of all.
@@ -221,17 +216,6 @@ private struct BatchedValue {
     }
 
     init(_ result: Batched) { self.init(result.array.value, axis: result.axis) }
-
-    /// What it is for one index.
-    var spec: Spec {
-        var spec = value.spec
-        if axis == 0 {
-            spec.shape = Array(spec.shape[1...])
-        } else if let axis {
-            spec.shape.remove(at: axis)
-        }
-        return spec
-    }
 
     /// The value with its axis in front, or as it is where it has none.
     var inFront: Node.Value {

@@ -6,6 +6,8 @@ enum Walk {
     /// The nodes of the walks at work by their marks, the innermost walk last.
     // Unchecked: walks and evaluations take turns under the lock of evaluations.
     @exclusivity(unchecked) nonisolated(unsafe) private static var atWork: [[Node]] = []
+    /// What a walk has still to look at; empty between walks, and kept for its memory.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var stack: [Node] = []
 
     /// The inputs, all of them, and then the nodes between them and the outputs, each behind what it
     /// is computed from; numbered by their marks until ``release(_:)``.
@@ -24,8 +26,6 @@ enum Walk {
         }
         let (unseen, entered, aside) = (-1, -2, -3)
         var others: [Node] = []
-        var stack: [Node] = []
-        stack.reserveCapacity(8)
         for output in outputs {
             let root = output.value.node
             if root.mark == unseen, root.isTraced { stack.append(root) }

@@ -6,14 +6,14 @@ import MLXNN
 /// places' logits.
 struct RowLoss {
     private let model: any LanguageModel
-    /// The logits that are kept at once.
-    private static let mostLogits = 1 << 27
+    /// The logits that are kept at once, beside their gradient.
+    private static let mostLogits = 1 << 24
 
     init(_ model: any LanguageModel) { self.model = model }
 
     /// The sum of the losses, shape [].
     ///
-    /// Where the logits are many, they are computed piece by piece, and once more for the gradient.
+    /// Where the logits are many, they are computed piece by piece, and their gradient with them.
     ///
     /// - Parameters:
     ///   - features: what the model gives before its output's matrix, [B, T, features].
@@ -22,18 +22,12 @@ struct RowLoss {
     func sum(_ features: MLXArray, places: MLXArray, targets: MLXArray) -> MLXArray {
         let flat = reshaped(features, [-1, features.dim(2)])
         let rows = take(flat, places, axis: 0)  // [N, features]
-        let count = targets.dim(0)
         let piece = max(RowLoss.mostLogits / model.vocabularySize, 1)
-        guard count > piece else { return RowLoss.loss(model, rows, targets) }
+        guard targets.dim(0) > piece else { return RowLoss.loss(model, rows, targets) }
         let network = model
-        let recomputed = checkpoint(network as Module) { _, arrays in
-            [RowLoss.loss(network, arrays[0], arrays[1])]
+        return piecewiseSum(network as Module, [rows, targets], piece: piece) { _, arrays in
+            RowLoss.loss(network, arrays[0], arrays[1])
         }
-        let sums = stride(from: 0, to: count, by: piece).map { start in
-            let range = start..<min(start + piece, count)
-            return recomputed([rows[range], targets[range]])[0]
-        }
-        return stacked(sums).sum()
     }
 
     private static func loss(
