@@ -142,7 +142,9 @@ package final class Trainer {
     private func update(
         _ own: StepGradients, _ rate: Double, _ votes: StepVotes
     ) throws -> Outcome {
-        try reducer.withSums(of: own.gradients.flattenedValues()) { sums in
+        // By themselves, so that each layer's are made on the way back through it.
+        if group.size == 1 { eval(own.lossSums + own.gradients.flattenedValues()) }
+        return try reducer.withSums(of: own.gradients.flattenedValues()) { sums in
             let (means, norm) = clipped(
                 own.gradients.replacingValues(with: sums.map { $0 / Float(own.lossCount) }))
             eval(own.lossSums, norm)

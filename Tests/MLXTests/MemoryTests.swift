@@ -68,6 +68,33 @@ struct MemoryTests {
         }
     }
 
+    @Test("of all gradients of many layers at once is that of one layer's beside what is kept")
+    func wayBack() async {
+        await #expect(processExitsWith: .success) {
+            let size = 256
+            let rows = 1024
+            let layers = 40
+            let key = MLXRandom.key(3)
+            let weights = (0..<layers).map { _ in MLXRandom.normal([size, size], key: key) * 0.01 }
+            let x = MLXRandom.normal([rows, size], key: key)
+            eval(weights + [x])
+            let network = { (weights: [MLXArray]) in
+                let last = weights.reduce(x) { value, weight in
+                    checkpoint { [tanh(matmul($0[0], $0[1])) + $0[0]] }([value, weight])[0]
+                }
+                return [square(last).sum()]
+            }
+            Memory.peakMemory = 0
+            let start = Memory.activeMemory
+            let gradients = vjp(network, primals: weights, cotangents: [MLXArray(Float(1))]).1
+            // The first layer's, which need the whole way back, first.
+            eval(gradients)
+            let (layer, weight) = (rows * size * 4, size * size * 4)
+            let kept = layers * (layer + weight)
+            #expect(Memory.peakMemory - start < kept + 12 * layer)
+        }
+    }
+
     @Test("of a chain whose links are computed once more is that of few links")
     func recomputation() async {
         await #expect(processExitsWith: .success) {

@@ -24,7 +24,7 @@ struct Schedule {
             (nodes, members, ends, uses) = ([roots[0]], [0], [1], [0])
             return
         }
-        let order = Schedule.pendingNodes(under: roots)
+        let order = Schedule.orderedNodes(under: roots)
         var uses = [Int](repeating: 0, count: order.count)
         for node in order {
             node.visitInputs { if $0.mark >= 0 { uses[$0.mark] += 1 } }
@@ -41,6 +41,30 @@ struct Schedule {
         var isReady = true
         node.visitInputs { isReady = isReady && $0.isDone }
         return isReady
+    }
+
+    /// So many nodes or more are ordered with care for what has to be kept meanwhile.
+    private static let manyNodes = 256
+
+    /// The pending nodes under some roots, inputs before users, numbered by their marks; those of
+    /// roots that are computed from few others, one after the other, come first.
+    ///
+    /// Gradients lie at the deeper the earlier in a model their parameters are: so the way back is
+    /// walked once, and what a layer's gradients need is let go before the layer before it.
+    private static func orderedNodes(under roots: [Node]) -> [Node] {
+        let order = pendingNodes(under: roots)
+        guard roots.count > 1, order.count >= manyNodes else { return order }
+        var depths = [Int](repeating: 0, count: order.count)
+        for (position, node) in order.enumerated() {
+            var depth = 0
+            node.visitInputs { if $0.mark >= 0 { depth = max(depth, depths[$0.mark]) } }
+            depths[position] = depth + 1
+        }
+        let keys = roots.map { $0.mark >= 0 ? depths[$0.mark] : 0 }
+        let places = roots.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
+        if places.elementsEqual(roots.indices) { return order }
+        for node in order { node.mark = -1 }
+        return pendingNodes(under: places.map { roots[$0] })
     }
 
     private static func pendingNodes(under roots: [Node]) -> [Node] {

@@ -64,7 +64,11 @@ private struct Vmap {
             }
             let value = BatchedValue(argument.value, axis: place)
             let own = spec.shape[place]
-            if place == 0 { spec.shape = Array(spec.shape[1...]) } else { spec.shape.remove(at: place) }
+            if place == 0 {
+                spec.shape = Array(spec.shape[1...])
+            } else {
+                spec.shape.remove(at: place)
+            }
             guard size == nil || size == own else { throw mismatch(arguments) }
             size = own
             let stand = Node.standIn(spec, for: .vmap)
