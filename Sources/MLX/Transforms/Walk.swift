@@ -6,8 +6,8 @@ enum Walk {
     /// The nodes of the walks at work by their marks, the innermost walk last.
     // Unchecked: walks and evaluations take turns under the lock of evaluations.
     @exclusivity(unchecked) nonisolated(unsafe) private static var atWork: [[Node]] = []
-    /// What a walk has still to look at; empty between walks, and kept for its memory.
-    @exclusivity(unchecked) nonisolated(unsafe) private static var stack: [Node] = []
+    /// An empty list with memory for what a walk has still to look at.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var spare: [Node] = []
 
     /// The inputs, all of them, and then the nodes between them and the outputs, each behind what it
     /// is computed from; numbered by their marks until ``release(_:)``.
@@ -25,6 +25,9 @@ enum Walk {
             order.append(input)
         }
         let (unseen, entered, aside) = (-1, -2, -3)
+        var stack: [Node] = []
+        swap(&stack, &spare)
+        defer { swap(&stack, &spare) }
         var others: [Node] = []
         for output in outputs {
             let root = output.value.node
