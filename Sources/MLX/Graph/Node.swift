@@ -15,8 +15,8 @@ package final class Node: @unchecked Sendable {
         package var spec: Spec { node.specs[index] }
     }
 
+    package let specs: Few<Spec>
     // Read so often that checks for overlapping accesses would be felt; no access spans another.
-    @exclusivity(unchecked) package private(set) var specs: Few<Spec>
     @exclusivity(unchecked) private(set) var primitive: (any Primitive)?
     @exclusivity(unchecked) private(set) var inputs: Few<Value>
     @exclusivity(unchecked) private(set) var tensors: Few<Tensor>?
@@ -25,12 +25,12 @@ package final class Node: @unchecked Sendable {
     let tileKernel: TileKernel?
 
     /// Whether the value depends on an input of a transform that is at work.
-    @exclusivity(unchecked) package private(set) var isTraced: Bool
+    package let isTraced: Bool
 
     /// Whether the value was there from the start; then any thread may read it at any time.
     let isGiven: Bool
     /// Whether all elements are one number, as far as was known at the start.
-    @exclusivity(unchecked) private(set) var isSingle: Bool
+    let isSingle: Bool
     /// The bits of a number that stands beside arrays, or of one stretched.
     let number: UInt64?
     /// Whether the node never had inputs.
@@ -120,26 +120,6 @@ package final class Node: @unchecked Sendable {
 
     func retainValue() { holders.wrappingAdd(1, ordering: .relaxed) }
     func releaseValue() { holders.wrappingSubtract(1, ordering: .relaxed) }
-
-    /// Makes this pending call one of another primitive of the same kernel, of other inputs and with
-    /// another result, if nobody holds the node but one who knows of that; whether it did.
-    func replace(
-        _ primitive: any Primitive, inputs: Few<Value>, spec: Spec
-    ) -> Bool {
-        guard holders.load(ordering: .relaxed) == 1, tensors == nil else { return false }
-        var isTraced = primitive.isTracer
-        inputs.visit { input in
-            input.node.retainValue()
-            isTraced = isTraced || input.node.isTraced
-        }
-        self.inputs.visit { $0.node.releaseValue() }
-        self.primitive = primitive
-        self.inputs = inputs
-        specs = .one(spec)
-        isSingle = spec.isSingle || inputs.isSingle
-        self.isTraced = isTraced
-        return true
-    }
 
     /// Keeps the results.
     func finish(_ results: Few<Tensor>) { tensors = results }

@@ -118,13 +118,16 @@ private struct Vmap {
         }
         if primitive.isTracer { return batched.append(inputs[0]) }
         if hasAxis, node.isElementwise {
-            return batched.append(elementwise(node, primitive, inputs, size))
+            let all = elementwise(node, primitive, inputs, size)
+            return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
         }
         if allHave, case .one(let spec) = node.specs {
             let shape = [size] + spec.shape
             if let wide = primitive.widened(to: shape) {
-                return batched.append(
-                    changed(node, wide, inputs.mapped(\.inFront), Spec(shape, spec.dtype)))
+                let all = Node(
+                    wide, inputs: inputs.mapped(\.inFront), specs: .one(Spec(shape, spec.dtype)),
+                    kernel: nil)
+                return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
             }
         }
         if hasAxis {
@@ -141,26 +144,15 @@ private struct Vmap {
     /// The same elementwise call on all elements: it is known to be right, and its kernel too.
     private func elementwise(
         _ node: Node, _ primitive: any Primitive, _ inputs: Few<BatchedValue>, _ size: Int
-    ) -> BatchedValue {
+    ) -> Node {
         let inFront = inputs.mapped { BatchedValue($0.inFront, axis: $0.axis) }
         var known: [Int]?
         inFront.visit { if $0.axis != nil { known = $0.value.spec.shape } }
         let shape = known ?? [size] + node.specs[0].shape
-        return changed(
-            node, primitive,
-            inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
-            Spec(shape, node.specs[0].dtype))
-    }
-
-    /// The call over the batch, with the axis in front: the node itself where only the next call, or
-    /// the result, holds it, and so nobody sees it change.
-    private func changed(
-        _ node: Node, _ primitive: any Primitive, _ inputs: Few<Node.Value>, _ spec: Spec
-    ) -> BatchedValue {
-        let all =
-            node.replace(primitive, inputs: inputs, spec: spec)
-            ? node : Node(primitive, inputs: inputs, specs: .one(spec), kernel: node.tileKernel)
-        return BatchedValue(Node.Value(node: all, index: 0), axis: 0)
+        return Node(
+            primitive,
+            inputs: inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
+            specs: .one(Spec(shape, node.specs[0].dtype)), kernel: node.tileKernel)
     }
 
     /// A result with its axis where it is asked for; without one where none is.
