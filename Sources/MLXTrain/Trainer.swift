@@ -142,8 +142,11 @@ package final class Trainer {
     private func update(
         _ own: StepGradients, _ rate: Double, _ votes: StepVotes
     ) throws -> Outcome {
-        // By themselves, so that each layer's are made on the way back through it.
-        if group.size == 1 { eval(own.lossSums + own.gradients.flattenedValues()) }
+        // By themselves, so that each layer's are made on the way back through it: where memory
+        // matters more than a pass over them.
+        if group.size == 1, config.training.gradientCheckpointing {
+            eval(own.lossSums + own.gradients.flattenedValues())
+        }
         return try reducer.withSums(of: own.gradients.flattenedValues()) { sums in
             let (means, norm) = clipped(
                 own.gradients.replacingValues(with: sums.map { $0 / Float(own.lossCount) }))
