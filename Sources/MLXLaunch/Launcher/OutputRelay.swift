@@ -8,7 +8,8 @@ import Glibc
 final class OutputRelay {
     /// How long a line on standard error may be a rank's last.
     private static let patience = Duration.seconds(1)
-    /// The same for a line that names the program, as commands begin their errors.
+    /// The same for a line that names the program, as commands begin their errors, or `mlx-train`,
+    /// which a shell or `numactl` may have started.
     private static let complaintPatience = Duration.seconds(10)
     private static let lineLimit = 65536
     /// The last lines of an error that are kept.
@@ -28,7 +29,7 @@ final class OutputRelay {
     }
 
     private var ranks: [Int: RankOutput] = [:]
-    private let program: String
+    private let programs: Set<String>
     private let logFolder: String?
     /// What waits for standard output and standard error.
     private var pending: [[UInt8]] = [[], []]
@@ -36,7 +37,7 @@ final class OutputRelay {
 
     /// A relay for ranks of a program; the folder for their logs is made.
     init(program: String, logFolder: String?) throws(LaunchError) {
-        self.program = String(program.split(separator: "/").last ?? "")
+        programs = [String(program.split(separator: "/").last ?? ""), "mlx-train"]
         self.logFolder = logFolder
         guard let logFolder else { return }
         var path = logFolder.hasPrefix("/") ? "" : "."
@@ -151,8 +152,9 @@ final class OutputRelay {
 
     private func hold(_ line: [UInt8]) -> HeldLine {
         let text = String(decoding: line, as: UTF8.self)
-        let isComplaint =
+        let isComplaint = programs.contains { program in
             text.hasPrefix("\(program): ") && !text.hasPrefix("\(program): warning")
+        }
         return HeldLine(
             text: line,
             due: .now + (isComplaint ? OutputRelay.complaintPatience : OutputRelay.patience))
