@@ -65,7 +65,7 @@ package final class Trainer {
         if try evaluateIfOwed(output, stop, saver) { try save(by: saver) }
         task.start(sampler, from: step)
         defer { task.stop() }
-        let first = step
+        var stepsTaken = 0
         while step < plan.totalSteps, !hasStoppedEarly {
             let start = ContinuousClock.now
             var decision = StepVotes()
@@ -79,8 +79,9 @@ package final class Trainer {
                 }
                 decision = votesOfAll
                 try output.stepped(report)
+                stepsTaken += 1
                 // By now all else has its memory.
-                if step == first + 2 { saver.makeRoom(byteCounts: changedByteCounts) }
+                if stepsTaken == 2 { saver.makeRoom(byteCounts: changedByteCounts) }
                 if let defect, try act(on: defect, of: report, output, saver) == .goBack {
                     task.stop()
                     task.start(sampler, from: step)

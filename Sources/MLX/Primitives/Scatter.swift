@@ -184,7 +184,7 @@ extension Primitive {
 
     /// Makes places in an array of places in that array with an axis behind it; refuses an index
     /// outside the axis.
-    func joinPlaces(
+    fileprivate func joinPlaces(
         _ indices: Tensor, _ length: Int, into places: Tensor, on workers: Workers
     ) throws(MLXError) {
         let wide = indices.converted(to: .int64, on: workers)
