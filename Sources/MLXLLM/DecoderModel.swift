@@ -55,7 +55,7 @@ public class DecoderModel: Module, LanguageModel, ModeAware {
                 return RotatingKVCache(maxSize: window)
             }
             if let size = parameters?.maxKVSize { return RotatingKVCache(maxSize: size, keep: 4) }
-            return KVCacheSimple()
+            return KVCacheSimple(narrows: mode == .fast)
         }
     }
 

@@ -103,7 +103,9 @@ struct LaunchCommand: ParsableCommand {
             command = try parse()
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
-            fail("\(message(for: error).prefix { $0 != "\n" }); see mlx-launch --help", 64)
+            var line = message(for: error).prefix { $0 != "\n" }
+            if line.hasSuffix(".") { line.removeLast() }
+            fail("\(line); see mlx-launch --help", 64)
         }
         do throws(LaunchError) {
             Glibc.exit(try Launcher(try command.plan()).run(try stop.get()))

@@ -33,7 +33,8 @@ struct LanguageModelCommand: ParsableCommand {
         guard exitCode(for: error) == .validationFailure, !(error is ExitCode) else {
             exit(withError: error)
         }
-        let line = message(for: error).prefix { $0 != "\n" }
+        var line = message(for: error).prefix { $0 != "\n" }
+        if line.hasSuffix(".") { line.removeLast() }
         Console.note("mlx-lm: \(line); see mlx-lm --help")
         Glibc.exit(ExitCode.validationFailure.rawValue)
     }

@@ -30,10 +30,16 @@ struct Launch {
         default:
             // It is the same on every rank: rank 0 tells.
             guard isFirstRank else { exit(0) }
-            let known = ["bench-collectives", "checkpoints", "doctor"]
-            let nearest = NearestWord.to(word, among: known).map { "; did you mean \($0)?" } ?? ""
-            refuse("there is no subcommand '\(word)'\(nearest)", help: "mlx-train --help")
+            refuse(
+                subcommand: word, among: ["bench-collectives", "checkpoints", "doctor"],
+                help: "mlx-train --help")
         }
+    }
+
+    /// Ends a command line whose subcommand does not exist.
+    private static func refuse(subcommand word: String, among known: [String], help: String) -> Never {
+        let nearest = NearestWord.to(word, among: known).map { "; did you mean \($0)?" } ?? ""
+        refuse("there is no subcommand '\(word)'\(nearest)", help: help)
     }
 
     /// Ends a command line that asks for help or the version, or is wrong.
@@ -48,7 +54,9 @@ struct Launch {
 
     /// Ends a wrong command line with the first line of what the parser says.
     static func refuse(_ message: String, help: String) -> Never {
-        Console.complain("mlx-train: \(message.prefix { $0 != "\n" }); see \(help)")
+        var line = message.prefix { $0 != "\n" }
+        if line.hasSuffix(".") { line.removeLast() }
+        Console.complain("mlx-train: \(line); see \(help)")
         exit(ExitStatus.usage.rawValue)
     }
 
@@ -62,6 +70,10 @@ struct Launch {
     static func runCheckpoints(_ arguments: [String]) -> Never {
         // The files are the same for all ranks: rank 0 does the work.
         guard isFirstRank else { exit(0) }
+        let known = ["list", "verify", "export", "prune"]
+        if let word = arguments.first, !word.hasPrefix("-"), !(known + ["help"]).contains(word) {
+            refuse(subcommand: word, among: known, help: "mlx-train checkpoints --help")
+        }
         do {
             var command = try CheckpointsCommand.parseAsRoot(arguments)
             do {

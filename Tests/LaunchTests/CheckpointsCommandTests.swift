@@ -54,6 +54,15 @@ extension LaunchTests {
             #expect(list[0]["bytes"] as? Int == bytes)
         }
 
+        @Test func `a mistyped subcommand is refused with the right one`() throws {
+            let outcome = try call("lst", "/nowhere")
+            #expect(outcome.status == 64)
+            #expect(
+                outcome.errors
+                    == "mlx-train: there is no subcommand 'lst'; did you mean list?; "
+                    + "see mlx-train checkpoints --help\n")
+        }
+
         @Test func `list of a run without checkpoints says so, and of another place is refused`()
             throws
         {

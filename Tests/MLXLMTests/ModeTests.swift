@@ -76,7 +76,7 @@ struct ModeTests {
         let fast = try model(name, .fast, bits: bits)
         func newCache() -> [any KVCache] {
             fast.newCache(parameters: nil).map { cache in
-                if cache is KVCacheSimple { return KVCacheSimple(step: 4) }
+                if cache is KVCacheSimple { return KVCacheSimple(step: 4, narrows: bits == 4) }
                 return cache
             }
         }
@@ -119,6 +119,27 @@ struct ModeTests {
         for _ in 0..<3 { _ = iterator.next() }
         #expect(state[0].asArray(Float.self) == before)
         #expect(copy.state[0].asArray(Float.self) == before)
+    }
+
+    @Test("keeps keys and values as float16 in the fast mode alone, through a prompt cache's file")
+    func narrowCaches() throws {
+        for (mode, dtype) in [(ComputationMode.fast, DType.float16), (.exact, .float32)] {
+            let model = try model("llama3", mode, bits: nil)
+            var iterator = try TokenIterator(
+                prompt: [5, 9, 3], model: model, cache: model.newCache(parameters: nil))
+            for _ in 0..<3 { _ = iterator.next() }
+            #expect(iterator.cache.flatMap(\.state).map(\.dtype).allSatisfy { $0 == dtype })
+            let copies = iterator.cache.map { cache in
+                let copy = KVCacheSimple()
+                copy.state = cache.state
+                return copy
+            }
+            // More than the room that the state has.
+            var other = try TokenIterator(prompt: [7], model: model, cache: copies)
+            let expected = model(MLXArray([7], [1, 1]), cache: iterator.cache)
+            #expect(other.next() == argMax(expected[0, -1]).item(Int.self))
+            #expect(copies.flatMap(\.state).map(\.dtype).allSatisfy { $0 == dtype })
+        }
     }
 
     @Test("computes exactly while a model is trained")

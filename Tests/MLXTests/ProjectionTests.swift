@@ -117,4 +117,39 @@ struct ProjectionTests {
                 _ = project(x, layers: [ProjectedLayer(weight: zeros([3, 6]), bias: zeros([4]))])
             }.contains("a bias is"))
     }
+
+    @Test(
+        "A step of attention over a cache in halves is that over its rounded numbers, bit for bit",
+        arguments: [(heads: 6, shared: 2, size: 20), (5, 1, 64), (8, 2, 48), (3, 3, 32)])
+    func halfCache(heads: Int, shared: Int, size: Int) {
+        let places = 150
+        let queries = random([2, heads * size], seed: 1)
+        // Beyond what halves hold.
+        let keys = random([2, shared * size], seed: 2) * which(arange(shared * size) .== 3, 1e6, 1)
+        let values = random([2, shared * size], seed: 3)
+        let cache = [4, 5].map { random([2, shared, places, size], seed: $0).asType(.float16) }
+        let angles = zeros([1, 0])
+        func rounded(_ x: MLXArray) -> MLXArray {
+            clip(x, min: -65504, max: 65504).asType(.float16).asType(.float32)
+        }
+        let found = attentionStep(
+            queries: queries, keys: keys, values: values, cache: (cache[0], cache[1]),
+            angles: angles, position: 133, scale: 0.1)
+        let wide = cache.map { $0.asType(.float32) }
+        let expected = attentionStep(
+            queries: queries, keys: rounded(keys), values: rounded(values),
+            cache: (wide[0], wide[1]), angles: angles, position: 133, scale: 0.1)
+        #expect(found.map(\.dtype) == [.float32, .float16, .float16])
+        for (found, expected) in zip(found, expected) {
+            #expect(all(found .== expected).item(Bool.self))
+            #expect(isFinite(found).all().item(Bool.self))
+        }
+        // Derivatives, batches and effects of unknown places see the same.
+        let composed = vmap { (q: MLXArray, place: MLXArray) in
+            attentionStep(
+                queries: q, keys: keys, values: values, cache: (cache[0], cache[1]),
+                angles: angles, position: place, scale: 0.1)[0]
+        }(stacked([queries]), MLXArray([Int32(133)]))
+        #expect(allClose(composed[0], found[0], rtol: 1e-5, atol: 1e-5).item(Bool.self))
+    }
 }

@@ -46,7 +46,8 @@ int ck_has_rounded_products(void);
 
 /// out[i·stride + j] = row i of x · row j of the weights, for `count` rows of x, `x_stride` codes
 /// apart, with as many places between their scales and sums; `scratch` holds four padded rows of
-/// codes. `plain` leaves the machine's instructions out; the order of x is then not by pairs.
+/// codes, which is not touched for codes of 4 or 8 bits. `plain` leaves the machine's instructions
+/// out, and touches it; the order of x is then not by pairs.
 void ck_rounded_dots(float *out, long stride, ck_affine_rows weights, ck_rounded x, long x_stride,
     long count, void *scratch, int plain);
 

@@ -19,18 +19,22 @@ struct Plan {
         var spec: Spec { Spec(layout.shape, dtype) }
     }
 
-    private struct Step {
+    private final class Step {
         let name: String
         let work: Work
         let inputs: [Int]
         var results: [Result]
         /// The places that nobody reads after this step.
         var ends: [Int] = []
+
+        init(name: String, work: Work, inputs: [Int], results: [Result]) {
+            (self.name, self.work, self.inputs, self.results) = (name, work, inputs, results)
+        }
     }
 
     private var steps: [Step] = []
     /// The memory of what is there before the first step; nil for inputs and for results of steps.
-    private var values: [Tensor?] = []
+    private var known: [Tensor?] = []
     private var results: [Int] = []
 
     /// The plan of the graph between computed inputs and results.
@@ -38,7 +42,7 @@ struct Plan {
         var places = Places()
         for (place, node) in inputs.enumerated() { places[ObjectIdentifier(node)] = place }
         var schedule = Schedule(roots: results.map(\.node).filter { !$0.isDone })
-        values = [Tensor?](repeating: nil, count: inputs.count)
+        known = [Tensor?](repeating: nil, count: inputs.count)
         var start = 0
         for end in schedule.ends {
             if schedule.isElementwise(at: start) {
@@ -62,18 +66,18 @@ struct Plan {
         guard let tensors = value.node.tensors else {
             preconditionFailure("a value that is neither there nor computed")
         }
-        let first = values.count
+        let first = known.count
         places[ObjectIdentifier(value.node)] = first
-        values += tensors.map { $0 }
+        known += tensors.map { $0 }
         return first + value.index
     }
 
     private mutating func newPlaces(_ node: Node, _ places: inout Places) -> [Result] {
-        places[ObjectIdentifier(node)] = values.count
+        places[ObjectIdentifier(node)] = known.count
         return node.specs.map { spec in
-            values.append(nil)
+            known.append(nil)
             return Result(
-                place: values.count - 1, layout: Layout(contiguous: spec.shape), dtype: spec.dtype)
+                place: known.count - 1, layout: Layout(contiguous: spec.shape), dtype: spec.dtype)
         }
     }
 
@@ -111,7 +115,7 @@ struct Plan {
 
     /// Finds the last step that reads each input and each result of a step.
     private mutating func findEnds() {
-        var isRead = [Bool](repeating: false, count: values.count)
+        var isRead = [Bool](repeating: false, count: known.count)
         for result in results { isRead[result] = true }
         for index in steps.indices.reversed() {
             for result in steps[index].results.indices {
@@ -119,7 +123,7 @@ struct Plan {
             }
             for place in steps[index].inputs where !isRead[place] {
                 isRead[place] = true
-                if values[place] == nil { steps[index].ends.append(place) }
+                if known[place] == nil { steps[index].ends.append(place) }
             }
         }
     }
@@ -128,11 +132,11 @@ struct Plan {
 extension Plan {
     /// The results for other inputs, whose memory is written over where nobody else holds it.
     func run(_ inputs: consuming [Tensor], on workers: Workers) throws(MLXError) -> [Tensor] {
-        var values = values
+        var values = [Tensor?](repeating: nil, count: known.count)
         for place in inputs.indices { values[place] = inputs[place] }
         inputs = []
         for step in steps { try run(step, &values, on: workers) }
-        return results.compactMap { values[$0] }
+        return results.compactMap { values[$0] ?? known[$0] }
     }
 
     private func run(
@@ -142,10 +146,14 @@ extension Plan {
             Timeline.Event(
                 step.name,
                 step.inputs.compactMap { place in
-                    values[place].map { Spec($0.shape, $0.dtype) }
+                    (values[place] ?? known[place]).map { Spec($0.shape, $0.dtype) }
                 }, step.results.map(\.spec)))
         defer { event?.end() }
-        var inputs = step.inputs.compactMap { values[$0] }
+        var inputs: [Tensor] = []
+        inputs.reserveCapacity(step.inputs.count)
+        for place in step.inputs {
+            if let tensor = values[place] ?? known[place] { inputs.append(tensor) }
+        }
         for place in step.ends { values[place] = nil }
         let results: [Tensor]
         switch step.work {

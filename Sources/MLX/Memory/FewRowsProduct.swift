@@ -3,19 +3,31 @@ import CKernels
 /// Products of a few float32 rows with weights that are read once and as they lie: whole numbers
 /// meet rows rounded to 15 bits, halves are widened in registers.
 struct FewRowsProduct {
-    private let matrices: [ProjectedMatrix]
-    private let operands: [Operand]
     private let count: Int
-    /// Where each matrix's tasks end, and how many rows of weights a task has.
-    private let ends: [Int]
-    private let grains: [Int]
+    private let pieces: [Piece]
+    /// What the pieces' addresses lead to.
+    private let matrices: [ProjectedMatrix]
+    private let rounded: [RoundedRows]
+    private let arranged: [(dtype: DType, rows: Tensor)]
 
     /// The bytes of weights that a task reads, and the most tasks of a matrix.
     private static let task = (bytes: 16 << 10, most: 128)
 
-    private enum Operand {
-        case rounded(RoundedRows)
-        case arranged(Tensor)
+    /// A matrix, and what of it a task has; without references, as each task takes it.
+    private struct Piece {
+        let work: Work
+        let rows: Int
+        let out: UnsafeMutableRawPointer
+        /// The rows of weights of a task, and where the matrix's tasks end.
+        let grain: Int
+        let end: Int
+    }
+
+    private enum Work {
+        case rounded(RoundedRows.Meeting)
+        case arranged(
+            weights: UnsafeMutableRawPointer, columns: Int, dtype: DType, rows: UnsafeMutableRawPointer,
+            width: Int)
     }
 
     static func suits(_ matrix: ProjectedMatrix) -> Bool { matrix.isAffine || matrix.isHalf }
@@ -25,31 +37,37 @@ struct FewRowsProduct {
         count = x.shape[0]
         var rounded: [RoundedRows] = []
         var arranged: [(dtype: DType, rows: Tensor)] = []
-        var (operands, ends, grains): ([Operand], [Int], [Int]) = ([], [], [])
+        var pieces: [Piece] = []
+        pieces.reserveCapacity(matrices.count)
         for matrix in self.matrices {
-            let bytesPerRow = max(
-                1, matrix.parts.reduce(0) { $0 + $1.count * $1.dtype.size } / matrix.rows)
+            let work: Work
             if let format = matrix.format {
-                if let found = rounded.first(where: { $0.suits(format) }) {
-                    operands.append(.rounded(found))
-                } else {
+                let place = rounded.firstIndex { $0.suits(format) } ?? rounded.count
+                if place == rounded.count {
                     rounded.append(RoundedRows(x, for: format, on: workers))
-                    operands.append(.rounded(rounded[rounded.count - 1]))
                 }
-            } else if let found = arranged.first(where: { $0.dtype == matrix.parts[0].dtype }) {
-                operands.append(.arranged(found.rows))
+                work = .rounded(rounded[place].meeting(matrix, format))
             } else {
-                let rows = Self.arranged(x, matrix.parts[0].dtype)
-                arranged.append((matrix.parts[0].dtype, rows))
-                operands.append(.arranged(rows))
+                let weights = matrix.parts[0]
+                let place = arranged.firstIndex { $0.dtype == weights.dtype } ?? arranged.count
+                if place == arranged.count {
+                    arranged.append((weights.dtype, Self.arranged(x, weights.dtype)))
+                }
+                let rows = arranged[place].rows
+                work = .arranged(
+                    weights: weights.address, columns: matrix.columns, dtype: weights.dtype,
+                    rows: rows.address, width: rows.shape[1])
             }
-            let grain = max(Self.task.bytes / bytesPerRow, matrix.rows / Self.task.most)
-            grains.append((grain / 4 + 1) * 4)
-            ends.append(
-                (ends.last ?? 0) + (matrix.rows + grains[grains.count - 1] - 1)
-                    / grains[grains.count - 1])
+            let bytes = matrix.parts.reduce(0) { $0 + $1.count * $1.dtype.size }
+            let least = max(
+                Self.task.bytes / max(1, bytes / matrix.rows), matrix.rows / Self.task.most)
+            let grain = (least / 4 + 1) * 4
+            pieces.append(
+                Piece(
+                    work: work, rows: matrix.rows, out: matrix.out, grain: grain,
+                    end: (pieces.last?.end ?? 0) + (matrix.rows + grain - 1) / grain))
         }
-        (self.operands, self.ends, self.grains) = (operands, ends, grains)
+        (self.rounded, self.arranged, self.pieces) = (rounded, arranged, pieces)
     }
 
     private static func arranged(_ x: Tensor, _ dtype: DType) -> Tensor {
@@ -64,20 +82,25 @@ struct FewRowsProduct {
     }
 
     func run(on workers: Workers) {
-        workers.run(ends.last ?? 0) { task in
-            guard let index = ends.firstIndex(where: { task < $0 }) else { return }
-            let matrix = matrices[index]
-            let first = (task - (index == 0 ? 0 : ends[index - 1])) * grains[index]
-            let range = first..<min(matrix.rows, first + grains[index])
-            let out = (matrix.out + range.lowerBound * 4).as(Float.self)
-            switch operands[index] {
-            case .rounded(let rows): rows.multiply(matrix, range, into: out)
-            case .arranged(let rows):
-                let weights = matrix.parts[0]
+        withExtendedLifetime((matrices, rounded, arranged)) {
+            pieces.withUnsafeBufferPointer { run($0, on: workers) }
+        }
+    }
+
+    private func run(_ pieces: UnsafeBufferPointer<Piece>, on workers: Workers) {
+        let count = count
+        workers.run(pieces.last?.end ?? 0) { task in
+            guard let index = pieces.firstIndex(where: { task < $0.end }) else { return }
+            let piece = pieces[index]
+            let first = (task - (index == 0 ? 0 : pieces[index - 1].end)) * piece.grain
+            let rows = min(piece.grain, piece.rows - first)
+            let out = (piece.out + first * 4).as(Float.self)
+            switch piece.work {
+            case .rounded(let meeting): meeting.multiply(first..<first + rows, into: out)
+            case .arranged(let weights, let columns, let dtype, let x, let width):
                 ck_half_dots(
-                    out, matrix.rows, weights.address(at: range.lowerBound * matrix.columns),
-                    matrix.columns, range.count, matrix.columns, weights.dtype.code,
-                    rows.address.as(Float.self), rows.shape[1], count)
+                    out, piece.rows, weights + first * columns * dtype.size, columns, rows,
+                    columns, dtype.code, x.as(Float.self), width, count)
             }
         }
     }
@@ -143,22 +166,43 @@ struct RoundedRows {
             count)
     }
 
-    /// The products with some rows of a matrix.
-    func multiply(
-        _ matrix: ProjectedMatrix, _ range: Range<Int>, into out: UnsafeMutablePointer<Float>
-    ) {
-        guard let format = matrix.format else { return }
-        let group = range.lowerBound * matrix.columns / format.groupSize
-        let weights = ck_affine_rows(
-            codes: matrix.parts[0].address(
-                at: format.words(range.lowerBound * matrix.columns)),
-            scales: matrix.parts[1].address(at: group), biases: matrix.parts[2].address(at: group),
-            rows: range.count, columns: matrix.columns, group: format.groupSize,
-            bits: Int32(format.bits), dtype: matrix.parts[1].dtype.code)
-        withUnsafeTemporaryAllocation(byteCount: 4 * width, alignment: 64) { scratch in
-            guard let base = scratch.baseAddress else { return }
-            ck_rounded_dots(
-                out, matrix.rows, weights, place(0), width, count, base, isPlain ? 1 : 0)
+    /// Where the rows meet a matrix, as long as both are there.
+    struct Meeting {
+        fileprivate let weights: ck_affine_rows
+        fileprivate let x: ck_rounded
+        fileprivate let width: Int
+        fileprivate let count: Int
+        fileprivate let isPlain: Bool
+        /// The bytes of a row of codes, and of its scales.
+        fileprivate let codeBytes: Int
+        fileprivate let scaleBytes: Int
+
+        /// The products with some rows of the matrix.
+        func multiply(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
+            var some = weights
+            some.codes += range.lowerBound * codeBytes
+            some.scales += range.lowerBound * scaleBytes
+            some.biases += range.lowerBound * scaleBytes
+            some.rows = range.count
+            let isRead = !isPlain && (some.bits == 4 || some.bits == 8)
+            withUnsafeTemporaryAllocation(byteCount: isRead ? 1 : 4 * width, alignment: 64) {
+                scratch in
+                guard let base = scratch.baseAddress else { return }
+                ck_rounded_dots(
+                    out, weights.rows, some, x, width, count, base, isPlain ? 1 : 0)
+            }
         }
+    }
+
+    func meeting(_ matrix: ProjectedMatrix, _ format: QuantizationFormat) -> Meeting {
+        let scales = matrix.parts[1]
+        let weights = ck_affine_rows(
+            codes: matrix.parts[0].address, scales: scales.address,
+            biases: matrix.parts[2].address, rows: matrix.rows, columns: matrix.columns,
+            group: format.groupSize, bits: Int32(format.bits), dtype: scales.dtype.code)
+        return Meeting(
+            weights: weights, x: place(0), width: width, count: count, isPlain: isPlain,
+            codeBytes: format.words(matrix.columns) * 4,
+            scaleBytes: matrix.columns / format.groupSize * scales.dtype.size)
     }
 }

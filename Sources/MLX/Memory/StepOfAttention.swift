@@ -19,8 +19,8 @@ struct StepOfAttention {
     init?(
         scale: Double, position: Int, token: [Tensor], angles: Tensor, keys: Tensor, values: Tensor
     ) {
-        let code = keys.dtype.code
-        guard let attend = ck_attend_piece_of(code), let join = ck_attend_join_of(code),
+        let code = token[0].dtype.code
+        guard let attend = ck_attend_piece_of(keys.dtype.code), let join = ck_attend_join_of(code),
             let rotate = ck_rotate_rows(code)
         else { return nil }
         (self.scale, self.position, self.token, self.angles) = (scale, position, token, angles)
@@ -28,7 +28,7 @@ struct StepOfAttention {
         (self.attend, self.join, self.rotate) = (attend, join, rotate)
     }
 
-    private var dtype: DType { keys.dtype }
+    private var dtype: DType { token[0].dtype }
     private var batch: Int { keys.shape[0] }
     private var shared: Int { keys.shape[1] }
     private var places: Int { keys.shape[2] }
@@ -44,20 +44,18 @@ struct StepOfAttention {
         let pieces = (count + Self.piece - 1) / Self.piece
         let parts = Tensor(Spec([batch * shared, pieces, group, width], dtype))
         let states = Tensor(Spec([batch * shared, pieces, group, 2], dtype))
+        let scores = Tensor(Spec([batch * shared, pieces, group, Self.piece], dtype))
         workers.run(batch * shared * pieces) { task in
             let (head, piece) = task.quotientAndRemainder(dividingBy: pieces)
             let first = head * places + piece * Self.piece
             let form = ck_attention_piece(
                 keys: min(Self.piece, count - piece * Self.piece), heads: group, depth: depth,
                 width: width, key_row: depth, value_row: width, scale: scale)
-            withUnsafeTemporaryAllocation(byteCount: Self.piece * group * 8, alignment: 64) {
-                scratch in
-                guard let base = scratch.baseAddress else { return }
-                attend(
-                    parts.address(at: task * group * width), states.address(at: task * group * 2),
-                    queries.address(at: head * group * depth), keys.address(at: first * depth),
-                    values.address(at: first * width), base, form)
-            }
+            attend(
+                parts.address(at: task * group * width), states.address(at: task * group * 2),
+                queries.address(at: head * group * depth), keys.address(at: first * depth),
+                values.address(at: first * width), scores.address(at: task * group * Self.piece),
+                form)
         }
         for head in 0..<batch * heads {
             let (owner, member) = head.quotientAndRemainder(dividingBy: group)
@@ -71,11 +69,13 @@ struct StepOfAttention {
     /// Turns the queries of a sequence, and puts its turned key and its value into the cache.
     private func add(_ sequence: Int, turning queries: Tensor) {
         let (half, size) = (angles.shape[1], dtype.size)
-        withUnsafeTemporaryAllocation(byteCount: 3 * half * size + 1, alignment: 64) { scratch in
+        let byteCount = (3 * half + depth) * size
+        withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { scratch in
             guard let turns = scratch.baseAddress, let scale = ck_scale_row(dtype.code),
                 let cosine = ck_cos(dtype.code), let sine = ck_sin(dtype.code)
             else { return }
             let (cosines, sines) = (turns + half * size, turns + 2 * half * size)
+            let turned = sines + half * size
             let row = angles.shape[0] == 1 ? 0 : sequence
             scale(turns, angles.address(at: row * half), Double(position), half)
             cosine(cosines, turns, half)
@@ -89,11 +89,24 @@ struct StepOfAttention {
             for head in sequence * shared..<(sequence + 1) * shared {
                 let place = head * places + position
                 rotate(
-                    keys.address(at: place * depth), token[1].address(at: head * depth), cosines,
-                    sines, 1, depth, half, 0, 1)
-                values.address(at: place * width).copyMemory(
-                    from: token[2].address(at: head * width), byteCount: width * size)
+                    turned, token[1].address(at: head * depth), cosines, sines, 1, depth, half, 0, 1
+                )
+                keep(turned, depth, at: keys.address(at: place * depth))
+                keep(
+                    token[2].address(at: head * width), width, at: values.address(at: place * width)
+                )
             }
+        }
+    }
+
+    /// Puts elements of the type computed in into the cache.
+    private func keep(
+        _ elements: UnsafeMutableRawPointer, _ count: Int, at place: UnsafeMutableRawPointer
+    ) {
+        if keys.dtype == dtype {
+            place.copyMemory(from: elements, byteCount: count * dtype.size)
+        } else {
+            ck_keep_halves(place, elements.as(Float.self), count)
         }
     }
 }

@@ -104,6 +104,7 @@ package func roundedProduct(_ x: MLXArray, _ layer: ProjectedLayer) -> MLXArray 
         inputs[0].contiguous(on: .shared), for: format, isPlain: true, on: .shared)
     let matrix = ProjectedMatrix(
         format, Array(inputs.dropFirst()), bias: nil, into: result.address, on: .shared)
-    rows.multiply(matrix, 0..<matrix.rows, into: result.address.as(Float.self))
+    rows.meeting(matrix, format).multiply(
+        0..<matrix.rows, into: result.address.as(Float.self))
     return MLXArray(result)
 }

@@ -7,7 +7,7 @@ import CKernels
 /// Inputs: queries [B, H · D], keys [B, S · D] and values [B, S · E], H a multiple of S; the cached
 /// keys [B, S, L, D] and values [B, S, L, E], of which `position` are in use; and the angles between
 /// two positions of pairs half of their number apart, [1 or B, pairs]; perhaps the position as an
-/// int32 number. Results: [B, H · E], and the cache with the token, written over the old one where
+/// int32 number. The cache is of the type of all else, or float16 where that is float32. Results: [B, H · E], and the cache with the token, written over the old one where
 /// nobody else holds it.
 struct AttentionStep: Portable {
     var name: String { "attentionStep" }
@@ -20,9 +20,9 @@ struct AttentionStep: Portable {
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (q, k, v) = (inputs[0], inputs[1], inputs[2])
         let (keys, values, angles) = (inputs[3], inputs[4], inputs[5])
-        guard q.dtype.isReal, inputs.prefix(6).allSatisfy({ $0.dtype == q.dtype }) else {
-            throw refusal("needs one real floating-point type, got \(inputs.map(\.dtype))")
-        }
+        guard q.dtype.isReal, [k, v, angles].allSatisfy({ $0.dtype == q.dtype }),
+            keys.dtype == values.dtype, Self.keeps(q.dtype, as: keys.dtype)
+        else { throw refusal("needs one real floating-point type, got \(inputs.map(\.dtype))") }
         guard inputs.dropFirst(6).allSatisfy({ $0 == Spec([], .int32) }) else {
             throw refusal("the position must be one int32 number, got \(inputs[6])")
         }
@@ -50,6 +50,11 @@ struct AttentionStep: Portable {
         ]
     }
 
+    /// Whether a cache of a type may hold what is computed in another.
+    static func keeps(_ dtype: DType, as kept: DType) -> Bool {
+        kept == dtype || (kept == .float16 && dtype == .float32)
+    }
+
     private func check(_ position: Int, _ places: Int) throws(MLXError) {
         guard 0..<places ~= position else {
             throw refusal("the cache has \(places) places, and none at \(position)")
@@ -62,11 +67,12 @@ struct AttentionStep: Portable {
         let position = position ?? Int(inputs[6].address.as(Int32.self).pointee)
         try check(position, inputs[3].shape[2])
         let computed = inputs[0].dtype.computed
-        let wide = outputs.map { $0.computing(computed) }
+        // A cache in halves beside wider numbers is read as it lies.
+        let kept = inputs[3].dtype == inputs[0].dtype ? computed : inputs[3].dtype
+        let wide = zip(outputs, [computed, kept, kept]).map { $0.computing($1) }
         for (input, output) in zip(inputs[3..<5], wide.dropFirst())
         where input.storage !== output.storage {
-            let source =
-                input.dtype == computed ? input : input.converted(to: computed, on: workers)
+            let source = input.dtype == kept ? input : input.converted(to: kept, on: workers)
             StridedCopy(from: source).write(to: output.address, on: workers)
         }
         let step = StepOfAttention(
@@ -93,7 +99,8 @@ struct AttentionStep: Portable {
                 [batch], values: position.map { MLXArray(Int32($0)) } ?? inputs[6])
             return MLXArray.apply(rotate, [x, places, inputs[5]])
         }
-        func joined(_ cached: MLXArray, _ new: MLXArray) -> MLXArray {
+        func joined(_ cached: MLXArray, _ wide: MLXArray) -> MLXArray {
+            let new = wide.kept(as: cached.dtype)
             guard let position else {
                 let isPlace = arange(cached.dim(2)) .== reshaped(inputs[6], [-1, 1])
                 return which(expandedDimensions(isPlace, axes: [1, 3]), new, cached)
@@ -146,6 +153,15 @@ struct AttentionStep: Portable {
         return results.map { result in
             Batched(reshaped(result, [batch.size, sequences] + result.shape.dropFirst()))
         }
+    }
+}
+
+extension MLXArray {
+    /// The elements in the type of a cache: where that is float16, larger ones are the largest there
+    /// is.
+    package func kept(as dtype: DType) -> MLXArray {
+        guard dtype == .float16, self.dtype != dtype else { return asType(dtype) }
+        return clip(self, min: -65504, max: 65504).asType(dtype)
     }
 }
 

@@ -204,6 +204,7 @@ extension QuantizedPrimitive {
 extension Tensor {
     /// One of the matrices of the two innermost axes, counted in row-major order.
     func matrix(_ plane: Int) -> Tensor {
+        if shape.count == 2 { return self }
         let layout = Layout(
             shape: shape.suffix(2), strides: layout.strides.suffix(2),
             offset: layout.offset + offset(ofPlane: plane))

@@ -15,8 +15,11 @@ public final class KVCacheSimple: KVCache {
     public var isTrimmable: Bool { true }
 
     /// An empty cache whose memory grows by `step` tokens.
-    public init(step: Int = 256) {
-        buffer = GrowingBuffer(step: step)
+    ///
+    /// - Parameter narrows: keeps float32 keys and values as float16, which is half of what each
+    ///   token has to read
+    public init(step: Int = 256, narrows: Bool = false) {
+        buffer = GrowingBuffer(step: step, narrows: narrows)
     }
 
     /// Keys and values, if there are.
@@ -89,8 +92,9 @@ struct GrowingBuffer {
     var recordedPosition: MLXArray?
     private(set) var arrays: [MLXArray] = []
     private let step: Int
+    private let narrows: Bool
 
-    init(step: Int) { self.step = step }
+    init(step: Int, narrows: Bool = false) { (self.step, self.narrows) = (step, narrows) }
 
     /// The arrays of the tokens in use; none while there was no token yet.
     var contents: [MLXArray] {
@@ -108,7 +112,7 @@ struct GrowingBuffer {
         guard let added = new.first?.dim(2) else { return }
         if arrays.isEmpty || count + added > arrays[0].dim(2) { grow(by: added, like: new) }
         for (array, update) in zip(arrays, new) {
-            array[0..., 0..., count..<count + added] = update
+            array[0..., 0..., count..<count + added] = update.kept(as: array.dtype)
         }
         count += added
     }
@@ -125,8 +129,8 @@ struct GrowingBuffer {
         queries: MLXArray, keys: MLXArray, values: MLXArray, angles: MLXArray, scale: Float
     ) -> MLXArray? {
         let dtype = queries.dtype
-        guard arrays.count == 2,
-            (arrays + [keys, values, angles]).allSatisfy({ $0.dtype == dtype }),
+        guard arrays.count == 2, [keys, values, angles].allSatisfy({ $0.dtype == dtype }),
+            arrays.allSatisfy({ $0.dtype == dtype || ($0.dtype == .float16 && dtype == .float32) }),
             queries.dim(0) == arrays[0].dim(0)
         else { return nil }
         if let position = recordedPosition {
@@ -162,7 +166,9 @@ struct GrowingBuffer {
         arrays = new.indices.map { index in
             var shape = new[index].shape
             shape[2] = room
-            let empty = MLXArray.zeros(shape, dtype: new[index].dtype)
+            let dtype = arrays.isEmpty ? new[index].dtype : arrays[index].dtype
+            let kept = narrows && arrays.isEmpty && dtype == .float32 ? .float16 : dtype
+            let empty = MLXArray.zeros(shape, dtype: kept)
             if arrays.isEmpty { return empty }
             return concatenated([arrays[index][0..., 0..., ..<count], empty], axis: 2)
         }

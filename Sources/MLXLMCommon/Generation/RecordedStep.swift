@@ -30,7 +30,9 @@ final class RecordedStep {
         guard let model = model as? any RecordableModel, let first = caches.first,
             caches.count == cache.count, let room = first.memory.first?.dim(2),
             model.hasEqualSteps(upTo: room),
-            caches.allSatisfy({ $0.memory.count == 2 && $0.memory[0].dtype == .float32 })
+            caches.allSatisfy({
+                $0.memory.count == 2 && [.float16, .float32].contains($0.memory[0].dtype)
+            })
         else { return nil }
         self.caches = caches
         memory = caches.flatMap(\.memory)
