@@ -37,7 +37,9 @@ struct Launch {
     }
 
     /// Ends a command line whose subcommand does not exist.
-    private static func refuse(subcommand word: String, among known: [String], help: String) -> Never {
+    private static func refuse(
+        subcommand word: String, among known: [String], help: String
+    ) -> Never {
         let nearest = NearestWord.to(word, among: known).map { "; did you mean \($0)?" } ?? ""
         refuse("there is no subcommand '\(word)'\(nearest)", help: help)
     }

@@ -19,8 +19,9 @@ typedef struct {
 } ck_attention_piece;
 
 /// For each head the sum of the values weighted by exp(score - the largest score) in out, and that
-/// score and the sum of the weights in state. Keys and values are of the type that the kernel is for;
-/// all else is float32 where that is float16. The scratch holds a number for each key and head.
+/// score and the sum of the weights in state. Keys and values are of the type that the kernel is
+/// for; all else is float32 where that is float16. The scratch holds a number for each key and
+/// head.
 typedef void (*ck_attend_piece)(void *out, void *state, const void *queries, const void *keys,
     const void *values, void *scratch, ck_attention_piece piece);
 ck_attend_piece _Nullable ck_attend_piece_of(int dtype);

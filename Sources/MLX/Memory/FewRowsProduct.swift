@@ -26,8 +26,8 @@ struct FewRowsProduct {
     private enum Work {
         case rounded(RoundedRows.Meeting)
         case arranged(
-            weights: UnsafeMutableRawPointer, columns: Int, dtype: DType, rows: UnsafeMutableRawPointer,
-            width: Int)
+            weights: UnsafeMutableRawPointer, columns: Int, dtype: DType,
+            rows: UnsafeMutableRawPointer, width: Int)
     }
 
     static func suits(_ matrix: ProjectedMatrix) -> Bool { matrix.isAffine || matrix.isHalf }
