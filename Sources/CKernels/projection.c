@@ -7,6 +7,7 @@
 #include "float_math.h"
 #include "half.h"
 #include "quantization.h"
+#include "row.h"
 
 #include "ck_projection.h"
 
@@ -32,27 +33,50 @@ LOOKUP(ck_binary, ck_gated_row, ROWS_FLOATS(gated))
 // What the largest element of a block becomes: 127 · 128 + 63.
 static const float FULL = 16319;
 
-INLINE void round_block(i8 *high, i8 *low, float *scale, i32 *sum, const float *x) {
-    float largest = 0, finite = 0;
-    for (int i = 0; i < ROUNDED; i++) {
-        float size = fabsf(x[i]);
-        largest = size > largest ? size : largest;
-        finite += x[i] * 0;
-    }
+typedef i8 i8x16 __attribute__((ext_vector_type(16), aligned(1)));
+typedef i8 i8x32 __attribute__((ext_vector_type(32), aligned(1)));
+typedef i32 i32x16 __attribute__((ext_vector_type(16)));
+
+typedef struct {
+    i8x32 high;
+    i8x32 low;
+    float scale;
+    i32 sum;
+} rounded_block;
+
+INLINE void round_block(rounded_block *out, const float *x) {
+    f32x16 halves[2] = {AT(f32x16, x, 0), AT(f32x16, x, 16)};
+    f32x16 sizes = __builtin_elementwise_max(
+        __builtin_elementwise_abs(halves[0]), __builtin_elementwise_abs(halves[1]));
+    f32x16 zeros = halves[0] * 0 + halves[1] * 0;
+    float largest = __builtin_reduce_max(sizes), finite = lanes_f32(&zeros);
     // Blocks of almost nothing are nothing, so that the inverse is finite.
-    *scale = (largest > 1e-30f ? largest / FULL : 0) + finite;
+    out->scale = (largest > 1e-30f ? largest / FULL : 0) + finite;
     float inverse = finite == 0 && largest > 1e-30f ? FULL / largest : 0;
-    i32 total = 0;
-    for (int i = 0; i < ROUNDED; i++) {
+    i8x16 high[2], low[2];
+    i32x16 total = 0;
+    for (int i = 0; i < 2; i++) {
         // Adding 1.5·2^23 rounds to an integer in the low bits.
-        float shifted = (finite == 0 ? x[i] : 0) * inverse + 12582912.0f;
-        i32 code = bits_of(shifted) - 0x4B400000;
-        i32 upper = (code + 64) >> 7;
-        high[i] = (i8)upper;
-        low[i] = (i8)(code - upper * 128);
+        f32x16 shifted = (finite == 0 ? halves[i] : 0) * inverse + 12582912.0f;
+        i32x16 code, upper;
+        memcpy(&code, &shifted, sizeof code);
+        code -= 0x4B400000;
+        upper = (code + 64) >> 7;
+        high[i] = __builtin_convertvector(upper, i8x16);
+        low[i] = __builtin_convertvector(code - upper * 128, i8x16);
         total += code;
     }
-    *sum = total;
+    out->high = __builtin_shufflevector(high[0], high[1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    out->low = __builtin_shufflevector(low[0], low[1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+        14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    out->sum = __builtin_reduce_add(total);
+}
+
+// Codes at even places, and behind half a chunk those at odd ones.
+INLINE void put_pairs(i8 *out, const i8x32 *codes) {
+    *(i8x16 *)out = codes->even;
+    *(i8x16 *)(out + CHUNK / 2) = codes->odd;
 }
 
 KERNEL void ck_round_row(ck_rounded out, const float *x, long n, long group, int by_pairs) {
@@ -61,25 +85,19 @@ KERNEL void ck_round_row(ck_rounded out, const float *x, long n, long group, int
     for (long block = n / ROUNDED; block < (n + SPAN - 1) / SPAN * (SPAN / ROUNDED); block++)
         out.scales[block] = 0;
     for (long start = 0; start < padded; start += ROUNDED) {
-        i8 high[ROUNDED] = {0}, low[ROUNDED] = {0};
-        float scale = 0;
-        i32 sum = 0;
+        rounded_block block = {0};
         if (start < n) {
-            round_block(high, low, &scale, &sum, x + start);
-            out.sums[start / group] += scale * (float)sum;
+            round_block(&block, x + start);
+            out.sums[start / group] += block.scale * (float)block.sum;
         }
-        out.scales[start / ROUNDED] = scale;
+        out.scales[start / ROUNDED] = block.scale;
         if (by_pairs) {
             long place = start / CHUNK * CHUNK + start % CHUNK / 2;
-            for (int i = 0; i < ROUNDED / 2; i++) {
-                out.high[place + i] = high[2 * i];
-                out.high[place + CHUNK / 2 + i] = high[2 * i + 1];
-                out.low[place + i] = low[2 * i];
-                out.low[place + CHUNK / 2 + i] = low[2 * i + 1];
-            }
+            put_pairs(out.high + place, &block.high);
+            put_pairs(out.low + place, &block.low);
         } else {
-            memcpy(out.high + start, high, sizeof high);
-            memcpy(out.low + start, low, sizeof low);
+            *(i8x32 *)(out.high + start) = block.high;
+            *(i8x32 *)(out.low + start) = block.low;
         }
     }
 }
@@ -333,7 +351,8 @@ void ck_rounded_dots(float *out, long stride, ck_affine_rows w, ck_rounded x, lo
 VNNI_INLINE void add_codes(__m512i sum[6][2], ck_rounded_panels w, const i8 *codes, long width,
     long start, int rows, int panels) {
     const u8 *pack = (const u8 *)w.codes + start * 16;
-    UNROLL for (int step = 0; step < ROUNDED / 4; step++) {
+    // Unrolled, vectors of later steps would be loaded early, and put aside for want of registers.
+    _Pragma("clang loop unroll(disable)") for (int step = 0; step < ROUNDED / 4; step++) {
         __m512i left = _mm512_loadu_si512(pack + step * 64), right = left;
         if (panels == 2) right = _mm512_loadu_si512(pack + w.columns * 16 + step * 64);
         UNROLL for (int row = 0; row < rows; row++) {
@@ -393,11 +412,14 @@ VNNI_INLINE void rounded_tile(float *out, long leading, ck_rounded_panels w, ck_
     }
 }
 
+// What a tile reads comes by reference: copies of such structures would wait for the stores of the
+// tile before.
 #define ROUNDED_TILE(R)                                                                            \
-    VNNI static void rounded_tile_##R(float *out, long leading, ck_rounded_panels w, ck_rounded x, \
-        long x_stride, long lines) {                                                               \
-        if (lines > 16) return rounded_tile(out, leading, w, x, x_stride, R, 2, lines);            \
-        rounded_tile(out, leading, w, x, x_stride, R, 1, lines);                                   \
+    VNNI static void rounded_tile_##R(float *out, long leading, const ck_rounded_panels *w,        \
+        const ck_rounded *x, long x_stride, long row, long lines) {                                \
+        ck_rounded own = row_of(*x, x_stride, row);                                                \
+        if (lines > 16) return rounded_tile(out, leading, *w, own, x_stride, R, 2, lines);         \
+        rounded_tile(out, leading, *w, own, x_stride, R, 1, lines);                                \
     }
 ROUNDED_TILE(1)
 ROUNDED_TILE(2)
@@ -408,9 +430,9 @@ ROUNDED_TILE(6)
 
 void ck_rounded_tiles(float *out, long leading, ck_rounded_panels w, long lines, ck_rounded x,
     long x_stride, long count) {
-    static void (*const tiles[])(float *, long, ck_rounded_panels, ck_rounded, long, long) = {
-        rounded_tile_1, rounded_tile_2, rounded_tile_3, rounded_tile_4, rounded_tile_5,
-        rounded_tile_6};
+    static void (*const tiles[])(float *, long, const ck_rounded_panels *, const ck_rounded *, long,
+        long, long) = {rounded_tile_1, rounded_tile_2, rounded_tile_3, rounded_tile_4,
+        rounded_tile_5, rounded_tile_6};
     long numbers = w.columns / w.group * 16;
     for (long line = 0; line < lines; line += 32) {
         ck_rounded_panels part = w;
@@ -418,8 +440,8 @@ void ck_rounded_tiles(float *out, long leading, ck_rounded_panels w, long lines,
         part.scales = w.scales + line / 16 * numbers;
         part.biases = w.biases + line / 16 * numbers;
         for (long row = 0; row < count; row += 6)
-            tiles[smaller(count - row, 6) - 1](out + row * leading + line, leading, part,
-                row_of(x, x_stride, row), x_stride, smaller(lines - line, 32));
+            tiles[smaller(count - row, 6) - 1](out + row * leading + line, leading, &part, &x,
+                x_stride, row, smaller(lines - line, 32));
     }
 }
 
