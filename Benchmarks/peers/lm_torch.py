@@ -29,7 +29,7 @@ class Model:
         return self.step([token])
 
     def take_back(self, count):
-        self.cache.crop(self.cache.get_seq_length() - count)
+        self.cache.crop(-count)
 
 
 def tuning(adapters, compiled):
