@@ -43,7 +43,7 @@ MODULES = {
 }
 # lm takes seconds a case in each of these, and needs the files of peers/lm_models.py and
 # peers/lm_vocabularies.py.
-LM_PEERS = "llamacpp", "torch", "mlx", "mlx+openblas", "tokenizers"
+LM_PEERS = "llamacpp", "torch", "mlx+openblas", "tokenizers"
 LM_FILES = record.HERE.parent / "data" / "lm"
 
 

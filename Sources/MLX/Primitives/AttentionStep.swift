@@ -7,8 +7,8 @@ import CKernels
 /// Inputs: queries [B, H · D], keys [B, S · D] and values [B, S · E], H a multiple of S; the cached
 /// keys [B, S, L, D] and values [B, S, L, E], of which `position` are in use; and the angles between
 /// two positions of pairs half of their number apart, [1 or B, pairs]; perhaps the position as an
-/// int32 number. The cache is of the type of all else, or float16 where that is float32. Results: [B, H · E], and the cache with the token, written over the old one where
-/// nobody else holds it.
+/// int32 number. The cache is of the type of all else, or float16 where that is float32. Results:
+/// [B, H · E], and the cache with the token, written over the old one where nobody else holds it.
 struct AttentionStep: Portable {
     var name: String { "attentionStep" }
     let scale: Double
