@@ -21,7 +21,7 @@ struct AttentionStep: Portable {
         let (q, k, v) = (inputs[0], inputs[1], inputs[2])
         let (keys, values, angles) = (inputs[3], inputs[4], inputs[5])
         guard q.dtype.isReal, [k, v, angles].allSatisfy({ $0.dtype == q.dtype }),
-            keys.dtype == values.dtype, Self.keeps(q.dtype, as: keys.dtype)
+            keys.dtype == values.dtype, keys.dtype.mayKeep(q.dtype)
         else { throw refusal("needs one real floating-point type, got \(inputs.map(\.dtype))") }
         guard inputs.dropFirst(6).allSatisfy({ $0 == Spec([], .int32) }) else {
             throw refusal("the position must be one int32 number, got \(inputs[6])")
@@ -48,11 +48,6 @@ struct AttentionStep: Portable {
         return [
             Spec([batch, q.shape[1] / keys.shape[3] * values.shape[3]], q.dtype), keys, values,
         ]
-    }
-
-    /// Whether a cache of a type may hold what is computed in another.
-    static func keeps(_ dtype: DType, as kept: DType) -> Bool {
-        kept == dtype || (kept == .float16 && dtype == .float32)
     }
 
     private func check(_ position: Int, _ places: Int) throws(MLXError) {
@@ -153,6 +148,13 @@ struct AttentionStep: Portable {
         return results.map { result in
             Batched(reshaped(result, [batch.size, sequences] + result.shape.dropFirst()))
         }
+    }
+}
+
+extension DType {
+    /// Whether a cache of this type may hold the keys and values of a step in another.
+    package func mayKeep(_ dtype: DType) -> Bool {
+        self == dtype || (self == .float16 && dtype == .float32)
     }
 }
 

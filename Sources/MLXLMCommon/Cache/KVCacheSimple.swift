@@ -130,7 +130,7 @@ struct GrowingBuffer {
     ) -> MLXArray? {
         let dtype = queries.dtype
         guard arrays.count == 2, [keys, values, angles].allSatisfy({ $0.dtype == dtype }),
-            arrays.allSatisfy({ $0.dtype == dtype || ($0.dtype == .float16 && dtype == .float32) }),
+            arrays.allSatisfy({ $0.dtype.mayKeep(dtype) }),
             queries.dim(0) == arrays[0].dim(0)
         else { return nil }
         if let position = recordedPosition {
