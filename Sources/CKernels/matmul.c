@@ -141,24 +141,39 @@ PAIRS_INLINE void store_narrow(char *out, __m512 value, __mmask16 mask) {
     _mm256_mask_storeu_epi16(out, mask, (__m256i)_mm512_cvtneps_pbh(value));
 }
 
+// How many steps along k go into one sum; such sums go into another, as a long chain of additions
+// loses digits.
+enum { SUMMED = 64 };
+
 // A tile's sums along k, where MULTIPLY adds the products of two vectors to a third.
 #define WALK(R, H, MULTIPLY)                                                                       \
-    __m512 sum[R][2];                                                                              \
-    UNROLL for (int row = 0; row < R; row++) sum[row][0] = sum[row][1] = _mm512_setzero_ps();      \
+    __m512 sum[R][2], total[R][2];                                                                 \
     const u32 *c = b + steps * WIDTH;                                                              \
     /* The lines of the result come while the sums are made. */                                    \
     UNROLL for (int row = 0; row < R; row++) {                                                     \
         __builtin_prefetch(out + row * row_bytes, 1);                                              \
         if (H == 2) __builtin_prefetch(out + row * row_bytes + 4 * WIDTH, 1);                      \
     }                                                                                              \
-    for (long step = 0; step < steps; step++) {                                                    \
-        __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                         \
-        if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                                  \
-        UNROLL for (int row = 0; row < R; row++) {                                                 \
-            __m512i both = _mm512_set1_epi32((int)a[step * WIDTH + row]);                          \
-            sum[row][0] = MULTIPLY(sum[row][0], both, left);                                       \
-            if (H == 2) sum[row][1] = MULTIPLY(sum[row][1], both, right);                          \
+    for (long start = 0;; start += SUMMED) {                                                       \
+        UNROLL for (int row = 0; row < R; row++)                                                   \
+            sum[row][0] = sum[row][1] = _mm512_setzero_ps();                                       \
+        long end = smaller(start + SUMMED, steps);                                                 \
+        for (long step = start; step < end; step++) {                                              \
+            __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                     \
+            if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                              \
+            UNROLL for (int row = 0; row < R; row++) {                                             \
+                __m512i both = _mm512_set1_epi32((int)a[step * WIDTH + row]);                      \
+                sum[row][0] = MULTIPLY(sum[row][0], both, left);                                   \
+                if (H == 2) sum[row][1] = MULTIPLY(sum[row][1], both, right);                      \
+            }                                                                                      \
         }                                                                                          \
+        if (start > 0) {                                                                           \
+            UNROLL for (int row = 0; row < R; row++)                                               \
+                UNROLL for (int half = 0; half < H; half++) sum[row][half] += total[row][half];    \
+        }                                                                                          \
+        if (end == steps) break;                                                                   \
+        UNROLL for (int row = 0; row < R; row++)                                                   \
+            UNROLL for (int half = 0; half < H; half++) total[row][half] = sum[row][half];         \
     }                                                                                              \
     __mmask16 mask = (__mmask16)((1u << (columns - (H - 1) * WIDTH)) - 1);
 

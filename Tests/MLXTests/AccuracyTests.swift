@@ -24,6 +24,18 @@ struct AccuracyTests {
         #expect(bitDifference(wide, broadcast(expected, to: [3, 2])) == nil)
     }
 
+    @Test("of long products of float32, of one row and of many", arguments: [1, 27, 300])
+    func longProducts(_ rows: Int) {
+        let x = random([rows, 4096], in: -1...1, seed: 5)
+        let weight = random([300, 4096], in: -1...1, seed: 6)
+        for (left, right) in [(x, weight.T), (x, copied(weight.T)), (copied(x.T).T, weight.T)] {
+            let exact = matmul(left.asType(.float64), right.asType(.float64))
+            let error = matmul(left, right).asType(.float64) - exact
+            let share = sqrt(error.square().sum() / exact.square().sum()).item(Double.self)
+            #expect(share < 3e-7, "\(share)")
+        }
+    }
+
     @Test("of the shares of a thousand equal logits", arguments: [DType.bfloat16, .float16])
     func shares(_ dtype: DType) {
         for logits in [

@@ -44,10 +44,13 @@ package enum BLAS {
             let (top, bottom) = (m * row / rows, m * (row + 1) / rows)
             let (left, right) = (n * column / columns, n * (column + 1) / columns)
             let size = dtype.size
-            product(
-                a.advanced(rows: top, columns: 0, size: size),
-                b.advanced(rows: 0, columns: left, size: size), c + (top * n + left) * size,
-                m: bottom - top, n: right - left, k: k, leading: n, dtype: dtype)
+            for part in (0..<k).pieces(of: dtype == .float32 ? summed : k) {
+                product(
+                    a.advanced(rows: top, columns: part.lowerBound, size: size),
+                    b.advanced(rows: part.lowerBound, columns: left, size: size),
+                    c + (top * n + left) * size, m: bottom - top, n: right - left, part: part,
+                    leading: n, dtype: dtype)
+            }
         }
     }
 
@@ -108,6 +111,10 @@ package enum BLAS {
         }
     }
 
+    /// How many products of float32 OpenBLAS adds to one sum; such sums go into another, as a long
+    /// chain of additions loses digits.
+    private static let summed = 128
+
     /// Into how many pieces a product is cut: bands of at least 128 rows, of columns where the
     /// rows do not give enough, no piece under a million multiplications (a small piece takes
     /// other kernels in OpenBLAS and rounds otherwise).
@@ -119,28 +126,30 @@ package enum BLAS {
         return (rows, columns)
     }
 
+    /// A part along k of a product: the first is written, the next ones are added to it.
     private static func product(
-        _ a: Matrix, _ b: Matrix, _ c: UnsafeMutableRawPointer, m: Int, n: Int, k: Int,
+        _ a: Matrix, _ b: Matrix, _ c: UnsafeMutableRawPointer, m: Int, n: Int, part: Range<Int>,
         leading: Int, dtype: DType
     ) {
+        let beta = part.lowerBound == 0 ? 0 : 1
         let transA = a.isTransposed ? CblasTrans : CblasNoTrans
         let transB = b.isTransposed ? CblasTrans : CblasNoTrans
-        let (m, n, k) = (blasint(m), blasint(n), blasint(k))
+        let (m, n, k) = (blasint(m), blasint(n), blasint(part.count))
         let (lda, ldb, ldc) = (blasint(a.leading), blasint(b.leading), blasint(leading))
         switch dtype {
         case .float64:
             cblas_dgemm(
                 CblasRowMajor, transA, transB, m, n, k, 1, a.address.as(Double.self), lda,
-                b.address.as(Double.self), ldb, 0, c.as(Double.self), ldc)
+                b.address.as(Double.self), ldb, Double(beta), c.as(Double.self), ldc)
         case .complex64:
-            let (one, zero): ([Float], [Float]) = ([1, 0], [0, 0])
+            let (one, held): ([Float], [Float]) = ([1, 0], [Float(beta), 0])
             cblas_cgemm(
-                CblasRowMajor, transA, transB, m, n, k, one, a.address, lda, b.address, ldb, zero,
+                CblasRowMajor, transA, transB, m, n, k, one, a.address, lda, b.address, ldb, held,
                 c, ldc)
         default:
             cblas_sgemm(
                 CblasRowMajor, transA, transB, m, n, k, 1, a.address.as(Float.self), lda,
-                b.address.as(Float.self), ldb, 0, c.as(Float.self), ldc)
+                b.address.as(Float.self), ldb, Float(beta), c.as(Float.self), ldc)
         }
     }
 }
