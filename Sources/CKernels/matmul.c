@@ -141,12 +141,9 @@ PAIRS_INLINE void store_narrow(char *out, __m512 value, __mmask16 mask) {
     _mm256_mask_storeu_epi16(out, mask, (__m256i)_mm512_cvtneps_pbh(value));
 }
 
-// How many steps along k go into one sum; such sums go into another, as a long chain of additions
-// loses digits.
-enum { SUMMED = 64 };
-
-// A tile's sums along k, where MULTIPLY adds the products of two vectors to a third.
-#define WALK(R, H, MULTIPLY)                                                                       \
+// A tile's sums along k, where MULTIPLY adds the products of two vectors to a third. So many steps
+// go into one sum, and such sums into another, as a long chain of additions loses digits.
+#define WALK(R, H, MULTIPLY, MOST)                                                                 \
     __m512 sum[R][2], total[R][2];                                                                 \
     const u32 *c = b + steps * WIDTH;                                                              \
     /* The lines of the result come while the sums are made. */                                    \
@@ -154,10 +151,10 @@ enum { SUMMED = 64 };
         __builtin_prefetch(out + row * row_bytes, 1);                                              \
         if (H == 2) __builtin_prefetch(out + row * row_bytes + 4 * WIDTH, 1);                      \
     }                                                                                              \
-    for (long start = 0;; start += SUMMED) {                                                       \
+    for (long start = 0;; start += MOST) {                                                         \
         UNROLL for (int row = 0; row < R; row++)                                                   \
             sum[row][0] = sum[row][1] = _mm512_setzero_ps();                                       \
-        long end = smaller(start + SUMMED, steps);                                                 \
+        long end = smaller(start + MOST, steps);                                                   \
         for (long step = start; step < end; step++) {                                              \
             __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                     \
             if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                              \
@@ -188,7 +185,7 @@ typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *
 
 #define TILE(R, H)                                                                                 \
     TILE_OF(WIDE, floats, R, H) {                                                                  \
-        WALK(R, H, FUSED)                                                                          \
+        WALK(R, H, FUSED, 64)                                                                      \
         UNROLL for (int row = 0; row < R; row++) {                                                 \
             char *place = out + row * row_bytes;                                                   \
             if (H == 2) store_half(place, sum[row][0], 0xffff, result == CK_PACKED_ADDED);         \
@@ -197,7 +194,7 @@ typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *
         }                                                                                          \
     }                                                                                              \
     TILE_OF(PAIRS, pairs, R, H) {                                                                  \
-        WALK(R, H, PAIRED)                                                                         \
+        WALK(R, H, PAIRED, 256)                                                                    \
         UNROLL for (int row = 0; row < R; row++) {                                                 \
             char *place = out + row * row_bytes;                                                   \
             if (result == CK_PACKED_NARROW) {                                                      \
