@@ -29,7 +29,8 @@ class DecoderAttention: Module {
     /// Whether tokens are turned by the same angles in sequences of any length up to this one.
     func turnsAlike(upTo length: Int) -> Bool { rotary?.turnsAlike(upTo: length) ?? true }
 
-    /// Queries, keys and values of all heads, [B · T, heads · D] each.
+    /// Queries, keys and values of all heads, [B · T, heads · D] each; a prompt's rows for them stay
+    /// float32 in both modes, as the attention's softmax makes much of a small difference.
     func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
         preconditionFailure("\(type(of: self)) has no projections")
     }
@@ -117,7 +118,7 @@ final class SplitAttention: DecoderAttention {
     }
 
     override func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
-        x.products([queries, keys, values], mode: mode)
+        x.products([queries, keys, values], mode: mode, isWide: true)
     }
 
     override func combine(
@@ -145,7 +146,7 @@ final class FusedAttention: DecoderAttention {
     }
 
     override func project(_ x: LayerInput, _ mode: ComputationMode) -> [MLXArray] {
-        split(x.products([all], mode: mode)[0], indices: places, axis: -1)
+        split(x.products([all], mode: mode, isWide: true)[0], indices: places, axis: -1)
     }
 
     override func combine(

@@ -4,8 +4,8 @@ import MLXNN
 /// How precisely a model computes.
 public enum ComputationMode: String, CaseIterable, Sendable {
     /// Activations are float32; where they meet packed weights they are rounded to 15 bits in
-    /// blocks of 32, and a prompt's, where they meet bfloat16, to bfloat16. Keys and values are kept
-    /// as float16.
+    /// blocks of 32, and a prompt's, where they meet bfloat16 for other than queries, keys, values
+    /// and logits, to bfloat16. Keys and values are kept as float16.
     case fast
     /// In float32 throughout, from the numbers that the files hold.
     case exact

@@ -32,14 +32,15 @@ package enum LayerInput {
                 return residual.map { $0 + product } ?? product
             }
         }
+        func products(_ x: MLXArray, _ rows: ProjectedRows = .plain) -> [MLXArray] {
+            project(x, rows, layers: forms, residual: residual, isWide: isWide)
+        }
         switch self {
-        case .plain(let x): return project(x, layers: forms, residual: residual, isWide: isWide)
-        case .gated(let gate, let up):
-            return project(gate, .gated(up), layers: forms, residual: residual)
+        case .plain(let x): return products(x)
+        case .gated(let gate, let up): return products(gate, .gated(up))
         case .normalized(let x, let norm, let offset):
             let weight = offset ? norm.weight + 1 : norm.weight
-            return project(
-                x, .normalized(weight: weight, eps: norm.eps), layers: forms, residual: residual)
+            return products(x, .normalized(weight: weight, eps: norm.eps))
         }
     }
 
