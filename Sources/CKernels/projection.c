@@ -13,9 +13,10 @@
 
 enum { ROUNDED = CK_ROUNDED_BLOCK, CHUNK = CK_ROUNDED_CHUNK, SPAN = 512, LINES = 4 };
 
-// How far ahead weights are asked for, in bytes: the processor foresees too little of such short
-// lines.
-enum { AHEAD = 4096 };
+// How far ahead codes, and scales and biases, are asked for, in bytes: the processor foresees too
+// little of such short lines. They are read once, and need not stay in a cache.
+enum { AHEAD = 4096, NUMBERS_AHEAD = 512 };
+#define ASK_FOR(ADDRESS) __builtin_prefetch(ADDRESS, 0, 0)
 
 // The most bytes of lines that go by together: longer ones would be as many streams from memory,
 // which bring half as much as one after the other.
@@ -217,7 +218,7 @@ VNNI_INLINE void add_chunk(__m512 *total, code_lines w, long place, ck_rounded x
     __m512i blocks = lanes_over(is_nibbles ? 2 : 3, chunk * (is_nibbles ? 4 : 2));
     UNROLL for (int line = 0; line < lines; line++) {
         const u8 *codes = w.codes + line * w.row_bytes + place;
-        __builtin_prefetch(codes + AHEAD);
+        ASK_FOR(codes + AHEAD);
         __m512i pack = _mm512_maskz_loadu_epi8(bytes, codes);
         __m512i sum = _mm512_setzero_si512(), next = pack;
         if (is_nibbles) {
@@ -244,6 +245,9 @@ VNNI_INLINE void add_span(__m512 *total, code_lines w, ck_rounded x, long start,
     __m512 factor[LINES];
     UNROLL for (int line = 0; line < lines; line++) {
         long number = w.number + line * groups + start / group;
+        long ahead = number * (dtype == CK_F32 ? 4 : 2) + NUMBERS_AHEAD;
+        ASK_FOR((const u8 *)w.weights.scales + ahead);
+        ASK_FOR((const u8 *)w.weights.biases + ahead);
         __m512 own = sixteen_numbers(w.weights.scales, number, dtype, mask);
         factor[line] = _mm512_mul_ps(_mm512_permutexvar_ps(places, own), scales);
         total[line] = _mm512_fmadd_ps(

@@ -136,7 +136,12 @@ extension Plan {
         for place in inputs.indices { values[place] = inputs[place] }
         inputs = []
         for step in steps { try run(step, &values, on: workers) }
-        return results.compactMap { values[$0] ?? known[$0] }
+        var tensors: [Tensor] = []
+        tensors.reserveCapacity(results.count)
+        for place in results {
+            if let tensor = values[place] ?? known[place] { tensors.append(tensor) }
+        }
+        return tensors
     }
 
     private func run(

@@ -184,12 +184,14 @@ struct RoundedRows {
             some.scales += range.lowerBound * scaleBytes
             some.biases += range.lowerBound * scaleBytes
             some.rows = range.count
-            let isRead = !isPlain && (some.bits == 4 || some.bits == 8)
-            withUnsafeTemporaryAllocation(byteCount: isRead ? 1 : 4 * width, alignment: 64) {
-                scratch in
-                guard let base = scratch.baseAddress else { return }
+            func multiply(scratch: UnsafeMutableRawPointer) {
                 ck_rounded_dots(
-                    out, weights.rows, some, x, width, count, base, isPlain ? 1 : 0)
+                    out, weights.rows, some, x, width, count, scratch, isPlain ? 1 : 0)
+            }
+            // Such codes are read where they lie, and nothing is written to the scratch.
+            if !isPlain, some.bits == 4 || some.bits == 8 { return multiply(scratch: out) }
+            withUnsafeTemporaryAllocation(byteCount: 4 * width, alignment: 64) { scratch in
+                if let base = scratch.baseAddress { multiply(scratch: base) }
             }
         }
     }
