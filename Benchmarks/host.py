@@ -6,10 +6,13 @@ import re
 
 
 def machine():
-    """The processor, how many cores this process may use, and the memory."""
-    name = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
+    """The processor with its generation, how many cores this process may use, and the memory."""
+    facts = dict(re.findall(r"(model name|cpu family|model)\s*: (.*)", open("/proc/cpuinfo").read()))
+    name = facts.get("model name", os.uname().machine)
+    if "cpu family" in facts:
+        name += f" (family {facts['cpu family']}, model {facts['model']})"
     memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read())[1])
-    return f"{name[1] if name else os.uname().machine}, {cores()} cores, {memory / 2**20:.0f} GiB"
+    return f"{name}, {cores()} cores, {memory / 2**20:.0f} GiB"
 
 
 def cores():
