@@ -11,7 +11,7 @@ public func valueAndGrad<Model: Module>(
     model: Model, _ f: @escaping (Model, MLXArray, MLXArray) -> MLXArray
 ) -> (Model, MLXArray, MLXArray) -> (MLXArray, ModuleParameters) {
     { model, first, second in
-        let (values, gradient) = valuesAndGradient(model) { [f(model, first, second)] }
+        let (values, gradient) = valuesAndGradient(of: model) { [f(model, first, second)] }
         return (values[0], gradient)
     }
 }
@@ -21,7 +21,7 @@ public func valueAndGrad<Model: Module>(
 public func valueAndGrad<Model: Module>(
     model: Model, _ f: @escaping (Model, [MLXArray]) -> [MLXArray]
 ) -> (Model, [MLXArray]) -> ([MLXArray], ModuleParameters) {
-    { model, arrays in valuesAndGradient(model) { f(model, arrays) } }
+    { model, arrays in valuesAndGradient(of: model) { f(model, arrays) } }
 }
 
 /// A function that gives the values of `f` and the gradient of the first one in the trainable
@@ -29,13 +29,14 @@ public func valueAndGrad<Model: Module>(
 public func valueAndGrad<Model: Module, Arguments>(
     model: Model, _ f: @escaping (Model, Arguments) -> [MLXArray]
 ) -> (Model, Arguments) -> ([MLXArray], ModuleParameters) {
-    { model, arguments in valuesAndGradient(model) { f(model, arguments) } }
+    { model, arguments in valuesAndGradient(of: model) { f(model, arguments) } }
 }
 
-/// Runs `f` with the model's trainable parameters replaced by traced ones, and puts the parameters
-/// back, so that nothing of the trace stays in the model.
-private func valuesAndGradient(
-    _ model: Module, _ f: @escaping () -> [MLXArray]
+/// The values of `f` and the gradient of the first one, while the model has traced parameters, each
+/// changed by `form`; it has its own again afterwards, so that nothing of the trace stays in it.
+package func valuesAndGradient(
+    of model: Module, with form: @escaping (MLXArray) -> MLXArray = { $0 },
+    _ f: @escaping () -> [MLXArray]
 ) -> ([MLXArray], ModuleParameters) {
     let trainable = model.trainableParameters()
     let parameters = trainable.flattenedValues()
@@ -43,7 +44,7 @@ private func valuesAndGradient(
 
     let traced = valueAndGrad(
         { (tracers: [MLXArray]) -> [MLXArray] in
-            model.withValues(tracers, in: parameters, f)
+            model.withValues(tracers.map(form), in: parameters, f)
         }, argumentNumbers: Array(parameters.indices))
     let (results, gradients) = traced(parameters.map { $0.anotherHandle() })
     return (results, trainable.replacingValues(with: gradients))

@@ -201,9 +201,7 @@ package final class Trainer {
     /// Moves the model, and the optimizer's state, to memory that the ranks share, where the job asks
     /// for it or leaves it open and the ranks can; a collective.
     func shareOut() throws {
-        guard config.distributed.mayShareOut, config.training.precision == .float32,
-            group.size > 1
-        else { return }
+        guard config.distributed.mayShareOut, group.size > 1 else { return }
         let isWanted = config.distributed.shardedOptimizer ?? false
         guard isWanted || ShardedUpdate.isPossible(task.model, in: group) else { return }
         sharded = nil

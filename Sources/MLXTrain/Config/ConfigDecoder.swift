@@ -69,10 +69,6 @@ struct ConfigDecoder {
         if config.training.onSpike == .rollback, !hasCheckpoints {
             try training.refuse([.onSpike], "\"rollback\" needs checkpoint.every_steps")
         }
-        if config.distributed.shardedOptimizer == true, config.training.precision != .float32 {
-            try training.refuse(
-                [.precision], "must be float32 with distributed.sharded_optimizer")
-        }
         if config.training.finalWeights == .best, config.checkpoint.keepBest == 0 {
             try training.refuse([.finalWeights], "\"best\" needs checkpoint.keep_best of 1 or more")
         }

@@ -19,18 +19,12 @@ struct MixedPrecision {
         _ loss: @escaping ([MLXArray]) -> MLXArray
     ) -> ([MLXArray]) -> (loss: MLXArray, gradients: ModuleParameters) {
         let (model, isRounded) = (model, precision == .bfloat16)
+        let form = { (parameter: MLXArray) in
+            isRounded ? parameter.asType(.bfloat16) : parameter
+        }
         return { arrays in
-            let own = model.trainableParameters()
-            let parameters = own.flattenedValues()
-            let both = MLX.valueAndGrad(
-                { (parameters: [MLXArray]) -> [MLXArray] in
-                    let used = isRounded ? parameters.map { $0.asType(.bfloat16) } : parameters
-                    model.update(parameters: own.replacingValues(with: used))
-                    return [loss(arrays)]
-                }, argumentNumbers: Array(parameters.indices))
-            let (values, gradients) = both(parameters)
-            model.update(parameters: own)
-            return (values[0], own.replacingValues(with: gradients))
+            let (values, gradients) = valuesAndGradient(of: model, with: form) { [loss(arrays)] }
+            return (values[0], gradients)
         }
     }
 }
