@@ -28,7 +28,7 @@ extension SharedArena {
         let cores = Set(placement.masks.joined()).count
         return SharedArena(
             segment, place: placement.localRank, ranks: placement.ranks, slotBytes: slotBytes,
-            spins: placement.localSize > cores ? 0 : 2000, limit: limit)
+            yields: placement.localSize > cores, limit: limit)
     }
 
     /// What the first rank of a node tells the others: where its memory is.

@@ -20,22 +20,22 @@ package final class SharedArena: @unchecked Sendable {
 
     private let segment: SharedSegment
     private let peers: PeerWatch
-    /// How often a waiting rank looks before it sleeps; 0 where there are more ranks than cores.
-    private let spins: Int
+    /// True where there are more ranks than cores: a waiting rank then lets others run.
+    private let yields: Bool
     private let limit: WaitLimit
     private var turn: UInt32 = 0
 
     package var size: Int { ranks.count }
 
     init(
-        _ segment: SharedSegment, place: Int, ranks: [Int], slotBytes: Int, spins: Int,
+        _ segment: SharedSegment, place: Int, ranks: [Int], slotBytes: Int, yields: Bool,
         limit: WaitLimit
     ) {
         self.segment = segment
         self.place = place
         self.ranks = ranks
         self.slotBytes = slotBytes
-        self.spins = spins
+        self.yields = yields
         self.limit = limit
         peers = PeerWatch(count: ranks.count)
         line(place).process.pointee.store(UInt32(getpid()), ordering: .sequentiallyConsistent)
@@ -70,41 +70,61 @@ package final class SharedArena: @unchecked Sendable {
         turn &+= 1
         line(place).store(call, turn: turn)
         signal(turn)
-        // The limit is for the whole turn, however many ranks are late.
-        var start: ContinuousClock.Instant?
-        for other in 0..<size where other != place { try wait(for: other, since: &start) }
+        try waitForAll()
         try checkAgreement()
     }
 
     private func signal(_ turn: UInt32) {
-        let line = line(place)
-        line.arrived.pointee.store(turn, ordering: .sequentiallyConsistent)
-        if line.sleepers.pointee.load(ordering: .sequentiallyConsistent) > 0 {
-            cs_shared_futex_wake(line.arrivedWord, .max)
+        line(place).arrived.pointee.store(turn, ordering: .sequentiallyConsistent)
+        // The last to come sees that all have; nobody needs to be woken before.
+        guard header.sleepers.pointee.load(ordering: .sequentiallyConsistent) > 0,
+            firstMissing(from: 0) == nil
+        else { return }
+        wakeAll()
+    }
+
+    private func wakeAll() {
+        header.wakes.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        cs_shared_futex_wake(header.wakesWord, .max)
+    }
+
+    /// The first place from here on whose rank has not come to this turn.
+    private func firstMissing(from place: Int) -> Int? {
+        var place = place
+        while place < size,
+            Self.reached(
+                line(place).arrived.pointee.load(ordering: .sequentiallyConsistent), turn)
+        {
+            place += 1
+        }
+        return place < size ? place : nil
+    }
+
+    private func waitForAll() throws(DistributedError) {
+        guard var missing = firstMissing(from: 0) else { return }
+        for _ in 0..<(yields ? Self.yieldCount : Self.spinCount) {
+            if yields { sched_yield() } else { cs_pause() }
+            guard let next = firstMissing(from: missing) else { return }
+            missing = next
+        }
+        // The limit is for the whole turn, however many ranks are late.
+        let begin = ContinuousClock.now
+        while let next = firstMissing(from: missing) {
+            missing = next
+            try checkPeers(waitingFor: missing, since: begin)
+            header.sleepers.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            let wakes = header.wakes.pointee.load(ordering: .sequentiallyConsistent)
+            if firstMissing(from: missing) != nil, !hasFailed {
+                cs_shared_futex_wait(header.wakesWord, wakes, Self.look)
+            }
+            header.sleepers.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
         }
     }
 
-    private func wait(for other: Int, since start: inout ContinuousClock.Instant?)
-        throws(DistributedError)
-    {
-        let line = line(other)
-        for _ in 0..<spins {
-            if Self.reached(line.arrived.pointee.load(ordering: .acquiring), turn) { return }
-            cs_pause()
-        }
-        let begin = start ?? ContinuousClock.now
-        start = begin
-        while true {
-            let value = line.arrived.pointee.load(ordering: .acquiring)
-            if Self.reached(value, turn) { return }
-            try checkPeers(waitingFor: other, since: begin)
-            line.sleepers.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
-            if line.arrived.pointee.load(ordering: .sequentiallyConsistent) == value, !hasFailed {
-                cs_shared_futex_wait(line.arrivedWord, value, Self.look)
-            }
-            line.sleepers.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent)
-        }
-    }
+    /// How often a rank with a core of its own looks before it sleeps.
+    private static let spinCount = 2000
+    /// How often a rank that shares a core lets another run before it sleeps.
+    private static let yieldCount = 100
 
     /// Nanoseconds of sleep after which a waiting rank looks whether its peers live.
     private static let look = 100_000_000
@@ -163,7 +183,7 @@ extension SharedArena {
         let value = UInt64(failure.rawValue) | UInt64(rank) << 8 | UInt64(status) << 32
         _ = header.failure.pointee.compareExchange(
             expected: 0, desired: value, ordering: .sequentiallyConsistent)
-        for place in 0..<size { cs_shared_futex_wake(line(place).arrivedWord, .max) }
+        wakeAll()
         return self.failure ?? .peerLeft(rank: ranks[rank])
     }
 
@@ -218,7 +238,7 @@ extension SharedArena {
     /// Notes that this rank takes part in no further turn.
     package func leave() {
         line(place).hasLeft.pointee.store(1, ordering: .sequentiallyConsistent)
-        cs_shared_futex_wake(line(place).arrivedWord, .max)
+        wakeAll()
     }
 
     /// True for the first rank of the node that asks: it tells the user what has happened.
@@ -254,29 +274,33 @@ extension SharedArena {
         var failure: UnsafeMutablePointer<Atomic<UInt64>> {
             base.assumingMemoryBound(to: Atomic<UInt64>.self)
         }
-        var reporter: UnsafeMutablePointer<Atomic<UInt32>> {
-            (base + 8).assumingMemoryBound(to: Atomic<UInt32>.self)
+        var reporter: UnsafeMutablePointer<Atomic<UInt32>> { word(8) }
+        /// How many ranks sleep until all have come.
+        var sleepers: UnsafeMutablePointer<Atomic<UInt32>> { word(128) }
+        /// Counts what sleepers are woken for; what they sleep on.
+        var wakes: UnsafeMutablePointer<Atomic<UInt32>> { word(192) }
+
+        var wakesWord: UnsafeMutablePointer<UInt32> {
+            (base + 192).assumingMemoryBound(to: UInt32.self)
+        }
+
+        private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+            (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
         }
     }
 
-    /// The counters of one rank; nobody else writes to them, but for the number of sleepers.
+    /// The counters of one rank; nobody else writes to them.
     private struct Line {
         let base: UnsafeMutableRawPointer
 
         /// The last turn that the rank has signalled.
         var arrived: UnsafeMutablePointer<Atomic<UInt32>> { word(0) }
-        /// How many ranks sleep until the rank signals.
-        var sleepers: UnsafeMutablePointer<Atomic<UInt32>> { word(4) }
         var hasLeft: UnsafeMutablePointer<Atomic<UInt32>> { word(128) }
         var process: UnsafeMutablePointer<Atomic<UInt32>> { word(132) }
         var step: UnsafeMutablePointer<Atomic<UInt32>> { word(136) }
 
         private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
             (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
-        }
-
-        var arrivedWord: UnsafeMutablePointer<UInt32> {
-            base.assumingMemoryBound(to: UInt32.self)
         }
 
         func store(_ call: CollectiveCall, turn: UInt32) {
