@@ -1,9 +1,11 @@
 """What bounds the ZeroMQ transport on this machine.
 
     python loopback.py stream       # bytes a second of one TCP stream over loopback, as iperf3 tells
+    python loopback.py duplex       # bytes a second and direction where two processes send to each other
     python loopback.py curve        # bytes a second that one core encrypts and decrypts by libsodium
 
-`stream` sends from one process to another in pieces of 1 MiB, as one stream of iperf3 does. `curve`
+`stream` sends from one process to another in pieces of 1 MiB, as one stream of iperf3 does; `duplex` has both
+send and receive at once, each on a thread, as the ranks of a ring do. `curve`
 encrypts pieces with the box of CurveZMQ (crypto_box, XSalsa20 and Poly1305) and decrypts them, which is
 what a rank of a ring does with every byte that it passes on. Medians of rounds; one JSON line.
 """
@@ -14,6 +16,7 @@ import json
 import os
 import socket
 import statistics
+import threading
 from time import perf_counter as now, process_time
 
 PIECE = 1 << 20
@@ -24,19 +27,50 @@ def stream(seconds):
     server = socket.create_server(("127.0.0.1", 0))
     child = os.fork()
     if child == 0:
-        with socket.create_connection(server.getsockname()) as out:
-            piece, end = memoryview(bytearray(PIECE)), now() + seconds
-            while now() < end:
-                out.sendall(piece)
+        with socket.create_connection(server.getsockname()) as connection:
+            send(connection, seconds)
         os._exit(0)
     connection, _ = server.accept()
+    rate = receive(connection)
+    os.waitpid(child, 0)
+    return rate
+
+
+def send(connection, seconds):
+    piece, end = memoryview(bytearray(PIECE)), now() + seconds
+    while now() < end:
+        connection.sendall(piece)
+    connection.shutdown(socket.SHUT_WR)
+
+
+def receive(connection):
     piece, count = memoryview(bytearray(PIECE)), 0
     start = now()
     while got := connection.recv_into(piece):
         count += got
-    took = now() - start
+    return count / (now() - start)
+
+
+def duplex(seconds):
+    """Bytes a second that come in while as many go out, over a connection for each direction."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def both(out, into):
+        sender = threading.Thread(target=send, args=(out, seconds))
+        sender.start()
+        rate = receive(into)
+        sender.join()
+        return rate
+
+    child = os.fork()
+    if child == 0:
+        out = socket.create_connection(server.getsockname())
+        both(out, socket.create_connection(server.getsockname()))
+        os._exit(0)
+    into, _ = server.accept()
+    rate = both(server.accept()[0], into)
     os.waitpid(child, 0)
-    return count / took
+    return rate
 
 
 def curve(seconds):
@@ -67,11 +101,11 @@ def curve(seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["stream", "curve"])
+    parser.add_argument("what", choices=["stream", "duplex", "curve"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of a round")
     options = parser.parse_args()
-    measure = {"stream": stream, "curve": curve}[options.what]
+    measure = {"stream": stream, "duplex": duplex, "curve": curve}[options.what]
     rates = [measure(options.seconds) for _ in range(options.rounds)]
     line = {"what": options.what, "gigabytes_per_second": statistics.median(rates) / 1e9}
     print(json.dumps(line | {"best": max(rates) / 1e9, "rounds": options.rounds}))

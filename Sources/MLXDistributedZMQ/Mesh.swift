@@ -120,6 +120,7 @@ final class Mesh: @unchecked Sendable {
         maximumBytes: Int
     ) throws(DistributedError) -> (socket: ZeroMQSocket, endpoint: String) {
         let socket = try ZeroMQSocket(.router, in: context)
+        try socket.set(ZMQ_AFFINITY, wide: context.threads(for: .receiving))
         try socket.set(ZMQ_ROUTER_MANDATORY, 1)
         try tune(socket, limits, maximumBytes)
         try keys?.serve(socket)
@@ -287,6 +288,7 @@ extension Mesh {
     private func outlet(_ peer: Int) throws(DistributedError) {
         guard outlets[peer] == nil else { return }
         let socket = try ZeroMQSocket(.dealer, in: context)
+        try socket.set(ZMQ_AFFINITY, wide: context.threads(for: .sending))
         try Self.tune(socket, limits, maximumBytes)
         try socket.set(ZMQ_ROUTING_ID, bytes: Self.identity(of: rank, stamp))
         try socket.set(ZMQ_IMMEDIATE, 1)

@@ -1,15 +1,20 @@
 import CZeroMQ
 import MLXDistributed
 
-/// A ZeroMQ context: the I/O thread of a transport and what its sockets share.
+/// A ZeroMQ context: the I/O threads of a transport and what its sockets share.
 ///
 /// Unchecked: libzmq's contexts may be used by any thread.
 final class ZeroMQContext: @unchecked Sendable {
     fileprivate let pointer: UnsafeMutableRawPointer
+    private let threads: Int
 
+    /// Where the process has several cores, one thread sends and another receives: a collective does
+    /// both at once, and most of it is the system's copies.
     init() throws(DistributedError) {
         guard let pointer = zmq_ctx_new() else { throw zeroMQError("zmq_ctx_new") }
         self.pointer = pointer
+        threads = min(2, Cores.allowed().count)
+        zmq_ctx_set(pointer, ZMQ_IO_THREADS, Int32(threads))
         // The library allocates every large message anew; fresh pages each time would cost more
         // than the copies.
         czmq_keep_memory(16 << 20)
@@ -18,10 +23,18 @@ final class ZeroMQContext: @unchecked Sendable {
     }
 
     /// Waits until all sockets, which must be closed, have sent what their linger time allows, and
-    /// ends the I/O thread; the last call on the context.
+    /// ends the I/O threads; the last call on the context.
     func terminate() {
         while zmq_ctx_term(pointer) != 0, zmq_errno() == EINTR {}
     }
+
+    /// Which of the I/O threads may serve a socket, as the option takes it.
+    func threads(for direction: Direction) -> Int64 {
+        direction == .sending || threads == 1 ? 1 : 2
+    }
+
+    /// Which way most bytes of a socket go.
+    enum Direction { case sending, receiving }
 
     /// Whether the library was built with a capability, such as `curve`.
     static func has(_ capability: String) -> Bool { zmq_has(capability) == 1 }
