@@ -233,12 +233,17 @@ extension NestedItem: Sendable where Element: Sendable, Key: Sendable {}
 
 /// The entries of a dictionary in ascending order of their keys.
 func sortedByKey<Key, Value>(_ items: [Key: Value]) -> [(key: Key, value: Value)] {
-    if items.count < 2 { return Array(items) }
-    return items.map { (name: String(describing: $0.key), entry: $0) }
-        .sorted { $0.name < $1.name }
-        .map(\.entry)
+    var entries = Array(items)
+    if entries.count > 1 { entries.sort { name(of: $0.key) < name(of: $1.key) } }
+    return entries
+}
+
+/// A key in words; a text as it is, as those of parameters are asked for in every step.
+private func name<Key: Hashable>(of key: Key) -> String {
+    Key.self == String.self ? unsafeBitCast(key, to: String.self) : "\(key)"
 }
 
 private func joinedKey(_ prefix: String?, _ key: some Hashable) -> String {
-    prefix.map { "\($0).\(key)" } ?? "\(key)"
+    guard let prefix else { return name(of: key) }
+    return prefix + "." + name(of: key)
 }

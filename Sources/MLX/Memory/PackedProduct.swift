@@ -147,19 +147,20 @@ struct PackedProduct {
     }
 
     /// Into how many bands of rows and of columns the product is cut for so many threads: those
-    /// that pack least, as each piece packs its operands by itself.
+    /// that pack least, as each piece packs its operands by itself, and rows where that is nearly
+    /// the same, as most operations that read the result go along its rows.
     private func grid(threads: Int) -> (rows: Int, columns: Int) {
         let rowPanels = (m + rowPanel - 1) / rowPanel
         let columnPanels = (n + 2 * Self.columnPanel - 1) / (2 * Self.columnPanel)
         var best = (rows: 1, columns: 1)
         var leastTime = Int.max
-        for rows in 1...min(threads, rowPanels) {
+        for rows in (1...min(threads, rowPanels)).reversed() {
             let columns = min(threads / rows, columnPanels)
             // A tile's time is that of packing about 16 lines.
             let height = (rowPanels + rows - 1) / rows * rowPanel
             let width = (columnPanels + columns - 1) / columns * 2 * Self.columnPanel
             let time = height * width / 16 + height + width
-            if time < leastTime { (best, leastTime) = ((rows, columns), time) }
+            if time < leastTime - leastTime / 24 { (best, leastTime) = ((rows, columns), time) }
         }
         return best
     }
