@@ -118,6 +118,32 @@ struct VmapTests {
         #expect(difference(turned, movedAxis(array * 2, source: 1, destination: 2)) == nil)
     }
 
+    @Test("leaves an array that the function has kept one of a row, without a value")
+    func kept() throws {
+        let x = random([3, 4], .float32, seed: 1)
+        var middle: MLXArray?
+        var last: MLXArray?
+        let doubled = vmap { (row: MLXArray) in
+            let twice = row * 2
+            middle = twice
+            return exp(twice) + twice
+        }(x)
+        #expect(difference(doubled, exp(x * 2) + x * 2) == nil)
+        let negated = vmap { (row: MLXArray) in
+            let result = -row
+            last = result
+            return result
+        }(x)
+        #expect(difference(negated, -x) == nil)
+        for row in [middle, last] {
+            let row = try #require(row)
+            #expect(row.shape == [4])
+            #expect(throws: MLXError.self) { try withError { eval(row + 1) } }
+        }
+        let both = vmap({ [$0[0], $0[0] + 1] }, inAxes: [0], outAxes: [0, 0])([x])
+        #expect(difference(both[0], x) == nil && difference(both[1], x + 1) == nil)
+    }
+
     @Test("makes no more nodes than the same by hand over all rows, and the same bits")
     func graphs() {
         let x = random([10, 8, 8], .float32, seed: 1)

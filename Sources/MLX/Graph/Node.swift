@@ -15,8 +15,8 @@ package final class Node: @unchecked Sendable {
         package var spec: Spec { node.specs[index] }
     }
 
-    package let specs: Few<Spec>
     // Read so often that checks for overlapping accesses would be felt; no access spans another.
+    @exclusivity(unchecked) package private(set) var specs: Few<Spec>
     @exclusivity(unchecked) private(set) var primitive: (any Primitive)?
     @exclusivity(unchecked) private(set) var inputs: Few<Value>
     @exclusivity(unchecked) private(set) var tensors: Few<Tensor>?
@@ -25,12 +25,12 @@ package final class Node: @unchecked Sendable {
     let tileKernel: TileKernel?
 
     /// Whether the value depends on an input of a transform that is at work.
-    package let isTraced: Bool
+    @exclusivity(unchecked) package private(set) var isTraced: Bool
 
     /// Whether the value was there from the start; then any thread may read it at any time.
     let isGiven: Bool
     /// Whether all elements are one number, as far as was known at the start.
-    let isSingle: Bool
+    @exclusivity(unchecked) private(set) var isSingle: Bool
     /// The bits of a number that stands beside arrays, or of one stretched.
     let number: UInt64?
     /// Whether the node never had inputs.
@@ -132,6 +132,19 @@ package final class Node: @unchecked Sendable {
         inputs = .none
         detached.visit { $0.node.releaseValue() }
         return detached
+    }
+
+    /// Makes a pending call, whose holders all know of it, the same call on other inputs or one that
+    /// is computed the same way.
+    func become(_ primitive: any Primitive, inputs: Few<Value>, spec: Spec) {
+        var isTraced = false
+        inputs.visit { input in
+            input.node.retainValue()
+            isTraced = isTraced || input.node.isTraced
+        }
+        self.inputs.visit { $0.node.releaseValue() }
+        (self.primitive, self.inputs, specs) = (primitive, inputs, .one(spec))
+        (self.isTraced, isSingle) = (isTraced, spec.isSingle || inputs.isSingle)
     }
 
     /// Undoes ``detach()`` with the inputs' memory, for a call that has failed.

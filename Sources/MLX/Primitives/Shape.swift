@@ -146,6 +146,10 @@ struct Embed: LinearPrimitive, Portable {
             slice: slice.withLeadingAxis(batch.size), target: [batch.size] + target)
         return [Batched(MLXArray.apply(wide, inputs))]
     }
+
+    func widened(to shape: [Int]) -> (any Primitive)? {
+        Embed(slice: slice.withLeadingAxis(shape[0]), target: shape)
+    }
 }
 
 /// Several arrays one behind the other along an axis.

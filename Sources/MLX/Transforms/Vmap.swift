@@ -77,17 +77,38 @@ private struct Vmap {
             rows.append(MLXArray(stand))
         }
         guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
-        let outputs = Trace.keepingGraph { function(rows) }
+        var outputs = Trace.keepingGraph { function(rows) }
         try check(outAxes, for: outputs.count, "outAxes")
         let order = Walk.nodes(between: stands, and: outputs)
         defer { Walk.release(order) }
+        batched.isOwn = isOwn(order[stands.count...], &outputs)
         for position in stands.count..<order.count { call(order[position], &batched, size) }
-        var results: [MLXArray] = []
-        results.reserveCapacity(outputs.count)
-        for (index, output) in outputs.enumerated() {
-            results.append(placed(batched[output.value], axis(outAxes, index), size))
+        for index in outputs.indices {
+            let result = batched[outputs[index].value]
+            // A call that has become the one over all is the result under the same name.
+            if result.axis == 0, axis(outAxes, index) == 0,
+                result.value.node === outputs[index].value.node
+            {
+                continue
+            }
+            outputs[index] = placed(result, axis(outAxes, index), size)
         }
-        return results
+        return outputs
+    }
+
+    /// Whether nobody but the calls among them and the outputs holds any of the calls: then no new
+    /// ones are needed. The function may have kept an array of its own.
+    private func isOwn(_ calls: ArraySlice<Node>, _ outputs: inout [MLXArray]) -> Bool {
+        var unknown = 0
+        for node in calls {
+            unknown += node.holders.load(ordering: .relaxed)
+            node.visitInputs { if $0.mark >= calls.startIndex { unknown -= 1 } }
+        }
+        for index in outputs.indices where outputs[index].value.node.mark >= calls.startIndex {
+            guard isKnownUniquelyReferenced(&outputs[index]) else { return false }
+            unknown -= 1
+        }
+        return unknown == 0
     }
 
     private func mismatch(_ arguments: [MLXArray]) -> MLXError {
@@ -118,15 +139,15 @@ private struct Vmap {
         }
         if primitive.isTracer { return batched.append(inputs[0]) }
         if hasAxis, node.isElementwise {
-            let all = elementwise(node, primitive, inputs, size)
+            let all = elementwise(node, primitive, inputs, size, isOwn: batched.isOwn)
             return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
         }
         if allHave, case .one(let spec) = node.specs {
             let shape = [size] + spec.shape
             if let wide = primitive.widened(to: shape) {
-                let all = Node(
-                    wide, inputs: inputs.mapped(\.inFront), specs: .one(Spec(shape, spec.dtype)),
-                    kernel: nil)
+                let all = called(
+                    node, wide, inputs.mapped(\.inFront), Spec(shape, spec.dtype),
+                    isOwn: batched.isOwn)
                 return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
             }
         }
@@ -143,16 +164,29 @@ private struct Vmap {
 
     /// The same elementwise call on all elements: it is known to be right, and its kernel too.
     private func elementwise(
-        _ node: Node, _ primitive: any Primitive, _ inputs: Few<BatchedValue>, _ size: Int
+        _ node: Node, _ primitive: any Primitive, _ inputs: Few<BatchedValue>, _ size: Int,
+        isOwn: Bool
     ) -> Node {
         let inFront = inputs.mapped { BatchedValue($0.inFront, axis: $0.axis) }
         var known: [Int]?
         inFront.visit { if $0.axis != nil { known = $0.value.spec.shape } }
         let shape = known ?? [size] + node.specs[0].shape
-        return Node(
-            primitive,
-            inputs: inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
-            specs: .one(Spec(shape, node.specs[0].dtype)), kernel: node.tileKernel)
+        return called(
+            node, primitive,
+            inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
+            Spec(shape, node.specs[0].dtype), isOwn: isOwn)
+    }
+
+    /// A call over the batch: the one of a row, which becomes it where it is nobody else's.
+    private func called(
+        _ node: Node, _ primitive: any Primitive, _ inputs: Few<Node.Value>, _ spec: Spec,
+        isOwn: Bool
+    ) -> Node {
+        guard isOwn, !node.isDone, !primitive.hasEffect else {
+            return Node(primitive, inputs: inputs, specs: .one(spec), kernel: node.tileKernel)
+        }
+        node.become(primitive, inputs: inputs, spec: spec)
+        return node
     }
 
     /// A result with its axis where it is asked for; without one where none is.
@@ -172,6 +206,8 @@ private struct BatchedValues {
     /// The first result of each node, and the others of those that have more.
     private var firsts: [BatchedValue] = []
     private var others: [Int: [BatchedValue]] = [:]
+    /// Whether the calls are nobody else's.
+    var isOwn = false
 
     init(capacity: Int) { firsts.reserveCapacity(capacity) }
 
