@@ -2,6 +2,8 @@ import CKernels
 
 /// The operands of attention as the blocks of its scores see them: heads as matrices that BLAS
 /// reads where they lie, rows of the mask, and what of a block a query sees.
+///
+/// Tasks use numbers and addresses alone: references would be counted by all threads in one place.
 struct AttentionBlocks {
     /// The queries and the keys of a block: the scores stay in the second cache.
     static let rows = 64
@@ -13,23 +15,25 @@ struct AttentionBlocks {
     let queries: Panel
     let keys: Panel
     let values: Panel
-    let mask: Mask?
-    let sinks: Tensor?
+    private let mask: Mask.Rows?
+    private let sinks: (address: UnsafeMutableRawPointer, areShared: Bool)?
     /// The keys times the scale, each head's matrix turned round: [B · shared heads, D, S]. A single
     /// query does not pay for it.
-    let turnedKeys: Tensor?
+    let turnedKeys: Turned?
     /// The values turned round, where they are asked for: [B · shared heads, E, S].
-    private let turnedValues: Tensor?
+    private let turnedValues: Turned?
+    /// What the addresses point into.
+    private let memory: [Tensor]
 
-    var batch: Int { queries.shape[0] }
-    var heads: Int { queries.shape[1] }
-    var sharedHeads: Int { keys.shape[1] }
+    var batch: Int { queries.sizes.batch }
+    var heads: Int { queries.sizes.heads }
+    var sharedHeads: Int { keys.sizes.heads }
     /// The heads of queries that share one of keys.
     var groups: Int { heads / sharedHeads }
-    var queryCount: Int { queries.shape[2] }
-    var keyCount: Int { keys.shape[2] }
-    var depth: Int { queries.shape[3] }
-    var width: Int { values.shape[3] }
+    var queryCount: Int { queries.sizes.rows }
+    var keyCount: Int { keys.sizes.rows }
+    var depth: Int { queries.sizes.columns }
+    var width: Int { values.sizes.columns }
 
     /// Reads the operands; `turnsKeys` turns the keys round for a single query too, `turnsValues` is
     /// for products with values turned round.
@@ -42,14 +46,18 @@ struct AttentionBlocks {
         queries = Panel(inputs[0], on: workers)
         keys = Panel(inputs[1], on: workers)
         values = Panel(inputs[2], on: workers)
-        mask = form.hasMask ? Mask(inputs[3], as: inputs[0].dtype.computed, on: workers) : nil
-        sinks =
-            form.hasSinks
-            ? inputs[form.sinks].converted(to: inputs[0].dtype.computed, on: workers) : nil
-        turnedKeys =
-            turnsKeys || inputs[0].shape[2] > 1
+        let mask = form.hasMask ? Mask(inputs[3], as: dtype, on: workers) : nil
+        let sinks =
+            form.hasSinks ? inputs[form.sinks].converted(to: dtype, on: workers) : nil
+        let turnedKeys =
+            turnsKeys || queries.sizes.rows > 1
             ? keys.turned(times: form.scale, on: workers) : nil
-        turnedValues = turnsValues ? values.turned(times: 1, on: workers) : nil
+        let turnedValues = turnsValues ? values.turned(times: 1, on: workers) : nil
+        self.mask = mask?.rows
+        self.sinks = sinks.map { ($0.address, $0.shape[0] == 1) }
+        self.turnedKeys = turnedKeys.map { Turned($0) }
+        self.turnedValues = turnedValues.map { Turned($0) }
+        memory = [mask?.tensor, sinks, turnedKeys, turnedValues].compactMap { $0 }
     }
 
     /// The first key that none of the queries before `end` sees; all keys are walked where a query
@@ -75,7 +83,9 @@ struct AttentionBlocks {
 
     /// The sink of a head.
     func sink(head: Int) -> UnsafeRawPointer? {
-        sinks.map { UnsafeRawPointer($0.address(at: $0.shape[0] == 1 ? head % heads : head)) }
+        guard let sinks else { return nil }
+        let place = sinks.areShared ? head % heads : head
+        return UnsafeRawPointer(sinks.address + place * dtype.size)
     }
 
     /// The position, among the heads of keys, of the one that a head of queries looks at.
@@ -104,12 +114,12 @@ struct AttentionBlocks {
 
     /// scores = q kᵀ of a block, or added to them, for keys that are turned round.
     func multiply(
-        _ queries: Panel, _ turnedKeys: Tensor, _ head: Int, _ rows: Range<Int>,
+        _ queries: Panel, _ turnedKeys: Turned, _ head: Int, _ rows: Range<Int>,
         _ columns: Range<Int>, into scores: UnsafeMutableRawPointer, isSum: Bool = false
     ) {
         guard let q = queries.matrix(head, from: rows.lowerBound) else { return }
         BLAS.block(
-            q, turnedKeys.plane(sharedHead(head), from: columns.lowerBound), into: scores,
+            q, turnedKeys.matrix(sharedHead(head), from: columns.lowerBound), into: scores,
             m: rows.count, n: columns.count, k: depth, leading: columns.count,
             beta: isSum ? 1 : 0, dtype: dtype)
     }
@@ -121,26 +131,20 @@ struct AttentionBlocks {
     ) {
         guard let turnedValues else { return }
         BLAS.block(
-            cotangent, turnedValues.plane(shared, from: columns.lowerBound), into: slopes,
+            cotangent, turnedValues.matrix(shared, from: columns.lowerBound), into: slopes,
             m: rows, n: columns.count, k: width, leading: columns.count, beta: 0, dtype: dtype)
-    }
-}
-
-extension Tensor {
-    /// The matrix of a plane of row-major memory from a column on.
-    fileprivate func plane(_ index: Int, from column: Int) -> BLAS.Matrix {
-        BLAS.Matrix(
-            address: address(at: index * shape[1] * shape[2] + column), leading: shape[2],
-            isTransposed: false)
     }
 }
 
 extension AttentionBlocks {
     /// The heads of an operand.
     struct Panel {
+        let sizes: (batch: Int, heads: Int, rows: Int, columns: Int)
         private let tensor: Tensor
-
-        var shape: [Int] { tensor.shape }
+        private let first: BLAS.Matrix?
+        /// The bytes from a sequence and from a head to the next.
+        private let steps: (batch: Int, head: Int)
+        private let itemSize: Int
 
         /// Reads the tensor where it lies, if its type is computed in and BLAS can; `byRows` is
         /// for one whose rows are read by kernels too.
@@ -149,52 +153,94 @@ extension AttentionBlocks {
             let matrix = BLAS.Matrix(wide, offset: 0)
             let isReadable = matrix.map { !byRows || !$0.isTransposed } ?? false
             self.tensor = isReadable ? wide : wide.contiguous(on: workers)
+            first = BLAS.Matrix(self.tensor, offset: 0)
+            let (shape, strides) = (self.tensor.shape, self.tensor.layout.strides)
+            sizes = (shape[0], shape[1], shape[2], shape[3])
+            itemSize = self.tensor.dtype.size
+            steps = (strides[0] * itemSize, strides[1] * itemSize)
         }
 
         /// All heads turned round, [heads, D, S], times a factor.
         func turned(times factor: Double, on workers: Workers) -> Tensor {
-            let (rows, columns) = (shape[2], shape[3])
-            let result = Tensor(Spec([shape[0] * shape[1], columns, rows], tensor.dtype))
+            let (rows, columns, size) = (sizes.rows, sizes.columns, itemSize)
+            let heads = sizes.batch * sizes.heads
+            let result = Tensor(Spec([heads, columns, rows], tensor.dtype))
             guard let transpose = ck_tile_transpose(tensor.dtype.code) else { return result }
+            let target = result.address
             let pieces = (rows + AttentionBlocks.columns - 1) / AttentionBlocks.columns
-            workers.run(shape[0] * shape[1] * pieces) { task in
+            workers.run(heads * pieces) { task in
                 let (head, piece) = task.quotientAndRemainder(dividingBy: pieces)
-                let first = piece * AttentionBlocks.columns
-                guard let matrix = matrix(head, from: first) else { return }
+                let start = piece * AttentionBlocks.columns
+                guard let matrix = matrix(head, from: start) else { return }
                 let (down, across) =
                     matrix.isTransposed ? (1, matrix.leading) : (matrix.leading, 1)
                 transpose(
-                    result.address(at: head * rows * columns + first), rows, matrix.address, down,
-                    across, min(AttentionBlocks.columns, rows - first), columns, factor)
+                    target + (head * rows * columns + start) * size, rows, matrix.address, down,
+                    across, min(AttentionBlocks.columns, rows - start), columns, factor)
             }
             return result
         }
 
         /// A head from a row on.
         func matrix(_ head: Int, from row: Int) -> BLAS.Matrix? {
-            BLAS.Matrix(tensor, offset: tensor.offset(ofPlane: head))?
-                .advanced(rows: row, columns: 0, size: tensor.dtype.size)
+            guard let first else { return nil }
+            let (sequence, own) = head.quotientAndRemainder(dividingBy: sizes.heads)
+            let start = first.address + sequence * steps.batch + own * steps.head
+            return BLAS.Matrix(
+                address: start, leading: first.leading, isTransposed: first.isTransposed
+            ).advanced(rows: row, columns: 0, size: itemSize)
         }
     }
 
-    /// The rows of a mask.
-    struct Mask {
-        private let tensor: Tensor
-        private let strides: [Int]
+    /// Where matrices lie one behind the other, in memory that another keeps.
+    struct Turned {
+        private let address: UnsafeMutableRawPointer
+        private let rows: Int
+        private let columns: Int
+        private let itemSize: Int
 
-        var isBoolean: Bool { tensor.dtype == .bool }
+        init(_ tensor: Tensor) {
+            address = tensor.address
+            (rows, columns) = (tensor.shape[1], tensor.shape[2])
+            itemSize = tensor.dtype.size
+        }
+
+        /// A matrix from a column on.
+        func matrix(_ index: Int, from column: Int) -> BLAS.Matrix {
+            BLAS.Matrix(
+                address: address + (index * rows * columns + column) * itemSize,
+                leading: columns, isTransposed: false)
+        }
+    }
+
+    /// A mask, and where its rows are.
+    struct Mask {
+        let tensor: Tensor
+        let rows: Rows
+
+        struct Rows {
+            let isBoolean: Bool
+            fileprivate let address: UnsafeMutableRawPointer
+            /// In bytes, from a sequence, a head and a row to the next; 0 where there is one for all.
+            fileprivate let steps: (sequence: Int, head: Int, row: Int)
+            fileprivate let itemSize: Int
+
+            func row(sequence: Int, head: Int, row: Int, column: Int) -> UnsafeRawPointer {
+                let place = sequence * steps.sequence + head * steps.head + row * steps.row
+                return UnsafeRawPointer(address + place + column * itemSize)
+            }
+        }
 
         init(_ mask: Tensor, as dtype: DType, on workers: Workers) {
             let target = mask.dtype == .bool ? .bool : dtype
             let wide = mask.converted(ifNotTo: target, on: workers)
             let isReadable = wide.layout.strides[3] == 1 || wide.shape[3] == 1
             tensor = isReadable ? wide : wide.contiguous(on: workers)
-            strides = zip(tensor.shape, tensor.layout.strides).map { $0 == 1 ? 0 : $1 }
-        }
-
-        func row(sequence: Int, head: Int, row: Int, column: Int) -> UnsafeRawPointer {
-            let element = sequence * strides[0] + head * strides[1] + row * strides[2] + column
-            return UnsafeRawPointer(tensor.address(at: element))
+            let size = tensor.dtype.size
+            let steps = zip(tensor.shape, tensor.layout.strides).map { $0 == 1 ? 0 : $1 * size }
+            rows = Rows(
+                isBoolean: target == .bool, address: tensor.address,
+                steps: (steps[0], steps[1], steps[2]), itemSize: size)
         }
     }
 }

@@ -22,6 +22,8 @@ struct AttentionForwardTangent {
         let values: AttentionBlocks.Panel?
         let mask: AttentionBlocks.Mask?
         let sinks: Tensor?
+
+        var turnedKeys: AttentionBlocks.Turned? { keys.map { AttentionBlocks.Turned($0) } }
     }
 
     init?(
@@ -117,7 +119,7 @@ struct AttentionForwardTangent {
         for (index, row) in rows.enumerated() {
             let mask = blocks.rowMask(head: head, row: row, columns: columns)
             let start = index * n * dtype.size
-            let added = changes.mask?.row(
+            let added = changes.mask?.rows.row(
                 sequence: head / blocks.heads, head: head % blocks.heads, row: row,
                 column: columns.lowerBound)
             weigh(scratch.weights + start, state(head, row), n, mask)
@@ -147,7 +149,7 @@ struct AttentionForwardTangent {
         } else if changes.keys == nil {
             clear(scores, rows.count * columns.count * blocks.dtype.size)
         }
-        guard let keys = changes.keys else { return }
+        guard let keys = changes.turnedKeys else { return }
         blocks.multiply(
             blocks.queries, keys, head, rows, columns, into: scores,
             isSum: changes.queries != nil)

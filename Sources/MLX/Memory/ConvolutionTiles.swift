@@ -5,8 +5,8 @@ import Glibc
 /// a padded strip of an image on the left, the kernels on the right. No windows are copied.
 ///
 /// Work is cut by the shapes alone, and results are summed in one order, so that their bits do not
-/// depend on the number of threads. Classes, as copies of their values in the loops would count
-/// references that all threads share.
+/// depend on the number of threads. What runs on them uses numbers and addresses alone: references
+/// would be counted by all threads in one place.
 final class ConvolutionTiles {
     private let form: ConvolutionForm
     private let dtype: DType
@@ -15,8 +15,6 @@ final class ConvolutionTiles {
     private let accumulate: ck_accumulate
     private let workers: Workers
 
-    /// About how many elements of an image a strip holds: they stay in the second cache.
-    private static let stripElements = 24 << 10
     /// The columns of kernels that meet a strip before the next ones do.
     private static let columns = 32
     /// Sums for kernels are made by at most so many groups of images, of at most so many elements.
@@ -37,7 +35,7 @@ final class ConvolutionTiles {
     /// results [N, OH, OW, O] of images [N, H, W, C] and kernels [O, KH, KW, C], row-major.
     func results(images: Tensor, kernels: Tensor, into output: Tensor) {
         let right = turned(kernels, rows: kernels.shape[0])  // [KH · KW · C, O]
-        let walk = StripWalk(form, channels: images.shape[3], elements: Self.stripElements)
+        let walk = StripWalk(form, channels: images.shape[3], itemSize: dtype.size)
         convolve(images, walk, right, columns: kernels.shape[0], into: output)
     }
 
@@ -54,7 +52,7 @@ final class ConvolutionTiles {
             image: form.places, kernel: form.kernel, strides: [1, 1],
             low: (0..<2).map { reach[$0] - form.low[$0] },
             high: (0..<2).map { reach[$0] - form.high[$0] }, dilation: form.dilation)
-        let walk = StripWalk(back, channels: filters, elements: Self.stripElements)
+        let walk = StripWalk(back, channels: filters, itemSize: dtype.size)
         let right = Tensor(Spec([taps, filters, channels], dtype))
         for tap in 0..<taps {
             for filter in 0..<filters {
@@ -70,23 +68,32 @@ final class ConvolutionTiles {
     private func convolve(
         _ images: Tensor, _ walk: StripWalk, _ right: Tensor, columns: Int, into output: Tensor
     ) {
-        let (rows, width) = (walk.form.places[0], walk.form.places[1])
-        workers.run(images.shape[0] * walk.bands) { task in
-            let (sample, band) = task.quotientAndRemainder(dividingBy: walk.bands)
+        let (multiply, size, samples) = (multiply, dtype.size, images.shape[0])
+        let (source, kernels, target) = (images.address, right.address, output.address)
+        let end = source + images.count * size
+        let line = walk.places.width * columns * size
+        // Several small images make a task.
+        let share = walk.imagesOfTask
+        workers.run((samples + share - 1) / share * walk.bands) { task in
+            let (part, band) = task.quotientAndRemainder(dividingBy: walk.bands)
             let places = walk.rows(band)
-            walk.withStrip(of: images, sample, places) { strip in
-                for column in (0..<columns).pieces(of: Self.columns) {
-                    for row in places {
-                        if column.lowerBound == 0 { walk.fetch(images, sample, row, places.count) }
-                        let operands = ck_tile_operands(
-                            a: strip + (row - places.lowerBound) * walk.step.row * dtype.size,
-                            a_row: walk.step.column, a_column: 1, runs: walk.runs.address(),
-                            run_count: walk.runs.count,
-                            b: right.address(at: column.lowerBound), b_row: columns,
-                            depth: walk.depth)
-                        let place = (sample * rows + row) * width * columns + column.lowerBound
-                        multiply(
-                            output.address(at: place), columns, operands, width, column.count, 0)
+            walk.withRoom { room in
+                for sample in part * share..<min(samples, (part + 1) * share) {
+                    let image = source + sample * walk.imageBytes
+                    let strip = walk.strip(of: image, places, in: room)
+                    for column in stride(from: 0, to: columns, by: Self.columns) {
+                        for row in places {
+                            if column == 0 { walk.fetch(image, row + places.count, before: end) }
+                            let operands = ck_tile_operands(
+                                a: strip + (row - places.lowerBound) * walk.step.row * size,
+                                a_row: walk.step.column, a_column: 1, runs: room.runs,
+                                run_count: walk.runCount, b: kernels + column * size,
+                                b_row: columns, depth: walk.depth)
+                            multiply(
+                                target + (sample * walk.places.height + row) * line + column * size,
+                                columns, operands, walk.places.width,
+                                min(Self.columns, columns - column), 0)
+                        }
                     }
                 }
             }
@@ -98,43 +105,53 @@ final class ConvolutionTiles {
         let (filters, channels) = (kernels.shape[0], kernels.shape[3])
         let taps = form.kernel[0] * form.kernel[1]
         let (rows, width) = (form.places[0], form.places[1])
-        let padded = (0..<2).map { form.image[$0] + max(form.low[$0], 0) + max(form.high[$0], 0) }
-        let start = Runs([0])
+        let image = (height: form.image[0], width: form.image[1])
+        // Where the kernel starts in the sums; a part that is cut off has no place there.
+        let (top, left) = (max(form.low[0], 0), max(form.low[1], 0))
+        let origin = (down: top - form.low[0], across: left - form.low[1])
+        let height = image.height + top + max(form.high[0], 0)
+        let line = image.width + left + max(form.high[1], 0)
+        let (strides, dilation) = (
+            (form.strides[0], form.strides[1]), (form.dilation[0], form.dilation[1])
+        )
+        let (across, size) = (form.kernel[1], dtype.size)
+        let (multiply, accumulate) = (multiply, accumulate)
+        let (right, source, target) = (kernels.address, results.address, output.address)
+        let room = (sums: height * line * channels * size, shares: width * taps * channels * size)
         workers.run(results.shape[0]) { sample in
-            let shares = Tensor(Spec([width, taps * channels], dtype))
-            let sums = Tensor(Spec([padded[0], padded[1], channels], dtype))
-            sums.clear(on: workers)
-            // Where the kernel starts in the sums; a part that is cut off has no place there.
-            let origin = (0..<2).map { max(form.low[$0], 0) - form.low[$0] }
-            for row in 0..<rows {
-                let operands = ck_tile_operands(
-                    a: results.address(at: (sample * rows + row) * width * filters), a_row: filters,
-                    a_column: 1, runs: start.address(), run_count: 1, b: kernels.address,
-                    b_row: taps * channels, depth: filters)
-                multiply(
-                    shares.address, taps * channels, operands, width, taps * channels, 0)
-                for tap in 0..<taps {
-                    let (down, across) = tap.quotientAndRemainder(dividingBy: form.kernel[1])
-                    let y = row * form.strides[0] + down * form.dilation[0] + origin[0]
-                    let x = across * form.dilation[1] + origin[1]
-                    let into = sums.address(at: (y * padded[1] + x) * channels)
-                    let from = shares.address(at: tap * channels)
-                    if channels == 1 {
-                        accumulate(into, from, 1, width, 0, form.strides[1], 0, taps)
-                    } else {
-                        accumulate(
-                            into, from, width, channels, form.strides[1] * channels, 1,
-                            taps * channels, 1)
+            withUnsafeTemporaryAllocation(byteCount: room.sums + room.shares, alignment: 64) {
+                guard let sums = $0.baseAddress else { return }
+                let shares = sums + room.sums
+                memset(sums, 0, room.sums)
+                var start = 0
+                for row in 0..<rows {
+                    withUnsafePointer(to: &start) { start in
+                        let operands = ck_tile_operands(
+                            a: source + (sample * rows + row) * width * filters * size,
+                            a_row: filters, a_column: 1, runs: start, run_count: 1, b: right,
+                            b_row: taps * channels, depth: filters)
+                        multiply(shares, taps * channels, operands, width, taps * channels, 0)
+                    }
+                    for tap in 0..<taps {
+                        let y = row * strides.0 + tap / across * dilation.0 + origin.down
+                        let x = tap % across * dilation.1 + origin.across
+                        let into = sums + (y * line + x) * channels * size
+                        let from = shares + tap * channels * size
+                        if channels == 1 {
+                            accumulate(into, from, 1, width, 0, strides.1, 0, taps)
+                        } else {
+                            accumulate(
+                                into, from, width, channels, strides.1 * channels, 1,
+                                taps * channels, 1)
+                        }
                     }
                 }
-            }
-            let line = form.image[1] * channels
-            for row in 0..<form.image[0] {
-                let y = row + max(form.low[0], 0)
-                let x = max(form.low[1], 0)
-                output.address(at: (sample * form.image[0] + row) * line).copyMemory(
-                    from: sums.address(at: (y * padded[1] + x) * channels),
-                    byteCount: line * dtype.size)
+                let bytes = image.width * channels * size
+                for row in 0..<image.height {
+                    (target + (sample * image.height + row) * bytes).copyMemory(
+                        from: sums + ((row + top) * line + left) * channels * size,
+                        byteCount: bytes)
+                }
             }
         }
     }
@@ -144,23 +161,37 @@ final class ConvolutionTiles {
         let (samples, channels, filters) = (images.shape[0], images.shape[3], results.shape[3])
         let size = output.count
         if samples == 0 { return output.clear(on: workers) }
-        let walk = StripWalk(form, channels: channels, elements: Self.stripElements)
+        let walk = StripWalk(form, channels: channels, itemSize: dtype.size)
         let groups = max(1, min(samples, Self.most.groups, Self.most.elements / size))
         // Too few groups are shared by the rows of the kernels.
         let shares = groups < Self.most.groups ? form.kernel[0] : 1
         let sums = Tensor(Spec([groups, size], dtype))  // [groups, KH · KW · C, O]
         sums.clear(on: workers)
+        let (multiply, itemSize, kernelRows) = (multiply, dtype.size, form.kernel[0])
+        let (source, right, target) = (images.address, results.address, sums.address)
+        let line = walk.places.width * filters * itemSize
         workers.run(groups * shares) { task in
             let (group, share) = task.quotientAndRemainder(dividingBy: shares)
-            let downs = share * form.kernel[0] / shares..<(share + 1) * form.kernel[0] / shares
-            let target = sums.address(at: group * size)
-            for sample in samples * group / groups..<samples * (group + 1) / groups {
-                for band in 0..<walk.bands {
-                    let places = walk.rows(band)
-                    walk.withStrip(of: images, sample, places) { strip in
-                        let place = sample * form.places[0] + places.lowerBound
-                        let right = results.address(at: place * form.places[1] * filters)
-                        add(strip, places.count, right, filters, downs, walk, to: target)
+            let downs = share * kernelRows / shares..<(share + 1) * kernelRows / shares
+            // The runs of one row of kernels, or of one element where they lie apart.
+            let across = walk.runCount / kernelRows
+            walk.withRoom { room in
+                for sample in samples * group / groups..<samples * (group + 1) / groups {
+                    for band in 0..<walk.bands {
+                        let places = walk.rows(band)
+                        let strip = walk.strip(
+                            of: source + sample * walk.imageBytes, places, in: room)
+                        let place = sample * walk.places.height + places.lowerBound
+                        for run in downs.lowerBound * across..<downs.upperBound * across {
+                            let operands = ck_tile_operands(
+                                a: strip + room.runs[run] * itemSize, a_row: 1,
+                                a_column: walk.step.column, runs: room.lines,
+                                run_count: places.count, b: right + place * line,
+                                b_row: filters, depth: walk.places.width)
+                            multiply(
+                                target + (group * size + run * walk.depth * filters) * itemSize,
+                                filters, operands, walk.depth, filters, 1)
+                        }
                     }
                 }
             }
@@ -170,26 +201,6 @@ final class ConvolutionTiles {
             transpose(
                 output.address(at: range.lowerBound), size / filters,
                 left.address(at: range.lowerBound * filters), filters, 1, range.count, filters, 1)
-        }
-    }
-
-    /// Adds what the pixels of a strip and their results give, to some rows of the kernels.
-    private func add(
-        _ strip: UnsafeRawPointer, _ rows: Int, _ right: UnsafeRawPointer, _ filters: Int,
-        _ downs: Range<Int>, _ walk: StripWalk, to target: UnsafeMutableRawPointer
-    ) {
-        // The runs of one row of kernels, or of one element where they lie apart.
-        let lines = walk.depth
-        let lineRuns = Runs((0..<rows).map { $0 * walk.step.row })
-        for run in 0..<walk.runs.count {
-            let across = walk.runs.count / form.kernel[0]
-            guard downs.contains(run / across) else { continue }
-            let operands = ck_tile_operands(
-                a: strip + walk.runs[run] * dtype.size, a_row: 1, a_column: walk.step.column,
-                runs: lineRuns.address(), run_count: rows, b: right, b_row: filters,
-                depth: form.places[1])
-            multiply(
-                target + run * lines * filters * dtype.size, filters, operands, lines, filters, 1)
         }
     }
 
@@ -222,101 +233,127 @@ final class ConvolutionTiles {
 }
 
 /// How strips of images are cut, and where in a strip the windows of a row of results lie.
-private final class StripWalk {
-    let form: ConvolutionForm
-    let channels: Int
+private struct StripWalk {
+    typealias Area = (height: Int, width: Int)
+
+    let image: Area
+    let places: Area
+    let imageBytes: Int
     /// How many strips an image is cut into.
     let bands: Int
     /// The runs of a window's elements that follow each other, and how long they are.
-    let runs: Runs
+    let runCount: Int
     let depth: Int
     /// How far the windows of neighbouring results lie apart, a row below and to the right.
     let step: (row: Int, column: Int)
-    /// The pixels of a strip's row.
+    private let pixel: Int
+    private let itemSize: Int
+    private let stride: Int
+    /// The rows from the first to the last of a window.
+    private let reach: Int
+    /// The runs of a row of a window, and how far they lie apart; rows of a window likewise.
+    private let across: (count: Int, step: Int)
+    private let down: Int
+    private let top: Int
+    /// The pixels of a strip's row; those of an image that it holds, from which on, and where.
     private let width: Int
+    private let held: (count: Int, from: Int, place: Int)
+    /// Whether a strip is a part of the image as it lies.
+    private let isPlain: Bool
 
-    init(_ form: ConvolutionForm, channels: Int, elements: Int) {
-        self.form = form
-        self.channels = channels
+    /// About how many elements of an image a strip holds: they stay in the second cache; and how
+    /// many of small images a task takes.
+    private static let most = (elements: 24 << 10, ofTask: 2 << 10)
+
+    init(_ form: ConvolutionForm, channels: Int, itemSize: Int) {
+        image = (form.image[0], form.image[1])
+        let sizes = form.places
+        places = (sizes[0], sizes[1])
+        self.itemSize = itemSize
+        pixel = channels * itemSize
+        imageBytes = form.image[0] * form.image[1] * pixel
         width = form.image[1] + form.low[1] + form.high[1]
         let line = width * channels
-        let rows = max(1, elements / max(line * form.strides[0], 1))
-        bands = (form.places[0] + rows - 1) / rows
+        let rows = max(1, Self.most.elements / max(line * form.strides[0], 1))
+        bands = (sizes[0] + rows - 1) / rows
         step = (form.strides[0] * line, form.strides[1] * channels)
-        let downs = (0..<form.kernel[0]).map { $0 * form.dilation[0] * line }
-        if form.dilation[1] == 1 {
-            depth = form.kernel[1] * channels
-            runs = Runs(downs)
-        } else {
-            let across = (0..<form.kernel[1]).map { $0 * form.dilation[1] * channels }
-            depth = channels
-            runs = Runs(downs.flatMap { down in across.map { down + $0 } })
-        }
+        stride = form.strides[0]
+        reach = (form.kernel[0] - 1) * form.dilation[0]
+        down = form.dilation[0] * line
+        top = form.low[0]
+        let isDense = form.dilation[1] == 1
+        depth = isDense ? form.kernel[1] * channels : channels
+        across = isDense ? (1, 0) : (form.kernel[1], form.dilation[1] * channels)
+        runCount = form.kernel[0] * across.count
+        let (place, from) = (max(form.low[1], 0), max(-form.low[1], 0))
+        held = (max(0, min(form.image[1] - from, width - place)), from, place)
+        isPlain = form.low[1] == 0 && form.high[1] == 0 && form.low[0] <= 0 && form.high[0] <= 0
+    }
+
+    /// The images whose strips are made by one task.
+    var imagesOfTask: Int {
+        bands > 1 ? 1 : max(1, Self.most.ofTask * itemSize / max(imageBytes, 1))
     }
 
     /// The rows of results that a strip serves.
     func rows(_ band: Int) -> Range<Int> {
-        let rows = form.places[0]
-        return rows * band / bands..<rows * (band + 1) / bands
+        places.height * band / bands..<places.height * (band + 1) / bands
     }
 
-    /// Asks for a row of pixels that the next strip has where a strip of `count` rows of results has
-    /// those of a row; the next image follows the last row.
-    func fetch(_ images: Tensor, _ sample: Int, _ row: Int, _ count: Int) {
-        let line = form.image[1] * channels
-        let reach = (form.kernel[0] - 1) * form.dilation[0] - form.low[0]
-        let source = (row + count) * form.strides[0] + reach
-        let first = (sample * form.image[0] + source) * line
-        guard first >= 0, first + line <= images.count else { return }
-        ck_fetch(images.address(at: first), line * images.dtype.size)
+    /// Memory of a task: the starts of a window's runs and of a strip's rows, and a strip.
+    struct Room {
+        let runs: UnsafeMutablePointer<Int>
+        let lines: UnsafeMutablePointer<Int>
+        fileprivate let strip: UnsafeMutableRawPointer
     }
 
-    /// Hands out the pixels around some rows of results, with the zeros of the padding.
-    func withStrip(
-        of images: Tensor, _ sample: Int, _ rows: Range<Int>,
-        _ body: (UnsafeRawPointer) -> Void
-    ) {
-        let (height, across) = (form.image[0], form.image[1])
-        let pixel = channels * images.dtype.size
-        let image = images.address + sample * height * across * pixel
-        let first = rows.lowerBound * form.strides[0] - form.low[0]
-        if form.low[1] == 0, form.high[1] == 0, form.low[0] <= 0, form.high[0] <= 0 {
-            return body(image + first * across * pixel)
+    /// Hands out memory for the strips of a task, one at a time.
+    func withRoom(_ body: (Room) -> Void) {
+        let rows = (places.height + bands - 1) / bands
+        let starts = ((runCount + rows) * MemoryLayout<Int>.size + 63) / 64 * 64
+        let bytes = isPlain ? 0 : ((rows - 1) * stride + reach + 1) * width * pixel
+        withUnsafeTemporaryAllocation(byteCount: starts + bytes, alignment: 64) { memory in
+            guard let start = memory.baseAddress else { return }
+            let runs = start.as(Int.self)
+            for run in 0..<runCount {
+                runs[run] = run / across.count * down + run % across.count * across.step
+            }
+            for row in 0..<rows { runs[runCount + row] = row * step.row }
+            body(Room(runs: runs, lines: runs + runCount, strip: start + starts))
         }
-        let count = (rows.count - 1) * form.strides[0] + (form.kernel[0] - 1) * form.dilation[0] + 1
-        // The columns of the image that a strip holds, and where.
-        let left = max(form.low[1], 0)
-        let from = max(-form.low[1], 0)
-        let pixels = max(0, min(across - from, width - left))
-        let strip = Tensor(Spec([max(count * width * channels, 1)], images.dtype))
-        for row in 0..<count {
-            let target = strip.address + row * width * pixel
+    }
+
+    /// Asks for a row of pixels that the next strip has where a strip has those of a row of results
+    /// that follows it; the next image follows the last row.
+    func fetch(_ image: UnsafeMutableRawPointer, _ row: Int, before end: UnsafeMutableRawPointer) {
+        let source = row * stride + reach - top
+        let line = self.image.width * pixel
+        let place = image + source * line
+        guard source >= 0, place + line <= end else { return }
+        ck_fetch(place, line)
+    }
+
+    /// The pixels around some rows of results, with the zeros of the padding.
+    func strip(
+        of image: UnsafeMutableRawPointer, _ rows: Range<Int>, in room: Room
+    ) -> UnsafeMutableRawPointer {
+        let line = self.image.width * pixel
+        let first = rows.lowerBound * stride - top
+        if isPlain { return image + first * line }
+        for row in 0..<(rows.count - 1) * stride + reach + 1 {
+            let target = room.strip + row * width * pixel
             let source = first + row
-            guard 0..<height ~= source, pixels > 0 else {
+            guard 0..<self.image.height ~= source, held.count > 0 else {
                 memset(target, 0, width * pixel)
                 continue
             }
-            memset(target, 0, left * pixel)
+            memset(target, 0, held.place * pixel)
             memcpy(
-                target + left * pixel, image + (source * across + from) * pixel, pixels * pixel)
-            memset(target + (left + pixels) * pixel, 0, (width - left - pixels) * pixel)
+                target + held.place * pixel, image + source * line + held.from * pixel,
+                held.count * pixel)
+            let rest = held.place + held.count
+            memset(target + rest * pixel, 0, (width - rest) * pixel)
         }
-        body(strip.address)
+        return room.strip
     }
-}
-
-/// The starts of runs in memory of their own, which a kernel reads.
-private struct Runs {
-    private let storage: Storage
-    let count: Int
-
-    init(_ starts: [Int]) {
-        count = starts.count
-        storage = Storage(byteCount: max(starts.count, 1) * MemoryLayout<Int>.size)
-        for (index, start) in starts.enumerated() { storage.address.as(Int.self)[index] = start }
-    }
-
-    subscript(index: Int) -> Int { storage.address.as(Int.self)[index] }
-
-    func address() -> UnsafePointer<Int> { UnsafePointer(storage.address.as(Int.self)) }
 }
