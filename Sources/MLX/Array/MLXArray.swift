@@ -44,7 +44,7 @@ public final class MLXArray {
     var spec: Spec { value.spec }
 
     /// The element type.
-    public var dtype: DType { spec.dtype }
+    public var dtype: DType { value.dtype }
 
     /// The sizes of the axes.
     public var shape: [Int] { spec.shape }

@@ -12,11 +12,25 @@ package final class Node: @unchecked Sendable {
         package let node: Node
         package let index: Int
 
-        package var spec: Spec { node.specs[index] }
+        package var spec: Spec {
+            guard let several = node.several else { return node.single }
+            return several[index]
+        }
+
+        package var dtype: DType {
+            guard let several = node.several else { return node.single.dtype }
+            return several[index].dtype
+        }
     }
 
+    /// The only result; of a call with several the first.
+    @exclusivity(unchecked) private(set) var single: Spec
+    /// The results of a call that has not one.
+    private let several: Few<Spec>?
+
+    package var specs: Few<Spec> { several ?? .one(single) }
+
     // Read so often that checks for overlapping accesses would be felt; no access spans another.
-    @exclusivity(unchecked) package private(set) var specs: Few<Spec>
     @exclusivity(unchecked) private(set) var primitive: (any Primitive)?
     @exclusivity(unchecked) private(set) var inputs: Few<Value>
     @exclusivity(unchecked) private(set) var tensors: Few<Tensor>?
@@ -54,13 +68,14 @@ package final class Node: @unchecked Sendable {
     init(_ primitive: any Primitive, inputs: Few<Value>, specs: Few<Spec>, kernel: TileKernel?) {
         self.primitive = primitive
         self.inputs = inputs
-        self.specs = specs
         tileKernel = kernel
         isGiven = false
         number = nil
         if case .one(let spec) = specs {
+            (single, several) = (spec, nil)
             isSingle = spec.isSingle || inputs.isSingle
         } else {
+            (single, several) = (specs.first ?? Spec([0], .float32), specs)
             isSingle = false
         }
         if case .none = inputs { isLeaf = true } else { isLeaf = false }
@@ -76,7 +91,7 @@ package final class Node: @unchecked Sendable {
 
     /// A value that is there already.
     init(_ tensor: Tensor) {
-        specs = .one(Spec(tensor.shape, tensor.dtype))
+        (single, several) = (Spec(tensor.shape, tensor.dtype), nil)
         tensors = .one(tensor)
         inputs = .none
         tileKernel = nil
@@ -143,7 +158,7 @@ package final class Node: @unchecked Sendable {
             isTraced = isTraced || input.node.isTraced
         }
         self.inputs.visit { $0.node.releaseValue() }
-        (self.primitive, self.inputs, specs) = (primitive, inputs, .one(spec))
+        (self.primitive, self.inputs, single) = (primitive, inputs, spec)
         (self.isTraced, isSingle) = (isTraced, spec.isSingle || inputs.isSingle)
     }
 
@@ -182,11 +197,13 @@ package final class Node: @unchecked Sendable {
 
 extension Few<Node.Value> {
     /// Whether this is one input that is one number.
+    @inline(__always)
     fileprivate var isSingle: Bool {
         if case .one(let input) = self { input.spec.isSingle } else { false }
     }
 }
 
 extension Spec {
+    @inline(__always)
     fileprivate var isSingle: Bool { shape.allSatisfy { $0 == 1 } }
 }

@@ -170,11 +170,11 @@ private struct Vmap {
         let inFront = inputs.mapped { BatchedValue($0.inFront, axis: $0.axis) }
         var known: [Int]?
         inFront.visit { if $0.axis != nil { known = $0.value.spec.shape } }
-        let shape = known ?? [size] + node.specs[0].shape
+        let shape = known ?? [size] + node.single.shape
         return called(
             node, primitive,
             inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
-            Spec(shape, node.specs[0].dtype), isOwn: isOwn)
+            Spec(shape, node.single.dtype), isOwn: isOwn)
     }
 
     /// A call over the batch: the one of a row, which becomes it where it is nobody else's.
