@@ -155,6 +155,11 @@ package enum BLAS {
 }
 
 extension BLAS.Matrix {
+    /// One that lies the same way elsewhere.
+    func moved(to address: UnsafeMutableRawPointer) -> Self {
+        Self(address: address, leading: leading, isTransposed: isTransposed)
+    }
+
     /// The matrix from a row and a column on.
     func advanced(rows: Int, columns: Int, size: Int) -> Self {
         let elements = isTransposed ? columns * leading + rows : rows * leading + columns

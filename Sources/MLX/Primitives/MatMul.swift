@@ -47,6 +47,11 @@ struct MatMul: Portable {
         func matrix(_ plane: Int) -> BLAS.Matrix? {
             BLAS.Matrix(tensor, offset: tensor.offset(ofPlane: plane))
         }
+
+        /// The addresses of all matrices, which lie alike.
+        func addresses(_ planes: Int) -> [UnsafeMutableRawPointer] {
+            (0..<planes).map { tensor.address + tensor.offset(ofPlane: $0) * tensor.dtype.size }
+        }
     }
 
     private func multiply(_ a: Operand, _ b: Operand, into output: Tensor, on workers: Workers) {
@@ -55,15 +60,23 @@ struct MatMul: Portable {
         let k = a.tensor.shape[rank - 1]
         if k == 0 { return output.clear(on: workers) }
         let planes = output.count / (m * n)
-        let product = { (plane: Int) in
-            guard let left = a.matrix(plane), let right = b.matrix(plane) else { return }
-            let place = output.address(at: plane * m * n)
+        guard let left = a.matrix(0), let right = b.matrix(0) else { return }
+        let (target, dtype) = (output.address, output.dtype)
+        func product(
+            _ a: UnsafeMutableRawPointer, _ b: UnsafeMutableRawPointer, _ plane: Int
+        ) {
             BLAS.multiply(
-                left, right, into: place, m: m, n: n, k: k, dtype: output.dtype, on: workers)
+                left.moved(to: a), right.moved(to: b), into: target + plane * m * n * dtype.size,
+                m: m, n: n, k: k, dtype: dtype, on: workers)
         }
-        if planes == 1 { return product(0) }
-        // Inside a worker's task a product runs on that worker alone.
-        workers.run(planes, product)
+        if planes == 1 { return product(left.address, right.address, 0) }
+        // Inside a worker's task a product runs on that worker alone, with addresses alone: the
+        // threads would count references to the operands in one place.
+        a.addresses(planes).withUnsafeBufferPointer { lefts in
+            b.addresses(planes).withUnsafeBufferPointer { rights in
+                workers.run(planes) { product(lefts[$0], rights[$0], $0) }
+            }
+        }
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
