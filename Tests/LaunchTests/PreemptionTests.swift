@@ -18,7 +18,7 @@ extension LaunchTests {
             }
 
             /// A run that is almost always in this phase.
-            func run(_ steps: Int = 60) throws -> TrainingRun {
+            func run(_ steps: Int) throws -> TrainingRun {
                 switch self {
                 case .training: try TrainingRun.steps(steps, "checkpoint.every_steps=0")
                 case .accumulating:
