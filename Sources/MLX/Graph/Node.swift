@@ -23,6 +23,12 @@ package final class Node: @unchecked Sendable {
         }
     }
 
+    /// The primitive of a call that is not done. By this name it has no value before a node's
+    /// initialization gives it one: written with a question mark, each node would begin with nil.
+    package typealias PendingPrimitive = (any Primitive)?
+    /// The results of a call that is done, or a value that was there.
+    package typealias Results = Few<Tensor>?
+
     /// The only result; of a call with several the first.
     @exclusivity(unchecked) private(set) var single: Spec
     /// The results of a call that has not one.
@@ -31,9 +37,12 @@ package final class Node: @unchecked Sendable {
     package var specs: Few<Spec> { several ?? .one(single) }
 
     // Read so often that checks for overlapping accesses would be felt; no access spans another.
-    @exclusivity(unchecked) private(set) var primitive: (any Primitive)?
-    @exclusivity(unchecked) private(set) var inputs: Few<Value>
-    @exclusivity(unchecked) private(set) var tensors: Few<Tensor>?
+    @exclusivity(unchecked) private(set) var primitive: PendingPrimitive
+    @exclusivity(unchecked) private(set) var inputs: Few<Value> { didSet { noteInputs() } }
+    /// The nodes of one input or two, which are looked at so often that the counting of references
+    /// would be felt.
+    @exclusivity(unchecked) private var looked: (Unmanaged<Node>?, Unmanaged<Node>?) = (nil, nil)
+    @exclusivity(unchecked) private(set) var tensors: Results
 
     /// The kernel of the call if it is elementwise.
     let tileKernel: TileKernel?
@@ -68,6 +77,7 @@ package final class Node: @unchecked Sendable {
     init(_ primitive: any Primitive, inputs: Few<Value>, specs: Few<Spec>, kernel: TileKernel?) {
         self.primitive = primitive
         self.inputs = inputs
+        tensors = nil
         tileKernel = kernel
         isGiven = false
         number = nil
@@ -80,18 +90,30 @@ package final class Node: @unchecked Sendable {
         }
         if case .none = inputs { isLeaf = true } else { isLeaf = false }
         let hasEffect = kernel == nil && primitive.hasEffect && Trace.isRecording
-        var isTraced = hasEffect || primitive.isTracer
-        inputs.visit { input in
-            input.node.retainValue()
-            isTraced = isTraced || input.node.isTraced
-        }
-        self.isTraced = isTraced
+        isTraced = hasEffect || primitive.isTracer
+        noteInputs()
+        holdInputs()
         if hasEffect { Trace.keep(effect: self) }
+    }
+
+    /// A value that is not there yet, and comes from no input.
+    init(_ standIn: StandIn, _ spec: Spec) {
+        (single, several) = (spec, nil)
+        primitive = standIn
+        inputs = .none
+        tensors = nil
+        tileKernel = nil
+        isTraced = true
+        isGiven = false
+        isSingle = spec.isSingle
+        number = nil
+        isLeaf = true
     }
 
     /// A value that is there already.
     init(_ tensor: Tensor) {
         (single, several) = (Spec(tensor.shape, tensor.dtype), nil)
+        primitive = nil
         tensors = .one(tensor)
         inputs = .none
         tileKernel = nil
@@ -104,31 +126,43 @@ package final class Node: @unchecked Sendable {
 
     package var isDone: Bool { tensors != nil }
 
-    /// Calls the body with the node of each input.
     @inline(__always)
-    func visitInputs(_ body: (Node) -> Void) {
+    private func noteInputs() {
         switch inputs {
-        case .none: break
-        case .one(let input): body(input.node)
+        case .one(let input): looked = (.passUnretained(input.node), nil)
         case .two(let first, let second):
-            body(first.node)
-            body(second.node)
-        case .many(let inputs): for input in inputs { body(input.node) }
+            looked = (.passUnretained(first.node), .passUnretained(second.node))
+        default: looked = (nil, nil)
         }
     }
 
-    /// Puts the nodes of inputs on a stack, the first one on top; whether there was any.
+    /// Calls the body with the node of each input.
     @inline(__always)
-    func pushInputs(onto stack: inout [Node], where isWanted: (Node) -> Bool) -> Bool {
+    func visitInputs(_ body: (Node) -> Void) {
+        if let first = looked.0 {
+            first._withUnsafeGuaranteedRef(body)
+            if let second = looked.1 { second._withUnsafeGuaranteedRef(body) }
+        } else if case .many(let inputs) = inputs {
+            for input in inputs { body(input.node) }
+        }
+    }
+
+    /// Puts the nodes of inputs on a stack, the first one on top; whether there was any. This node
+    /// holds them.
+    @inline(__always)
+    func pushInputs(
+        onto stack: inout [Unmanaged<Node>], where isWanted: (Node) -> Bool
+    ) -> Bool {
         let depth = stack.count
-        switch inputs {
-        case .none: break
-        case .one(let input): if isWanted(input.node) { stack.append(input.node) }
-        case .two(let first, let second):
-            if isWanted(second.node) { stack.append(second.node) }
-            if isWanted(first.node) { stack.append(first.node) }
-        case .many(let inputs):
-            for input in inputs.reversed() where isWanted(input.node) { stack.append(input.node) }
+        if let first = looked.0 {
+            if let second = looked.1, second._withUnsafeGuaranteedRef(isWanted) {
+                stack.append(second)
+            }
+            if first._withUnsafeGuaranteedRef(isWanted) { stack.append(first) }
+        } else if case .many(let inputs) = inputs {
+            for input in inputs.reversed() where isWanted(input.node) {
+                stack.append(.passUnretained(input.node))
+            }
         }
         return stack.count > depth
     }
@@ -142,31 +176,45 @@ package final class Node: @unchecked Sendable {
     /// Lets go of the primitive and the inputs, and hands the inputs out.
     @discardableResult
     func detach() -> Few<Value> {
+        visitInputs { $0.releaseValue() }
         let detached = inputs
         primitive = nil
         inputs = .none
-        detached.visit { $0.node.releaseValue() }
         return detached
     }
 
-    /// Makes a pending call, whose holders all know of it, the same call on other inputs or one that
-    /// is computed the same way.
-    func become(_ primitive: any Primitive, inputs: Few<Value>, spec: Spec) {
-        var isTraced = false
-        inputs.visit { input in
-            input.node.retainValue()
-            isTraced = isTraced || input.node.isTraced
+    /// Makes a pending call, whose holders all know of it, one that is computed the same way.
+    func become(_ primitive: any Primitive, inputs: Few<Value>, shape: [Int]) {
+        self.primitive = primitive
+        become(inputs: inputs, shape: shape)
+    }
+
+    /// Makes a pending call, whose holders all know of it, the same call on other inputs.
+    func become(inputs: consuming Few<Value>, shape: consuming [Int]) {
+        visitInputs { $0.releaseValue() }
+        single.shape = shape
+        isSingle = single.isSingle || inputs.isSingle
+        self.inputs = inputs
+        isTraced = false
+        holdInputs()
+    }
+
+    /// Counts this node among the holders of its inputs; it is traced if one of them is.
+    @inline(__always)
+    private func holdInputs() {
+        var isTraced = isTraced
+        visitInputs {
+            $0.retainValue()
+            isTraced = isTraced || $0.isTraced
         }
-        self.inputs.visit { $0.node.releaseValue() }
-        (self.primitive, self.inputs, single) = (primitive, inputs, spec)
-        (self.isTraced, isSingle) = (isTraced, spec.isSingle || inputs.isSingle)
+        self.isTraced = isTraced
     }
 
     /// Undoes ``detach()`` with the inputs' memory, for a call that has failed.
     func reattach(_ primitive: any Primitive, _ tensors: [Tensor]) {
         self.primitive = primitive
         inputs = Few(tensors.map { Value(node: Node($0), index: 0) })
-        inputs.visit { $0.node.retainValue() }
+        visitInputs { $0.retainValue() }
     }
 
     deinit {

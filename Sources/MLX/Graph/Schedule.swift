@@ -69,23 +69,28 @@ struct Schedule {
 
     private static func pendingNodes(under roots: [Node]) -> [Node] {
         var order: [Node] = []
-        var stack: [Node] = []
+        // The roots hold the nodes.
+        var stack: [Unmanaged<Node>] = []
         let (unseen, entered) = (-1, -2)
         for root in roots where root.mark == unseen && !root.isDone {
-            stack.append(root)
-            while let node = stack.popLast() {
-                if node.mark >= 0 { continue }
-                if node.mark == unseen {
-                    // It comes up again when its inputs, the first one on top, are listed.
-                    node.mark = entered
-                    stack.append(node)
-                    if node.pushInputs(onto: &stack, where: { $0.mark == unseen && !$0.isDone }) {
-                        continue
+            stack.append(.passUnretained(root))
+            while let top = stack.popLast() {
+                top._withUnsafeGuaranteedRef { node in
+                    if node.mark >= 0 { return }
+                    if node.mark == unseen {
+                        // It comes up again when its inputs, the first one on top, are listed.
+                        node.mark = entered
+                        stack.append(top)
+                        if node.pushInputs(
+                            onto: &stack, where: { $0.mark == unseen && !$0.isDone })
+                        {
+                            return
+                        }
+                        stack.removeLast()
                     }
-                    stack.removeLast()
+                    node.mark = order.count
+                    order.append(node)
                 }
-                node.mark = order.count
-                order.append(node)
             }
         }
         return order

@@ -4,17 +4,20 @@ struct StandIn: Primitive {
     enum Transform: String { case compile, vmap }
 
     let transform: Transform
-    let spec: Spec
 
     /// The transform's, for the error message.
     var name: String { transform.rawValue }
     var stepCount: Int { 0 }
     var isTracer: Bool { true }
 
-    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [spec] }
+    private var missing: MLXError {
+        refusal("an argument of the function has no value while it is traced")
+    }
+
+    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { throw missing }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) throws(MLXError) {
-        throw refusal("an argument of the function has no value while it is traced")
+        throw missing
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [] }
@@ -25,8 +28,6 @@ struct StandIn: Primitive {
 extension Node {
     /// A value that is not there yet, for a transform.
     static func standIn(_ spec: Spec, for transform: StandIn.Transform) -> Node {
-        Node(
-            StandIn(transform: transform, spec: spec), inputs: .none, specs: .one(spec), kernel: nil
-        )
+        Node(StandIn(transform: transform), spec)
     }
 }

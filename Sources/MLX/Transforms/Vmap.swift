@@ -48,41 +48,45 @@ private struct Vmap {
         try check(inAxes, for: arguments.count, "inAxes")
         var size: Int?
         var (stands, rows): ([Node], [MLXArray]) = ([], [])
-        stands.reserveCapacity(arguments.count)
+        // The walk adds the calls to them.
+        stands.reserveCapacity(arguments.count + 8)
         rows.reserveCapacity(arguments.count)
-        var batched = BatchedValues(capacity: arguments.count + 8)
-        for (index, argument) in arguments.enumerated() {
+        var batched = BatchedValues()
+        defer { batched.release() }
+        for index in arguments.indices {
+            let value = arguments[index].value
             guard let axis = axis(inAxes, index) else {
-                rows.append(MLXArray(argument.value))
+                rows.append(MLXArray(value))
                 continue
             }
-            var spec = argument.spec
+            var spec = value.spec
             let rank = spec.shape.count
             let place = axis < 0 ? axis + rank : axis
             guard 0..<rank ~= place else {
                 throw .caught("[vmap] axis \(axis) does not fit an argument of shape \(spec.shape)")
             }
-            let value = BatchedValue(argument.value, axis: place)
             let own = spec.shape[place]
-            if place == 0 {
-                spec.shape = Array(spec.shape[1...])
-            } else {
-                spec.shape.remove(at: place)
-            }
             guard size == nil || size == own else { throw mismatch(arguments) }
             size = own
+            if place == 0 {
+                spec.shape.removeFirst()
+                batched.append(BatchedValue(value, axis: 0))
+            } else {
+                spec.shape.remove(at: place)
+                batched.append(BatchedValue(BatchedValue(value, axis: place).inFront, axis: 0))
+            }
             let stand = Node.standIn(spec, for: .vmap)
-            stands.append(stand)
-            batched.append(BatchedValue(value.inFront, axis: 0))
             rows.append(MLXArray(stand))
+            stands.append(stand)
         }
         guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
         var outputs = Trace.keepingGraph { function(rows) }
         try check(outAxes, for: outputs.count, "outAxes")
-        let order = Walk.nodes(between: stands, and: outputs)
+        let first = stands.count
+        let order = Walk.nodes(between: consume stands, and: outputs)
         defer { Walk.release(order) }
-        batched.isOwn = isOwn(order[stands.count...], &outputs)
-        for position in stands.count..<order.count { call(order[position], &batched, size) }
+        batched.isOwn = isOwn(order[first...], &outputs)
+        for position in first..<order.count { call(order[position], &batched, size) }
         for index in outputs.indices {
             let result = batched[outputs[index].value]
             // A call that has become the one over all is the result under the same name.
@@ -130,6 +134,9 @@ private struct Vmap {
 
     /// Makes one node's call over the batch, or as it is where none of its inputs has the axis.
     private func call(_ node: Node, _ batched: inout BatchedValues, _ size: Int) {
+        if node.isElementwise, let result = elementwise(node, batched, size) {
+            return batched.append(result)
+        }
         guard let primitive = node.primitive else { return batched.append([], of: node) }
         let inputs = node.inputs.mapped { batched[$0] }
         var (hasAxis, allHave) = (false, true)
@@ -138,17 +145,11 @@ private struct Vmap {
             allHave = allHave && $0.axis != nil
         }
         if primitive.isTracer { return batched.append(inputs[0]) }
-        if hasAxis, node.isElementwise {
-            let all = elementwise(node, primitive, inputs, size, isOwn: batched.isOwn)
-            return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
-        }
         if allHave, case .one(let spec) = node.specs {
             let shape = [size] + spec.shape
             if let wide = primitive.widened(to: shape) {
-                let all = called(
-                    node, wide, inputs.mapped(\.inFront), Spec(shape, spec.dtype),
-                    isOwn: batched.isOwn)
-                return batched.append(BatchedValue(Node.Value(node: all, index: 0), axis: 0))
+                return batched.append(
+                    called(node, wide, inputs.mapped(\.inFront), shape, isOwn: batched.isOwn))
             }
         }
         if hasAxis {
@@ -162,31 +163,41 @@ private struct Vmap {
         batched.append(results.map { Batched($0, axis: nil) }, of: node)
     }
 
-    /// The same elementwise call on all elements: it is known to be right, and its kernel too.
-    private func elementwise(
-        _ node: Node, _ primitive: any Primitive, _ inputs: Few<BatchedValue>, _ size: Int,
-        isOwn: Bool
-    ) -> Node {
-        let inFront = inputs.mapped { BatchedValue($0.inFront, axis: $0.axis) }
-        var known: [Int]?
-        inFront.visit { if $0.axis != nil { known = $0.value.spec.shape } }
+    /// The same elementwise call on all elements: it is known to be right, and its kernel too. Nil
+    /// where no input has the axis.
+    private func elementwise(_ node: Node, _ batched: BatchedValues, _ size: Int) -> BatchedValue? {
+        let inputs = node.inputs
+        var (hasAxis, known): (Bool, [Int]?) = (false, nil)
+        inputs.visit { input in
+            guard known == nil, let axis = batched.axis(of: input) else { return }
+            hasAxis = true
+            if axis == 0 { known = batched[input].value.spec.shape }
+        }
+        guard hasAxis else { return nil }
         let shape = known ?? [size] + node.single.shape
-        return called(
-            node, primitive,
-            inFront.mapped { $0.axis == nil ? $0.stretched(to: shape) : $0.value },
-            Spec(shape, node.single.dtype), isOwn: isOwn)
+        let all = inputs.mapped { input in
+            let value = batched[input]
+            return value.axis == nil ? value.stretched(to: shape) : value.inFront
+        }
+        guard batched.isOwn, !node.isDone else {
+            return node.primitive.map { called(node, $0, all, shape, isOwn: false) }
+        }
+        node.become(inputs: all, shape: shape)
+        return BatchedValue(node)
     }
 
     /// A call over the batch: the one of a row, which becomes it where it is nobody else's.
     private func called(
-        _ node: Node, _ primitive: any Primitive, _ inputs: Few<Node.Value>, _ spec: Spec,
+        _ node: Node, _ primitive: any Primitive, _ inputs: Few<Node.Value>, _ shape: [Int],
         isOwn: Bool
-    ) -> Node {
-        guard isOwn, !node.isDone, !primitive.hasEffect else {
-            return Node(primitive, inputs: inputs, specs: .one(spec), kernel: node.tileKernel)
+    ) -> BatchedValue {
+        if isOwn, !node.isDone, !primitive.hasEffect {
+            node.become(primitive, inputs: inputs, shape: shape)
+            return BatchedValue(node)
         }
-        node.become(primitive, inputs: inputs, spec: spec)
-        return node
+        let spec = Spec(shape, node.single.dtype)
+        return BatchedValue(
+            Node(primitive, inputs: inputs, specs: .one(spec), kernel: node.tileKernel))
     }
 
     /// A result with its axis where it is asked for; without one where none is.
@@ -203,13 +214,25 @@ private struct Vmap {
 
 /// What the values of a walk are over the batch, by the marks of their nodes.
 private struct BatchedValues {
+    /// An empty list with memory for first results.
+    // Unchecked: vmaps take turns under the lock of evaluations.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var spare: [BatchedValue] = []
+    private static let mostKept = 1024
+
     /// The first result of each node, and the others of those that have more.
     private var firsts: [BatchedValue] = []
     private var others: [Int: [BatchedValue]] = [:]
     /// Whether the calls are nobody else's.
     var isOwn = false
 
-    init(capacity: Int) { firsts.reserveCapacity(capacity) }
+    init() { swap(&firsts, &Self.spare) }
+
+    /// Lets go of the values, and keeps the list's memory for the next.
+    mutating func release() {
+        if firsts.count > Self.mostKept { return }
+        firsts.removeAll(keepingCapacity: true)
+        swap(&firsts, &Self.spare)
+    }
 
     /// Adds the only result of the next node.
     mutating func append(_ value: BatchedValue) { firsts.append(value) }
@@ -221,6 +244,11 @@ private struct BatchedValues {
         }
         let same = BatchedValue(Node.Value(node: node, index: 0), axis: nil)
         firsts.append(results.isEmpty ? same : BatchedValue(results[0]))
+    }
+
+    /// Where the axis of a value is; nil where it is the same for all.
+    func axis(of value: Node.Value) -> Int? {
+        value.index == 0 && value.node.mark >= 0 ? firsts[value.node.mark].axis : self[value].axis
     }
 
     /// What a value is over the batch: the same for all where no argument leads to it.
@@ -248,6 +276,9 @@ private struct BatchedValue {
     }
 
     init(_ result: Batched) { self.init(result.array.value, axis: result.axis) }
+
+    /// The only result of a call over the batch.
+    init(_ node: Node) { self.init(Node.Value(node: node, index: 0), axis: 0) }
 
     /// The value with its axis in front, or as it is where it has none.
     var inFront: Node.Value {

@@ -6,8 +6,8 @@ enum Walk {
     /// The nodes of the walks at work by their marks, the innermost walk last.
     // Unchecked: walks and evaluations take turns under the lock of evaluations.
     @exclusivity(unchecked) nonisolated(unsafe) private static var atWork: [[Node]] = []
-    /// An empty list with memory for what a walk has still to look at.
-    @exclusivity(unchecked) nonisolated(unsafe) private static var spare: [Node] = []
+    /// An empty list with memory for what a walk has still to look at. The graph holds the nodes.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var spare: [Unmanaged<Node>] = []
 
     /// The inputs, all of them, and then the nodes between them and the outputs, each behind what it
     /// is computed from; numbered by their marks until ``release(_:)``.
@@ -15,39 +15,40 @@ enum Walk {
     /// A walk ends at the inputs, which are nodes of their own each, and at nodes that do not depend
     /// on a transform's input. Effects are nodes that are walked to as if they did.
     static func nodes(
-        between inputs: [Node], and outputs: [MLXArray], effects: Set<ObjectIdentifier> = []
+        between inputs: consuming [Node], and outputs: [MLXArray],
+        effects: Set<ObjectIdentifier> = []
     ) -> [Node] {
         pause()
-        var order: [Node] = []
-        order.reserveCapacity(inputs.count + 8)
-        for input in inputs {
-            input.mark = order.count
-            order.append(input)
-        }
+        var order = consume inputs
+        for position in order.indices { order[position].mark = position }
         let (unseen, entered, aside) = (-1, -2, -3)
-        var stack: [Node] = []
+        var stack: [Unmanaged<Node>] = []
         swap(&stack, &spare)
         defer { swap(&stack, &spare) }
         var others: [Node] = []
-        for output in outputs {
-            let root = output.value.node
-            if root.mark == unseen, root.isTraced { stack.append(root) }
-            while let node = stack.popLast() {
-                if node.mark == unseen {
-                    // It comes up again when its inputs, the first one on top, are listed.
-                    node.mark = entered
-                    stack.append(node)
-                    if node.pushInputs(onto: &stack, where: { $0.mark == unseen && $0.isTraced }) {
-                        continue
+        for output in outputs where output.value.node.isTraced {
+            stack.append(.passUnretained(output.value.node))
+            while let top = stack.popLast() {
+                top._withUnsafeGuaranteedRef { node in
+                    if node.mark == unseen {
+                        // It comes up again when its inputs, the first one on top, are listed.
+                        node.mark = entered
+                        stack.append(top)
+                        if node.pushInputs(
+                            onto: &stack, where: { $0.mark == unseen && $0.isTraced })
+                        {
+                            return
+                        }
+                        stack.removeLast()
+                    } else if node.mark != entered {
+                        return
                     }
-                    stack.removeLast()
-                } else if node.mark != entered {
-                    continue
+                    var isBetween =
+                        !effects.isEmpty && effects.contains(ObjectIdentifier(node))
+                    node.visitInputs { isBetween = isBetween || $0.mark >= 0 }
+                    node.mark = isBetween ? order.count : aside
+                    if isBetween { order.append(node) } else { others.append(node) }
                 }
-                var isBetween = !effects.isEmpty && effects.contains(ObjectIdentifier(node))
-                node.visitInputs { isBetween = isBetween || $0.mark >= 0 }
-                node.mark = isBetween ? order.count : aside
-                if isBetween { order.append(node) } else { others.append(node) }
             }
         }
         for node in others { node.mark = -1 }
