@@ -163,8 +163,8 @@ final class ConvolutionTiles {
         if samples == 0 { return output.clear(on: workers) }
         let walk = StripWalk(form, channels: channels, itemSize: dtype.size)
         let groups = max(1, min(samples, Self.most.groups, Self.most.elements / size))
-        // Too few groups are shared by the rows of the kernels.
-        let shares = groups < Self.most.groups ? form.kernel[0] : 1
+        // Too few groups for the threads are shared by the rows of the kernels.
+        let shares = groups < max(Self.most.groups, 3 * Workers.count) ? form.kernel[0] : 1
         let sums = Tensor(Spec([groups, size], dtype))  // [groups, KH · KW · C, O]
         sums.clear(on: workers)
         let (multiply, itemSize, kernelRows) = (multiply, dtype.size, form.kernel[0])

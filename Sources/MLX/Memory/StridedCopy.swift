@@ -23,10 +23,14 @@ struct StridedCopy: Sendable {
     func write(to target: UnsafeMutableRawPointer, on workers: Workers) {
         let inner = walk.planeCount
         let rows = walk.rowCount
-        // Whole planes of the two inner axes, or bands of one plane, so that a transpose is
-        // walked in blocks.
-        if inner >= 1 << 15 {
-            let columns = inner / rows
+        let columns = inner / max(rows, 1)
+        // Pieces of rows; or whole planes of the two inner axes, or bands of one plane, so that a
+        // transpose is walked in blocks.
+        if columns >= 1 << 15 {
+            workers.forRanges(of: count, grain: 1 << 15) { range in
+                walk.read(from: range.lowerBound, range.count, into: target)
+            }
+        } else if inner >= 1 << 15 {
             let band = max(1, (1 << 15) / columns)
             let bands = (rows + band - 1) / band
             workers.run(count / max(inner, 1) * bands) { task in
