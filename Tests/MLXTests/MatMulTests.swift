@@ -156,7 +156,7 @@ struct MatMulTests {
             [128, 1000, 256],
             [256, 100, 512], [257, 513, 255], [2048, 64, 33], [33, 64, 2048], [1, 4096, 1024],
             [1024, 4096, 1], [384, 384, 384], [16, 2000, 2000], [1, 301, 4501], [4501, 301, 1],
-            [1, 65, 9], [30, 2100, 700],
+            [1, 65, 9], [30, 2100, 700], [64, 3136, 128], [250, 4100, 256], [256, 2050, 250],
         ])
     func threads(_ size: [Int]) {
         let a = random([size[0], size[1]], seed: 1)
@@ -174,12 +174,21 @@ struct MatMulTests {
         #expect(difference(matmul(a, b), expected, Tolerance.of(.float32).times(16)) == nil)
     }
 
-    @Test("of batches have the same bits with one and three threads")
-    func batchThreads() {
-        let a = random([7, 150, 120], seed: 1)
-        let b = random([7, 120, 300], seed: 2)
-        let one = withWorkers(1) { bits(matmul(a, b)) }
-        #expect(withWorkers(3) { bits(matmul(a, b)) } == one)
+    @Test(
+        "of batches have the same bits with any number of threads",
+        arguments: [[7, 150, 120, 300], [5, 100, 500, 120], [17, 20, 1030, 30]])
+    func batchThreads(_ size: [Int]) {
+        for dtype in [DType.float32, .bfloat16] {
+            let a = random([size[0], size[1], size[2]], dtype, seed: 1)
+            let b = random([size[0], size[2], size[3]], dtype, seed: 2)
+            let product = { bits(matmul(a, b).asType(.float32)) }
+            let one = withWorkers(1, product)
+            for count in [2, 3, 16] { #expect(withWorkers(count, product) == one) }
+            for plane in 0..<size[0] {
+                let alone = bits(matmul(a[plane], b[plane]).asType(.float32))
+                #expect(alone[...] == one[(plane * alone.count)..<((plane + 1) * alone.count)])
+            }
+        }
     }
 
     @Test("with a sum and factors")

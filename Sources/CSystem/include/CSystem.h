@@ -54,6 +54,9 @@ static inline int cs_process_descriptor(int process) {
 /// The flag of open(2) for a file that goes past the page cache.
 static const int cs_direct = O_DIRECT;
 
+/// The number of the calling thread among those that share the work of an operation; 0 for others.
+int *cs_place_of_thread(void);
+
 /// What the calling thread knows of the transforms of functions that it is in.
 typedef struct {
     long transforms;

@@ -52,14 +52,19 @@ struct FourierPlan {
         store: (_ row: Int, Lane) -> Void
     ) {
         let most = max(1, min(8, (1 << 14) / length))
-        workers.forRanges(of: rows, grain: max(most, (1 << 13) / length / most * most)) { range in
-            let space = Tensor(Spec([workspace * most], .float64))
-            let planes = space.address.as(Double.self)
-            for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
-                let count = min(most, range.upperBound - first)
-                for row in 0..<count { load(first + row, lane(row, of: count, planes)) }
-                let result = transform(planes, lanes: count)
-                for row in 0..<count { store(first + row, lane(row, of: count, result)) }
+        let grain = max(most, (1 << 13) / length / most * most)
+        let scratch = Scratch(
+            tasks: (rows + grain - 1) / grain,
+            byteCount: workspace * most * MemoryLayout<Double>.size)
+        workers.forRanges(of: rows, grain: grain) { range in
+            scratch.borrow { room in
+                let planes = room.as(Double.self)
+                for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
+                    let count = min(most, range.upperBound - first)
+                    for row in 0..<count { load(first + row, lane(row, of: count, planes)) }
+                    let result = transform(planes, lanes: count)
+                    for row in 0..<count { store(first + row, lane(row, of: count, result)) }
+                }
             }
         }
     }

@@ -62,25 +62,37 @@ struct ManyRowsProduct {
         for (index, matrix) in matrices.enumerated() {
             tasks += (0..<matrix.rows).pieces(of: Self.most.width).map { (index, $0) }
         }
-        workers.run(tasks.count) { multiply(matrices[tasks[$0].matrix], tasks[$0].rows) }
+        let most = room(Self.most.width)
+        let scratch = Scratch(tasks: tasks.count, byteCount: most.elements + most.panels)
+        workers.run(tasks.count) { task in
+            scratch.borrow { multiply(matrices[tasks[task].matrix], tasks[task].rows, in: $0) }
+        }
     }
 
-    private func multiply(_ matrix: ProjectedMatrix, _ rows: Range<Int>) {
+    private var isStored: Bool { dtype == .bfloat16 }
+
+    /// The bytes of so many rows of a matrix, as they are unpacked and as they are packed.
+    private func room(_ rows: Int) -> (elements: Int, panels: Int) {
         let depth = min(columns, Self.most.depth)
-        let panels = (rows.count + Self.columnPanel - 1) / Self.columnPanel
-        let isStored = dtype == .bfloat16
-        let elements = Storage(byteCount: isStored ? 0 : rows.count * depth * 4)
-        let right = Storage(byteCount: panels * Self.steps(depth, dtype) * 64)
+        let panels = (rows + Self.columnPanel - 1) / Self.columnPanel
+        return (isStored ? 0 : rows * depth * 4, panels * Self.steps(depth, dtype) * 64)
+    }
+
+    private func multiply(
+        _ matrix: ProjectedMatrix, _ rows: Range<Int>, in right: UnsafeMutableRawPointer
+    ) {
+        let depth = min(columns, Self.most.depth)
+        let elements = right + room(rows.count).panels
         for range in (0..<columns).pieces(of: depth) {
-            if !isStored { matrix.unpack(rows, range, into: elements.address) }
+            if !isStored { matrix.unpack(rows, range, into: elements) }
             let stored = rows.lowerBound * columns + range.lowerBound
             ck_pack(
-                dtype.code, right.address,
-                isStored ? matrix.parts[0].address(at: stored) : elements.address, rows.count,
+                dtype.code, right,
+                isStored ? matrix.parts[0].address(at: stored) : elements, rows.count,
                 range.count, isStored ? columns : range.count, 0, Self.columnPanel)
             ck_packed_multiply(
                 dtype.code, matrix.out + rows.lowerBound * 4, matrix.rows,
-                left.address + Self.place(0, of: Self.panels(count), range, dtype), right.address,
+                left.address + Self.place(0, of: Self.panels(count), range, dtype), right,
                 count, rows.count, range.count,
                 range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED)
         }

@@ -43,7 +43,8 @@ struct PackedProduct {
         self.dtype = dtype
     }
 
-    private var usesTiles: Bool { dtype == .bfloat16 && Self.isAvailable.tiles }
+    /// Whether sums along k go on in the tiles of AMX, where parts of one can't be made apart.
+    var usesTiles: Bool { dtype == .bfloat16 && Self.isAvailable.tiles }
 
     /// How far along k a tile is summed in registers.
     var depth: Int { dtype == .float32 ? 1024 : usesTiles ? 2048 : 4096 }
@@ -82,22 +83,25 @@ struct PackedProduct {
             b.isTransposed ? 0 : 1, Self.columnPanel)
     }
 
-    /// Multiplies packed rows with packed columns, a part along k; the first part is written and
-    /// the next ones are added, or the only one is written as bfloat16.
+    /// What becomes of the product of a part along k: the first part is written and the next ones
+    /// are added, or the only one is written as bfloat16.
+    func result(of part: Range<Int>, isNarrow: Bool) -> ck_packed_result {
+        isNarrow ? CK_PACKED_NARROW : part.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
+    }
+
+    /// Multiplies packed rows with packed columns, so many elements along k.
     func multiply(
         _ left: UnsafeMutableRawPointer, _ right: UnsafeMutableRawPointer, _ rows: Range<Int>,
-        _ columns: Range<Int>, _ part: Range<Int>, into target: UnsafeMutableRawPointer,
-        isNarrow: Bool
+        _ columns: Range<Int>, depth: Int, into target: UnsafeMutableRawPointer,
+        _ result: ck_packed_result
     ) {
-        let place = target + (rows.lowerBound * n + columns.lowerBound) * (isNarrow ? 2 : 4)
-        let sum = part.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
-        let result = isNarrow ? CK_PACKED_NARROW : sum
+        let size = result == CK_PACKED_NARROW ? 2 : 4
+        let place = target + (rows.lowerBound * n + columns.lowerBound) * size
         if usesTiles {
-            ck_tiled_multiply(
-                place, n, left, right, rows.count, columns.count, part.count, result)
+            ck_tiled_multiply(place, n, left, right, rows.count, columns.count, depth, result)
         } else {
             ck_packed_multiply(
-                dtype.code, place, n, left, right, rows.count, columns.count, part.count, result)
+                dtype.code, place, n, left, right, rows.count, columns.count, depth, result)
         }
     }
 
@@ -128,14 +132,50 @@ struct PackedProduct {
     ) {
         let enough = max(1, m * n / 64 * k / (Self.grain / 64))
         let (rows, columns) = grid(threads: min(Workers.count, enough))
-        // Before the pieces run, so that the memory taken does not depend on who is at work when.
-        let pieces = (0..<rows * columns).map { index in
+        func piece(_ index: Int) -> Piece {
             let (row, column) = index.quotientAndRemainder(dividingBy: columns)
             return Piece(
                 self, rows: Self.share(row, of: rows, m, panel: rowPanel),
                 columns: Self.share(column, of: columns, n, panel: 2 * Self.columnPanel))
         }
-        workers.run(pieces.count) { multiply(pieces[$0], into: target, isNarrow: isNarrow) }
+        let count = rows * columns
+        let room = Room((0..<count).map(piece))
+        workers.run(count) { index in
+            room.borrow { multiply(piece(index), in: $0, into: target, isNarrow: isNarrow) }
+        }
+    }
+
+    /// Whether ``run(into:in:)`` makes the product.
+    var isForOneThread: Bool { dtype == .float32 || k <= depth && m > Self.fewRows }
+
+    /// Memory for so many tasks that each make such a product by ``run(into:in:)``.
+    func room(tasks: Int) -> Room { Room([Piece](repeating: whole, count: tasks)) }
+
+    /// Writes the product on the calling thread, in memory that it is handed.
+    func run(into output: UnsafeMutableRawPointer, in place: Room.Place) {
+        multiply(whole, in: place, into: output, isNarrow: dtype == .bfloat16)
+    }
+
+    private var whole: Piece { Piece(self, rows: 0..<m, columns: 0..<n) }
+
+    /// Memory for the rows and for the columns that tasks pack; apart, so that products of other
+    /// shapes get the same rows' memory, while it is in the caches.
+    struct Room {
+        typealias Place = (left: UnsafeMutableRawPointer, right: UnsafeMutableRawPointer)
+
+        private let left: Scratch
+        private let right: Scratch
+
+        fileprivate init(_ pieces: [Piece]) {
+            func scratch(_ bytes: (Piece) -> Int) -> Scratch {
+                Scratch(tasks: pieces.count, byteCount: pieces.reduce(0) { max($0, bytes($1)) })
+            }
+            (left, right) = (scratch(\.left), scratch(\.right))
+        }
+
+        func borrow(_ body: (Place) -> Void) {
+            left.borrow { left in right.borrow { right in body((left, right)) } }
+        }
     }
 
     private func runFew(into output: UnsafeMutableRawPointer, on workers: Workers) {
@@ -172,16 +212,17 @@ struct PackedProduct {
         return min(count, start * panel)..<min(count, end * panel)
     }
 
-    /// A band of rows and one of columns, and the memory for what is packed of them at a time.
-    private struct Piece {
+    /// A band of rows and one of columns, and how much of them is packed at a time.
+    fileprivate struct Piece {
         let rows: Range<Int>
         let columns: Range<Int>
         let width: Int
         let height: Int
         /// Whether all rows are packed at once, before the columns.
         let isPackedOnce: Bool
-        let left: Storage
-        let right: Storage
+        /// The bytes of packed rows, and of packed columns.
+        let left: Int
+        let right: Int
 
         init(_ product: PackedProduct, rows: Range<Int>, columns: Range<Int>) {
             (self.rows, self.columns) = (rows, columns)
@@ -193,24 +234,25 @@ struct PackedProduct {
             height = min(rows.count, blockRows)
             isPackedOnce = rows.count <= blockRows
             width = min(columns.count, isPackedOnce ? most.columnsOfFewRows : most.columns)
-            left = Storage(byteCount: (height + rowPanel - 1) / rowPanel * rowBytes)
-            right = Storage(byteCount: (width + columnPanel - 1) / columnPanel * columnBytes)
+            left = (height + rowPanel - 1) / rowPanel * rowBytes
+            right = (width + columnPanel - 1) / columnPanel * columnBytes
         }
     }
 
     /// Makes a piece of the product on the calling thread.
     private func multiply(
-        _ piece: Piece, into target: UnsafeMutableRawPointer, isNarrow: Bool
+        _ piece: Piece, in place: Room.Place, into target: UnsafeMutableRawPointer, isNarrow: Bool
     ) {
+        let (left, right) = place
         for part in (0..<k).pieces(of: depth) {
-            if piece.isPackedOnce { packRows(piece.rows, part, into: piece.left.address) }
+            if piece.isPackedOnce { packRows(piece.rows, part, into: left) }
             for columns in piece.columns.pieces(of: piece.width) {
-                packColumns(columns, part, into: piece.right.address)
+                packColumns(columns, part, into: right)
                 for rows in piece.rows.pieces(of: piece.height) {
-                    if !piece.isPackedOnce { packRows(rows, part, into: piece.left.address) }
+                    if !piece.isPackedOnce { packRows(rows, part, into: left) }
                     multiply(
-                        piece.left.address, piece.right.address, rows, columns, part, into: target,
-                        isNarrow: isNarrow)
+                        left, right, rows, columns, depth: part.count, into: target,
+                        result(of: part, isNarrow: isNarrow))
                 }
             }
         }

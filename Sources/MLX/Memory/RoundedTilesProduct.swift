@@ -29,48 +29,56 @@ struct RoundedTilesProduct {
         for (index, matrix) in matrices.enumerated() {
             tasks += (0..<matrix.rows).pieces(of: Self.width).map { (index, $0) }
         }
+        let room = matrices.map { matrix in
+            2 * Self.width * (matrix.columns + Self.groupBytes(matrix))
+        }
+        let scratch = Scratch(tasks: tasks.count, byteCount: room.max() ?? 0)
         workers.run(tasks.count) { task in
             let (index, range) = tasks[task]
-            multiply(matrices[index], range, rows[index])
+            scratch.borrow { multiply(matrices[index], range, rows[index], in: $0) }
         }
     }
 
-    private func multiply(_ matrix: ProjectedMatrix, _ range: Range<Int>, _ rows: RoundedRows) {
+    /// The bytes of a row's scales, or of its biases.
+    private static func groupBytes(_ matrix: ProjectedMatrix) -> Int {
+        matrix.format.map { matrix.columns / $0.groupSize * 4 } ?? 0
+    }
+
+    private func multiply(
+        _ matrix: ProjectedMatrix, _ range: Range<Int>, _ rows: RoundedRows,
+        in bytes: UnsafeMutableRawPointer
+    ) {
         guard let format = matrix.format else { return }
         let columns = matrix.columns
         let groups = columns / format.groupSize
-        let lines = (range.count + 15) / 16 * 16
-        let bytes = Storage(byteCount: range.count * columns)
-        let codes = Storage(byteCount: lines * columns)
-        let (scales, biases) = (
-            Storage(byteCount: lines * groups * 4), Storage(byteCount: lines * groups * 4)
-        )
+        let codes = bytes + Self.width * columns
+        let scales = codes + Self.width * columns
+        let biases = scales + Self.width * Self.groupBytes(matrix)
         for (position, row) in range.enumerated() {
             ck_expand_codes(
-                bytes.address + position * columns,
+                bytes + position * columns,
                 matrix.parts[0].address(at: format.words(row * columns)), columns,
                 Int32(format.bits))
         }
-        Self.pack(bytes.address, range.count, columns / 4, into: codes)
+        Self.pack(bytes, range.count, columns / 4, into: codes)
         let widen = Kernels.convert(from: matrix.parts[1].dtype, to: .float32)
         for (part, target) in zip(matrix.parts[1...], [scales, biases]) {
             // The bytes' memory serves again: a group has a number of four bytes, and 32 codes.
             let count = range.count * groups
-            widen(bytes.address, part.address(at: range.lowerBound * groups), count)
-            Self.pack(bytes.address, range.count, groups, into: target)
+            widen(bytes, part.address(at: range.lowerBound * groups), count)
+            Self.pack(bytes, range.count, groups, into: target)
         }
         let panels = ck_rounded_panels(
-            codes: codes.address, scales: scales.address.as(Float.self),
-            biases: biases.address.as(Float.self), columns: columns, group: format.groupSize)
-        withExtendedLifetime((codes, scales, biases)) {
-            rows.multiply(panels, range.count, into: matrix, from: range.lowerBound)
-        }
+            codes: codes, scales: scales.as(Float.self), biases: biases.as(Float.self),
+            columns: columns, group: format.groupSize)
+        rows.multiply(panels, range.count, into: matrix, from: range.lowerBound)
     }
 
     /// Panels of 16 lines, a number of four bytes of each, then the next.
     private static func pack(
-        _ lines: UnsafeMutableRawPointer, _ count: Int, _ numbers: Int, into panels: Storage
+        _ lines: UnsafeMutableRawPointer, _ count: Int, _ numbers: Int,
+        into panels: UnsafeMutableRawPointer
     ) {
-        ck_pack(DType.float32.code, panels.address, lines, count, numbers, numbers, 0, 16)
+        ck_pack(DType.float32.code, panels, lines, count, numbers, numbers, 0, 16)
     }
 }

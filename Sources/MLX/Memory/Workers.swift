@@ -81,6 +81,7 @@ package final class Workers: Sendable {
 
     private func serve(_ number: Int) {
         var seen: UInt32 = 0
+        cs_place_of_thread().pointee = Int32(number + 1)
         while true {
             let helpers = bell.wait(number, after: &seen)
             // A helper beyond the threads of this job sits it out.

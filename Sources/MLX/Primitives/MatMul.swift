@@ -70,14 +70,36 @@ struct MatMul: Portable {
                 m: m, n: n, k: k, dtype: dtype, on: workers)
         }
         if planes == 1 { return product(left.address, right.address, 0) }
+        let isLarge = m * n / 64 * k >= Self.largeWork / 64
+        // Large products that are too few for the threads, or left over, are shared by them all.
+        let shared = isLarge ? planes % Workers.count : 0
         // Inside a worker's task a product runs on that worker alone, with addresses alone: the
         // threads would count references to the operands in one place.
         a.addresses(planes).withUnsafeBufferPointer { lefts in
             b.addresses(planes).withUnsafeBufferPointer { rights in
-                workers.run(planes) { product(lefts[$0], rights[$0], $0) }
+                let first = PackedProduct(left, right, m: m, n: n, k: k, dtype: dtype)
+                if PackedProduct.isAvailable(dtype), min(m, n) > 1, first.isForOneThread {
+                    let room = first.room(tasks: planes - shared)
+                    workers.run(planes - shared) { plane in
+                        room.borrow { place in
+                            PackedProduct(
+                                left.moved(to: lefts[plane]), right.moved(to: rights[plane]),
+                                m: m, n: n, k: k, dtype: dtype
+                            ).run(into: target + plane * m * n * dtype.size, in: place)
+                        }
+                    }
+                } else {
+                    workers.run(planes - shared) { product(lefts[$0], rights[$0], $0) }
+                }
+                for plane in planes - shared..<planes {
+                    product(lefts[plane], rights[plane], plane)
+                }
             }
         }
     }
+
+    /// The multiplications of a product that all threads make together, where planes are few.
+    private static let largeWork = 1 << 22
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil, nil] }

@@ -32,10 +32,14 @@ extension RowOrder {
         let rows = inputs[0].contiguous(on: workers)
         let (from, fromBytes) = (rows.address, length * dtype.size)
         let (to, toBytes) = (outputs[0].address, length * outputs[0].dtype.size)
-        workers.forRanges(of: rows.count / length, grain: max(1, (1 << 12) / length)) { range in
-            let scratch = Storage(byteCount: scratch(dtype) * length)
-            for row in range {
-                order(to + row * toBytes, from + row * fromBytes, scratch.address, length)
+        let (count, grain) = (rows.count / length, max(1, (1 << 12) / length))
+        let scratch = Scratch(
+            tasks: (count + grain - 1) / grain, byteCount: scratch(dtype) * length)
+        workers.forRanges(of: count, grain: grain) { range in
+            scratch.borrow { room in
+                for row in range {
+                    order(to + row * toBytes, from + row * fromBytes, room, length)
+                }
             }
         }
     }
