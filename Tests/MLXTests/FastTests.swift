@@ -131,7 +131,8 @@ struct FastTests {
 
     @Test(
         "attend across blocks as the unfused operations do",
-        arguments: [(130, 130), (1, 300), (65, 400), (200, 70)], [true, false])
+        arguments: [(130, 130), (1, 300), (65, 400), (61, 189), (150, 160), (200, 70)],
+        [true, false])
     func blocks(_ sizes: (Int, Int), _ isCausal: Bool) {
         let (queries, keys) = sizes
         let q = random([2, 4, queries, 16], seed: 1)

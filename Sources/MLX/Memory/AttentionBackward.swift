@@ -92,7 +92,7 @@ struct AttentionBackward {
         let (m, n, dtype) = (rows.count, columns.count, blocks.dtype)
         let (depth, width) = (blocks.depth, blocks.width)
         guard let k = blocks.keys.matrix(shared, from: columns.lowerBound) else { return }
-        blocks.multiply(head, rows, columns, into: scratch.weights)
+        blocks.multiply(head, rows, columns, into: scratch.weights, leading: n)
         blocks.multiply(
             operands.dy, rows: m, shared: shared, columns, into: scratch.slopes)
         differentiate(rows, columns, head, scratch)

@@ -8,6 +8,8 @@ struct AttentionBlocks {
     /// The queries and the keys of a block: the scores stay in the second cache.
     static let rows = 64
     static let columns = 128
+    /// The queries of a strip of a block that a causal mask cuts; as many as a tile of a product.
+    private static let strip = 14
 
     let form: AttentionForm
     /// float32, or float64.
@@ -68,6 +70,24 @@ struct AttentionBlocks {
         return rows.lowerBound + ahead < 0 ? keyCount : min(keyCount, rows.upperBound + ahead)
     }
 
+    /// Calls the body with strips of a block's queries and how many of its keys they see; with all
+    /// at once where all see all, or a mask tells what is seen.
+    @inline(__always)
+    func forStrips(
+        _ rows: Range<Int>, _ columns: Range<Int>,
+        _ body: (_ strip: Range<Int>, _ seen: Int) -> Void
+    ) {
+        // The first key that the first query does not see.
+        let end = rows.lowerBound + keyCount - queryCount + 1
+        guard form.isCausal, !form.hasMask, 0 < end, end < columns.upperBound else {
+            return body(rows, columns.count)
+        }
+        for strip in rows.pieces(of: Self.strip) {
+            let seen = min(keyEnd(strip), columns.upperBound) - columns.lowerBound
+            if seen > 0 { body(strip, seen) }
+        }
+    }
+
     /// What hides scores of a query from the keys of a block.
     func rowMask(head: Int, row: Int, columns: Range<Int>) -> ck_row_mask {
         var visible = columns.count
@@ -93,35 +113,37 @@ struct AttentionBlocks {
         head / heads * sharedHeads + head % heads / groups
     }
 
-    /// scores = scale · q kᵀ of a block, row-major.
+    /// scores = scale · q kᵀ of a block, row-major, with `leading` numbers from row to row.
     func multiply(
         _ head: Int, _ rows: Range<Int>, _ columns: Range<Int>,
-        into scores: UnsafeMutableRawPointer
+        into scores: UnsafeMutableRawPointer, leading: Int
     ) {
         let shared = sharedHead(head)
         guard let q = queries.matrix(head, from: rows.lowerBound) else { return }
         if let turnedKeys {
-            return multiply(queries, turnedKeys, head, rows, columns, into: scores)
+            return multiply(
+                queries, turnedKeys, head, rows, columns, into: scores, leading: leading)
         }
         guard let k = keys.matrix(shared, from: columns.lowerBound),
             let scale = ck_scale_row(dtype.code)
         else { return }
         BLAS.block(
             q, k.transposed, into: scores, m: 1, n: columns.count, k: depth,
-            leading: columns.count, beta: 0, dtype: dtype)
+            leading: leading, beta: 0, dtype: dtype)
         scale(scores, scores, form.scale, columns.count)
     }
 
     /// scores = q kᵀ of a block, or added to them, for keys that are turned round.
     func multiply(
         _ queries: Panel, _ turnedKeys: Turned, _ head: Int, _ rows: Range<Int>,
-        _ columns: Range<Int>, into scores: UnsafeMutableRawPointer, isSum: Bool = false
+        _ columns: Range<Int>, into scores: UnsafeMutableRawPointer, leading: Int,
+        isSum: Bool = false
     ) {
         guard let q = queries.matrix(head, from: rows.lowerBound) else { return }
         BLAS.block(
             q, turnedKeys.matrix(sharedHead(head), from: columns.lowerBound), into: scores,
-            m: rows.count, n: columns.count, k: depth, leading: columns.count,
-            beta: isSum ? 1 : 0, dtype: dtype)
+            m: rows.count, n: columns.count, k: depth, leading: leading, beta: isSum ? 1 : 0,
+            dtype: dtype)
     }
 
     /// slopes = dy vᵀ of a block, row-major.

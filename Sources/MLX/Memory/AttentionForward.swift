@@ -52,23 +52,28 @@ struct AttentionForward {
             out.initializeMemory(as: UInt8.self, repeating: 0, count: rows.count * width * size)
         }
         for columns in (0..<end).pieces(of: AttentionBlocks.columns) {
-            let isFirst = columns.lowerBound == 0
-            blocks.multiply(head, rows, columns, into: scores)
-            for (index, row) in rows.enumerated() {
-                step(
-                    scores + index * columns.count * size, state + 2 * index * size,
-                    out + index * width * size, columns.count, isFirst ? 0 : width,
-                    blocks.rowMask(head: head, row: row, columns: columns))
-            }
-            let weights = BLAS.Matrix(
-                address: scores, leading: columns.count, isTransposed: false)
+            let (isFirst, leading) = (columns.lowerBound == 0, columns.count)
             guard
                 let values = blocks.values.matrix(
                     blocks.sharedHead(head), from: columns.lowerBound)
             else { return }
-            BLAS.block(
-                weights, values, into: out, m: rows.count, n: width, k: columns.count,
-                leading: width, beta: isFirst ? 0 : 1, dtype: blocks.dtype)
+            blocks.forStrips(rows, columns) { strip, seen in
+                let columns = columns.prefix(seen)
+                let first = strip.lowerBound - rows.lowerBound
+                let weights = scores + first * leading * size
+                blocks.multiply(head, strip, columns, into: weights, leading: leading)
+                for row in strip {
+                    let index = row - rows.lowerBound
+                    step(
+                        scores + index * leading * size, state + 2 * index * size,
+                        out + index * width * size, seen, isFirst ? 0 : width,
+                        blocks.rowMask(head: head, row: row, columns: columns))
+                }
+                BLAS.block(
+                    BLAS.Matrix(address: weights, leading: leading, isTransposed: false), values,
+                    into: out + first * width * size, m: strip.count, n: width, k: seen,
+                    leading: width, beta: isFirst ? 0 : 1, dtype: blocks.dtype)
+            }
         }
         for index in 0..<rows.count {
             finish(out + index * width * size, state + 2 * index * size, width)

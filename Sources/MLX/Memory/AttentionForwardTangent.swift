@@ -114,7 +114,7 @@ struct AttentionForwardTangent {
         _ out: UnsafeMutableRawPointer
     ) {
         let (n, width, dtype) = (columns.count, blocks.width, blocks.dtype)
-        blocks.multiply(head, rows, columns, into: scratch.weights)
+        blocks.multiply(head, rows, columns, into: scratch.weights, leading: n)
         multiply(head, rows, columns, into: scratch.changes)
         for (index, row) in rows.enumerated() {
             let mask = blocks.rowMask(head: head, row: row, columns: columns)
@@ -145,13 +145,14 @@ struct AttentionForwardTangent {
     ) {
         guard let keys = blocks.turnedKeys else { return }
         if let queries = changes.queries {
-            blocks.multiply(queries, keys, head, rows, columns, into: scores)
+            blocks.multiply(
+                queries, keys, head, rows, columns, into: scores, leading: columns.count)
         } else if changes.keys == nil {
             clear(scores, rows.count * columns.count * blocks.dtype.size)
         }
         guard let keys = changes.turnedKeys else { return }
         blocks.multiply(
-            blocks.queries, keys, head, rows, columns, into: scores,
+            blocks.queries, keys, head, rows, columns, into: scores, leading: columns.count,
             isSum: changes.queries != nil)
     }
 
