@@ -38,9 +38,9 @@ package final class Node: @unchecked Sendable {
 
     // Read so often that checks for overlapping accesses would be felt; no access spans another.
     @exclusivity(unchecked) private(set) var primitive: PendingPrimitive
-    @exclusivity(unchecked) private(set) var inputs: Few<Value> { didSet { noteInputs() } }
+    @exclusivity(unchecked) private(set) var inputs: Few<Value>
     /// The nodes of one input or two, which are looked at so often that the counting of references
-    /// would be felt.
+    /// would be felt; noted whenever the inputs are set.
     @exclusivity(unchecked) private var looked: (Unmanaged<Node>?, Unmanaged<Node>?) = (nil, nil)
     @exclusivity(unchecked) private(set) var tensors: Results
 
@@ -180,6 +180,7 @@ package final class Node: @unchecked Sendable {
         let detached = inputs
         primitive = nil
         inputs = .none
+        noteInputs()
         return detached
     }
 
@@ -193,8 +194,9 @@ package final class Node: @unchecked Sendable {
     func become(inputs: consuming Few<Value>, shape: consuming [Int]) {
         visitInputs { $0.releaseValue() }
         single.shape = shape
-        isSingle = single.isSingle || inputs.isSingle
-        self.inputs = inputs
+        self.inputs = consume inputs
+        noteInputs()
+        isSingle = single.isSingle || self.inputs.isSingle
         isTraced = false
         holdInputs()
     }
@@ -214,6 +216,7 @@ package final class Node: @unchecked Sendable {
     func reattach(_ primitive: any Primitive, _ tensors: [Tensor]) {
         self.primitive = primitive
         inputs = Few(tensors.map { Value(node: Node($0), index: 0) })
+        noteInputs()
         visitInputs { $0.retainValue() }
     }
 
@@ -228,6 +231,7 @@ package final class Node: @unchecked Sendable {
             if isKnownUniquelyReferenced(&node) {
                 let inputs = node.inputs
                 node.inputs = .none
+                node.noteInputs()
                 letGo(inputs, onto: &stack)
             }
         }

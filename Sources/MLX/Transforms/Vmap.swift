@@ -8,12 +8,12 @@ public func vmap(
     _ f: @escaping ([MLXArray]) -> [MLXArray], inAxes: some Sequence<Int?> = [0],
     outAxes: some Sequence<Int?> = [0]
 ) -> ([MLXArray]) -> [MLXArray] {
-    let (inAxes, outAxes) = (Array(inAxes), Array(outAxes))
+    let vmap = Vmap(function: f, inAxes: Array(inAxes), outAxes: Array(outAxes))
     return { arguments in
         Evaluate.lock.lock()
         defer { Evaluate.lock.unlock() }
         do throws(MLXError) {
-            return try Vmap(function: f, inAxes: inAxes, outAxes: outAxes).run(arguments)
+            return try vmap.run(arguments)
         } catch {
             ErrorHandler.report(error)
             return arguments
@@ -88,14 +88,10 @@ private struct Vmap {
         batched.isOwn = isOwn(order[first...], &outputs)
         for position in first..<order.count { call(order[position], &batched, size) }
         for index in outputs.indices {
-            let result = batched[outputs[index].value]
+            let (value, place) = (outputs[index].value, axis(outAxes, index))
             // A call that has become the one over all is the result under the same name.
-            if result.axis == 0, axis(outAxes, index) == 0,
-                result.value.node === outputs[index].value.node
-            {
-                continue
-            }
-            outputs[index] = placed(result, axis(outAxes, index), size)
+            if place == 0, batched.isInPlace(value) { continue }
+            outputs[index] = placed(batched[value], place, size)
         }
         return outputs
     }
@@ -146,7 +142,7 @@ private struct Vmap {
         }
         if primitive.isTracer { return batched.append(inputs[0]) }
         if allHave, case .one(let spec) = node.specs {
-            let shape = [size] + spec.shape
+            let shape = repeated(spec.shape, size)
             if let wide = primitive.widened(to: shape) {
                 return batched.append(
                     called(node, wide, inputs.mapped(\.inFront), shape, isOwn: batched.isOwn))
@@ -166,16 +162,14 @@ private struct Vmap {
     /// The same elementwise call on all elements: it is known to be right, and its kernel too. Nil
     /// where no input has the axis.
     private func elementwise(_ node: Node, _ batched: BatchedValues, _ size: Int) -> BatchedValue? {
-        let inputs = node.inputs
         var (hasAxis, known): (Bool, [Int]?) = (false, nil)
-        inputs.visit { input in
-            guard known == nil, let axis = batched.axis(of: input) else { return }
-            hasAxis = true
-            if axis == 0 { known = batched[input].value.spec.shape }
+        node.visitInputs { input in
+            hasAxis = hasAxis || batched.hasAxis(input)
+            if known == nil { known = batched.shapeInFront(input) }
         }
         guard hasAxis else { return nil }
-        let shape = known ?? [size] + node.single.shape
-        let all = inputs.mapped { input in
+        let shape = known ?? repeated(node.single.shape, size)
+        let all = node.inputs.mapped { input in
             let value = batched[input]
             return value.axis == nil ? value.stretched(to: shape) : value.inFront
         }
@@ -184,6 +178,15 @@ private struct Vmap {
         }
         node.become(inputs: all, shape: shape)
         return BatchedValue(node)
+    }
+
+    /// A shape of a row's, over the batch.
+    private func repeated(_ shape: [Int], _ size: Int) -> [Int] {
+        var all: [Int] = []
+        all.reserveCapacity(shape.count + 1)
+        all.append(size)
+        for length in shape { all.append(length) }
+        return all
     }
 
     /// A call over the batch: the one of a row, which becomes it where it is nobody else's.
@@ -246,9 +249,26 @@ private struct BatchedValues {
         firsts.append(results.isEmpty ? same : BatchedValue(results[0]))
     }
 
-    /// Where the axis of a value is; nil where it is the same for all.
-    func axis(of value: Node.Value) -> Int? {
-        value.index == 0 && value.node.mark >= 0 ? firsts[value.node.mark].axis : self[value].axis
+    /// Whether a value is the one over the batch itself, with its axis in front.
+    func isInPlace(_ value: Node.Value) -> Bool {
+        let mark = value.node.mark
+        guard value.index == 0, mark >= 0 else { return false }
+        return firsts[mark].axis == 0 && firsts[mark].value.node === value.node
+    }
+
+    /// Whether a result of a node has the axis.
+    func hasAxis(_ node: Node) -> Bool {
+        let mark = node.mark
+        guard mark >= 0 else { return false }
+        if firsts[mark].axis != nil { return true }
+        return others[mark]?.contains { $0.axis != nil } ?? false
+    }
+
+    /// The shape over the batch of the only result of a node, where its axis is in front.
+    func shapeInFront(_ node: Node) -> [Int]? {
+        let mark = node.mark
+        guard mark >= 0, firsts[mark].axis == 0, others[mark] == nil else { return nil }
+        return firsts[mark].value.spec.shape
     }
 
     /// What a value is over the batch: the same for all where no argument leads to it.

@@ -26,8 +26,10 @@ enum Walk {
         swap(&stack, &spare)
         defer { swap(&stack, &spare) }
         var others: [Node] = []
-        for output in outputs where output.value.node.isTraced {
-            stack.append(.passUnretained(output.value.node))
+        for output in outputs {
+            let root = output.value.node
+            guard root.isTraced else { continue }
+            stack.append(.passUnretained(root))
             while let top = stack.popLast() {
                 top._withUnsafeGuaranteedRef { node in
                     if node.mark == unseen {
@@ -65,11 +67,13 @@ enum Walk {
 
     /// Puts the marks of the innermost walk away.
     static func pause() {
+        guard isAtWork else { return }
         for node in innermost { node.mark = -1 }
     }
 
     /// Puts the marks of the innermost walk back.
     static func resume() {
+        guard isAtWork else { return }
         for (position, node) in innermost.enumerated() { node.mark = position }
     }
 
