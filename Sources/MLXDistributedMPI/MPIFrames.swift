@@ -38,13 +38,12 @@ final class MPIFrames: @unchecked Sendable {
     func wait(within limit: WaitLimit) {
         self.limit.withLock { $0 = limit }
         let calls = calls
-        let (rank, recorder) = (calls.rank, recorder)
+        let recorder = recorder
         let stopped = { @Sendable [weak self] in
             self?.neighbours.withLock { $0.first(where: \.isStopped) }
         }
-        // Ranks that see the same give the first of them time to tell.
-        let dog = try? Watchdog(recorder, limit: limit) { call, seconds in
-            usleep(UInt32(min(rank, 8)) * 250_000)
+        let dog = try? Watchdog(recorder, limit: limit) { [weak self] call, seconds in
+            self?.giveLowerRanksTime()
             recorder.dump()
             let error: DistributedError =
                 if let stopped = stopped() {
@@ -60,6 +59,9 @@ final class MPIFrames: @unchecked Sendable {
         }
         watchdog.withLock { $0 = dog }
     }
+
+    /// Ranks that see the same give the first of them time to tell.
+    private func giveLowerRanksTime() { usleep(UInt32(min(calls.rank, 8)) * 250_000) }
 
     /// Runs a call that is noted with the present step.
     func record(
@@ -115,7 +117,12 @@ final class MPIFrames: @unchecked Sendable {
         }
         usleep(UInt32(min(500, 10 * (look - 399))))
         guard let seconds = limit.exceeded(since: start) else { return }
-        let ranks = missing()
+        giveLowerRanksTime()
+        let absent = missing()
+        // Others may be waiting for one that is stopped.
+        let stopped = neighbours.withLock { $0.filter(\.isStopped).map(\.rank) }
+        let halted = absent.filter(stopped.contains)
+        let ranks = halted.isEmpty ? absent : halted
         guard let first = ranks.first else { return }
         throw .timedOut(
             ranks: ranks, seconds: seconds, step: call.step,
