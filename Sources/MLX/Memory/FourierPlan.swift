@@ -53,7 +53,7 @@ struct FourierPlan {
     ) {
         let most = max(1, min(8, (1 << 14) / length))
         let grain = max(most, (1 << 13) / length / most * most)
-        let scratch = Scratch(
+        let scratch = TaskMemory(
             tasks: (rows + grain - 1) / grain,
             byteCount: workspace * most * MemoryLayout<Double>.size)
         workers.forRanges(of: rows, grain: grain) { range in

@@ -63,7 +63,7 @@ struct ManyRowsProduct {
             tasks += (0..<matrix.rows).pieces(of: Self.most.width).map { (index, $0) }
         }
         let most = room(Self.most.width)
-        let scratch = Scratch(tasks: tasks.count, byteCount: most.elements + most.panels)
+        let scratch = TaskMemory(tasks: tasks.count, byteCount: most.elements + most.panels)
         workers.run(tasks.count) { task in
             scratch.borrow { multiply(matrices[tasks[task].matrix], tasks[task].rows, in: $0) }
         }

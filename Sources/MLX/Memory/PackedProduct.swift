@@ -163,12 +163,12 @@ struct PackedProduct {
     struct Room {
         typealias Place = (left: UnsafeMutableRawPointer, right: UnsafeMutableRawPointer)
 
-        private let left: Scratch
-        private let right: Scratch
+        private let left: TaskMemory
+        private let right: TaskMemory
 
         fileprivate init(_ pieces: [Piece]) {
-            func scratch(_ bytes: (Piece) -> Int) -> Scratch {
-                Scratch(tasks: pieces.count, byteCount: pieces.reduce(0) { max($0, bytes($1)) })
+            func scratch(_ bytes: (Piece) -> Int) -> TaskMemory {
+                TaskMemory(tasks: pieces.count, byteCount: pieces.reduce(0) { max($0, bytes($1)) })
             }
             (left, right) = (scratch(\.left), scratch(\.right))
         }

@@ -32,7 +32,7 @@ struct RoundedTilesProduct {
         let room = matrices.map { matrix in
             2 * Self.width * (matrix.columns + Self.groupBytes(matrix))
         }
-        let scratch = Scratch(tasks: tasks.count, byteCount: room.max() ?? 0)
+        let scratch = TaskMemory(tasks: tasks.count, byteCount: room.max() ?? 0)
         workers.run(tasks.count) { task in
             let (index, range) = tasks[task]
             scratch.borrow { multiply(matrices[index], range, rows[index], in: $0) }

@@ -45,10 +45,10 @@ struct SharedProduct {
             max(units / wanted, 1), sharesRows ? Self.most.columnPairs : Self.most.rowPanels)
         let bands = (units + height - 1) / height
         let others = (product.k - 1) / product.depth
-        let sumBytes = others * product.m * product.n * 4
+        let bytesApart = others * product.m * product.n * 4
         let isApart =
-            bands < wanted && others > 0 && !product.usesTiles && sumBytes <= Self.mostSums
-        sums = isApart ? Storage(byteCount: sumBytes) : nil
+            bands < wanted && others > 0 && !product.usesTiles && bytesApart <= Self.mostSums
+        sums = isApart ? Storage(byteCount: bytesApart) : nil
         let parts = bands * (isApart ? others + 1 : 1)
         let splits = min((wanted + parts - 1) / parts, max(1, lines.0 / Self.leastSplit))
         own = (lines.1, unit, bands, splits)
@@ -82,7 +82,7 @@ struct SharedProduct {
         }
         let groups = sums == nil ? [parts] : parts.map { [$0] }
         let tasks = own.bands * own.splits * groups.count
-        let scratch = Scratch(tasks: tasks, byteCount: bandBytes)
+        let scratch = TaskMemory(tasks: tasks, byteCount: bandBytes)
         workers.run(tasks) { task in
             let (rest, band) = task.quotientAndRemainder(dividingBy: own.bands)
             let (group, split) = rest.quotientAndRemainder(dividingBy: own.splits)

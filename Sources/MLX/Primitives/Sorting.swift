@@ -33,10 +33,10 @@ extension RowOrder {
         let (from, fromBytes) = (rows.address, length * dtype.size)
         let (to, toBytes) = (outputs[0].address, length * outputs[0].dtype.size)
         let (count, grain) = (rows.count / length, max(1, (1 << 12) / length))
-        let scratch = Scratch(
+        let memory = TaskMemory(
             tasks: (count + grain - 1) / grain, byteCount: scratch(dtype) * length)
         workers.forRanges(of: count, grain: grain) { range in
-            scratch.borrow { room in
+            memory.borrow { room in
                 for row in range {
                     order(to + row * toBytes, from + row * fromBytes, room, length)
                 }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Memory that the tasks of a job work in: each takes a piece that no other has meanwhile, its
 /// thread's own where that is free, and waits for no lock.
-final class Scratch: @unchecked Sendable {
+final class TaskMemory: @unchecked Sendable {
     // Unchecked: pieces are handed out by atomic words.
     private let memory: Storage
     private let pieces: (count: Int, bytes: Int)
