@@ -12,14 +12,10 @@ package final class Node: @unchecked Sendable {
         package let node: Node
         package let index: Int
 
-        package var spec: Spec {
-            guard let several = node.several else { return node.single }
-            return several[index]
-        }
+        package var spec: Spec { node.several == nil ? node.single : node.specOfSeveral(index) }
 
         package var dtype: DType {
-            guard let several = node.several else { return node.single.dtype }
-            return several[index].dtype
+            node.several == nil ? node.single.dtype : node.specOfSeveral(index).dtype
         }
     }
 
@@ -35,6 +31,10 @@ package final class Node: @unchecked Sendable {
     private let several: Few<Spec>?
 
     package var specs: Few<Spec> { several ?? .one(single) }
+
+    // Out of line, so that nothing is copied where there is one result.
+    @inline(never)
+    private func specOfSeveral(_ index: Int) -> Spec { specs[index] }
 
     // Read so often that checks for overlapping accesses would be felt; no access spans another.
     @exclusivity(unchecked) private(set) var primitive: PendingPrimitive

@@ -21,7 +21,7 @@ enum Numbers {
     static func stretched(_ node: Node, to shape: [Int]) -> Node? {
         guard node.isGiven, node.isSingle else { return nil }
         if let bits = node.number,
-            let known = table.withLock({ $0.stretched(bits, node.specs[0].dtype, shape) })
+            let known = table.withLock({ $0.stretched(bits, node.single.dtype, shape) })
         {
             return known
         }
@@ -68,8 +68,8 @@ enum Numbers {
         func stretched(_ number: UInt64, _ dtype: DType, _ shape: [Int]) -> Node? {
             let (place, isThere) = place(number, dtype)
             guard isThere else { return nil }
-            if let node = latest[place], node.specs[0].shape == shape { return node }
-            if let node = before[place], node.specs[0].shape == shape { return node }
+            if let node = latest[place], node.single.shape == shape { return node }
+            if let node = before[place], node.single.shape == shape { return node }
             return nil
         }
 

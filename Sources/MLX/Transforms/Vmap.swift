@@ -39,27 +39,61 @@ public func vmap(
 }
 
 /// Traces a function on one index, then asks each primitive for the same call over all.
-private struct Vmap {
-    let function: ([MLXArray]) -> [MLXArray]
-    let inAxes: [Int?]
-    let outAxes: [Int?]
+// Calls take turns under the lock of evaluations.
+private final class Vmap {
+    private let function: ([MLXArray]) -> [MLXArray]
+    private let inAxes: [Int?]
+    private let outAxes: [Int?]
+    /// What the last call was traced on, if nobody else has it.
+    private var kept = TracedRows()
+
+    init(function: @escaping ([MLXArray]) -> [MLXArray], inAxes: [Int?], outAxes: [Int?]) {
+        self.function = function
+        self.inAxes = inAxes
+        self.outAxes = outAxes
+    }
 
     func run(_ arguments: [MLXArray]) throws(MLXError) -> [MLXArray] {
         try check(inAxes, for: arguments.count, "inAxes")
-        var size: Int?
-        var (stands, rows): ([Node], [MLXArray]) = ([], [])
-        // The walk adds the calls to them.
-        stands.reserveCapacity(arguments.count + 8)
-        rows.reserveCapacity(arguments.count)
         var batched = BatchedValues()
         defer { batched.release() }
+        // The function may call this vmap.
+        var traced = TracedRows()
+        swap(&traced, &kept)
+        let size = try prepare(&traced, for: arguments, &batched)
+        var outputs = Trace.keepingGraph { function(traced.rows) }
+        try check(outAxes, for: outputs.count, "outAxes")
+        let first = traced.standCount
+        let order = Walk.nodes(between: traced.takeStands(), and: outputs)
+        do {
+            defer { Walk.release(order) }
+            batched.isOwn = isOwn(order[first...], &outputs)
+            for position in first..<order.count { call(order[position], &batched, size) }
+            for index in outputs.indices {
+                let (value, place) = (outputs[index].value, axis(outAxes, index))
+                // A call that has become the one over all is the result under the same name.
+                if place == 0, batched.isInPlace(value) { continue }
+                outputs[index] = placed(batched[value], place, size)
+            }
+        }
+        traced.giveBack(consume order, first)
+        if traced.isFree { swap(&traced, &kept) }
+        return outputs
+    }
+
+    /// Lists what the function is called with, and the arguments over the batch; the batch's size.
+    private func prepare(
+        _ traced: inout TracedRows, for arguments: [MLXArray], _ batched: inout BatchedValues
+    ) throws(MLXError) -> Int {
+        var size: Int?
+        traced.reserve(arguments.count)
         for index in arguments.indices {
             let value = arguments[index].value
             guard let axis = axis(inAxes, index) else {
-                rows.append(MLXArray(value))
+                traced.add(value)
                 continue
             }
-            var spec = value.spec
+            let spec = value.spec
             let rank = spec.shape.count
             let place = axis < 0 ? axis + rank : axis
             guard 0..<rank ~= place else {
@@ -69,31 +103,14 @@ private struct Vmap {
             guard size == nil || size == own else { throw mismatch(arguments) }
             size = own
             if place == 0 {
-                spec.shape.removeFirst()
                 batched.append(BatchedValue(value, axis: 0))
             } else {
-                spec.shape.remove(at: place)
                 batched.append(BatchedValue(BatchedValue(value, axis: place).inFront, axis: 0))
             }
-            let stand = Node.standIn(spec, for: .vmap)
-            rows.append(MLXArray(stand))
-            stands.append(stand)
+            traced.set(index, toRowOf: spec, at: place)
         }
         guard let size else { throw .caught("[vmap] no argument has an axis to repeat over") }
-        var outputs = Trace.keepingGraph { function(rows) }
-        try check(outAxes, for: outputs.count, "outAxes")
-        let first = stands.count
-        let order = Walk.nodes(between: consume stands, and: outputs)
-        defer { Walk.release(order) }
-        batched.isOwn = isOwn(order[first...], &outputs)
-        for position in first..<order.count { call(order[position], &batched, size) }
-        for index in outputs.indices {
-            let (value, place) = (outputs[index].value, axis(outAxes, index))
-            // A call that has become the one over all is the result under the same name.
-            if place == 0, batched.isInPlace(value) { continue }
-            outputs[index] = placed(batched[value], place, size)
-        }
-        return outputs
+        return size
     }
 
     /// Whether nobody but the calls among them and the outputs holds any of the calls: then no new
@@ -162,13 +179,13 @@ private struct Vmap {
     /// The same elementwise call on all elements: it is known to be right, and its kernel too. Nil
     /// where no input has the axis.
     private func elementwise(_ node: Node, _ batched: BatchedValues, _ size: Int) -> BatchedValue? {
-        var (hasAxis, known): (Bool, [Int]?) = (false, nil)
+        var (hasAxis, inFront): (Bool, Int?) = (false, nil)
         node.visitInputs { input in
             hasAxis = hasAxis || batched.hasAxis(input)
-            if known == nil { known = batched.shapeInFront(input) }
+            if inFront == nil { inFront = batched.placeInFront(input) }
         }
         guard hasAxis else { return nil }
-        let shape = known ?? repeated(node.single.shape, size)
+        let shape = inFront.map { batched.shape(at: $0) } ?? repeated(node.single.shape, size)
         let all = node.inputs.mapped { input in
             let value = batched[input]
             return value.axis == nil ? value.stretched(to: shape) : value.inFront
@@ -212,6 +229,83 @@ private struct Vmap {
         }
         let all = MLXArray(result.stretched(to: [size] + result.value.spec.shape))
         return place == 0 ? all : movedAxis(all, source: 0, destination: place)
+    }
+}
+
+/// What a function of one row is traced on: an array for each argument, and the stand-ins of those
+/// that have an axis to repeat over.
+private struct TracedRows {
+    private(set) var rows: [MLXArray] = []
+    private var stands: [Node] = []
+    var standCount: Int { stands.count }
+
+    /// Whether they serve another call: all are stand-ins that nobody else has.
+    var isFree: Bool {
+        mutating get {
+            guard stands.count == rows.count else { return false }
+            for index in rows.indices {
+                guard isKnownUniquelyReferenced(&rows[index]),
+                    rows[index].value.node === stands[index],
+                    stands[index].holders.load(ordering: .relaxed) == 1
+                else { return false }
+            }
+            return true
+        }
+    }
+
+    /// Makes room for so many arguments; those of another call serve only as many.
+    mutating func reserve(_ count: Int) {
+        guard rows.count != count else { return }
+        (rows, stands) = ([], [])
+        rows.reserveCapacity(count)
+        // The walk adds the calls to them.
+        stands.reserveCapacity(count + 8)
+    }
+
+    /// Adds an argument that is the same for all.
+    mutating func add(_ value: Node.Value) { rows.append(MLXArray(value)) }
+
+    /// Makes an argument a stand-in for what is left of an array without an axis, or leaves the one
+    /// of the call before.
+    @inline(__always)
+    mutating func set(_ index: Int, toRowOf all: Spec, at axis: Int) {
+        if index < stands.count, stands[index].single.isRow(of: all, at: axis) { return }
+        replace(index, byRowOf: all, at: axis)
+    }
+
+    @inline(never)
+    private mutating func replace(_ index: Int, byRowOf all: Spec, at axis: Int) {
+        var spec = all
+        spec.shape.remove(at: axis)
+        let stand = Node.standIn(spec, for: .vmap)
+        if index < rows.count {
+            rows[index] = MLXArray(stand)
+            stands[index] = stand
+        } else {
+            rows.append(MLXArray(stand))
+            stands.append(stand)
+        }
+    }
+
+    /// Hands the stand-ins to a walk.
+    mutating func takeStands() -> [Node] {
+        defer { stands = [] }
+        return stands
+    }
+
+    /// Takes the stand-ins, the first of a walk's nodes, and the list's memory back.
+    mutating func giveBack(_ order: consuming [Node], _ count: Int) {
+        while order.count > count { order.removeLast() }
+        stands = order
+    }
+}
+
+extension Spec {
+    /// Whether this is another one without an axis.
+    @inline(__always)
+    fileprivate func isRow(of all: Spec, at axis: Int) -> Bool {
+        guard dtype == all.dtype, shape.count == all.shape.count - 1 else { return false }
+        return shape.indices.allSatisfy { shape[$0] == all.shape[$0 < axis ? $0 : $0 + 1] }
     }
 }
 
@@ -264,12 +358,15 @@ private struct BatchedValues {
         return others[mark]?.contains { $0.axis != nil } ?? false
     }
 
-    /// The shape over the batch of the only result of a node, where its axis is in front.
-    func shapeInFront(_ node: Node) -> [Int]? {
+    /// The place of the only result of a node, where its axis is in front.
+    func placeInFront(_ node: Node) -> Int? {
         let mark = node.mark
         guard mark >= 0, firsts[mark].axis == 0, others[mark] == nil else { return nil }
-        return firsts[mark].value.spec.shape
+        return mark
     }
+
+    /// The shape over the batch of the result at a place.
+    func shape(at place: Int) -> [Int] { firsts[place].value.spec.shape }
 
     /// What a value is over the batch: the same for all where no argument leads to it.
     subscript(value: Node.Value) -> BatchedValue {
@@ -301,8 +398,11 @@ private struct BatchedValue {
     init(_ node: Node) { self.init(Node.Value(node: node, index: 0), axis: 0) }
 
     /// The value with its axis in front, or as it is where it has none.
-    var inFront: Node.Value {
-        guard let axis, axis != 0 else { return value }
+    var inFront: Node.Value { axis == nil || axis == 0 ? value : movedInFront }
+
+    @inline(never)
+    private var movedInFront: Node.Value {
+        guard let axis else { return value }
         return movedAxis(MLXArray(value), source: axis, destination: 0).value
     }
 

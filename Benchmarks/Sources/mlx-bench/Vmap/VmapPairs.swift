@@ -1,44 +1,49 @@
 import MLX
 
 extension VmapPair {
-    /// At least one pair of each family of primitives.
-    static var all: [VmapPair] { elementwise + rows + shapes + lookups + products + others }
+    /// At least one pair of each family of primitives, and the cheapest calls on rows that are so
+    /// short that what `vmap` itself takes shows most.
+    static var all: [VmapPair] {
+        elementwise([width]) + rows + shapes + lookups + products + others
+            + elementwise([16], "rows of 16") + elementwise([], "one number a row")
+    }
 
     private static let width = 64
 
-    private static var elementwise: [VmapPair] {
-        [
-            VmapPair("exp", [[width]]) {
+    private static func elementwise(_ row: [Int], _ note: String? = nil) -> [VmapPair] {
+        func named(_ name: String) -> String { note.map { "\(name), \($0)" } ?? name }
+        return [
+            VmapPair(named("exp"), [row]) {
                 exp($0[0])
             } batch: {
                 exp($0[0])
             },
-            VmapPair("add", [[width], [width]]) {
+            VmapPair(named("add"), [row, row]) {
                 $0[0] + $0[1]
             } batch: {
                 $0[0] + $0[1]
             },
-            VmapPair("multiply by a number", [[width]]) {
+            VmapPair(named("multiply by a number"), [row]) {
                 $0[0] * 2
             } batch: {
                 $0[0] * 2
             },
-            VmapPair("less", [[width], [width]]) {
+            VmapPair(named("less"), [row, row]) {
                 $0[0] .< $0[1]
             } batch: {
                 $0[0] .< $0[1]
             },
-            VmapPair("which", [[width], [width]]) {
+            VmapPair(named("which"), [row, row]) {
                 which($0[0] .> 0, $0[0], $0[1])
             } batch: {
                 which($0[0] .> 0, $0[0], $0[1])
             },
-            VmapPair("asType", [[width]]) {
+            VmapPair(named("asType"), [row]) {
                 $0[0].asType(.bfloat16)
             } batch: {
                 $0[0].asType(.bfloat16)
             },
-            VmapPair("tanh(x) * 2 + 1", [[width]]) {
+            VmapPair(named("tanh(x) * 2 + 1"), [row]) {
                 tanh($0[0]) * 2 + 1
             } batch: {
                 tanh($0[0]) * 2 + 1
