@@ -57,6 +57,31 @@ enum { TILE = 16 };
     }
 FOR_UNSIGNED(MAKE_COPY, )
 
+// MARK: copies past the caches
+
+typedef u8 u8x64_line __attribute__((ext_vector_type(64)));
+
+KERNEL static void copy_lines(char *out, const char *in, long lines) {
+    for (long i = 0; i < lines * 64; i += 64) {
+        u8x64_line line = *(const u8x64 *)(in + i);
+        __builtin_nontemporal_store(line, (u8x64_line *)(out + i));
+    }
+}
+
+void ck_copy_past_caches(void *out, const void *in, long bytes) {
+    long first = smaller(-(intptr_t)out & 63, bytes), lines = (bytes - first) / 64;
+    copy_bytes(out, in, first);
+    copy_lines((char *)out + first, (const char *)in + first, lines);
+    long done = first + lines * 64;
+    copy_bytes((char *)out + done, (const char *)in + done, bytes - done);
+}
+
+void ck_await_copies(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+}
+
 INLINE void swap(long *a, long *b) {
     long held = *a;
     *a = *b;

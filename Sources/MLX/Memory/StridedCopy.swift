@@ -26,7 +26,11 @@ struct StridedCopy: Sendable {
         let columns = inner / max(rows, 1)
         // Pieces of rows; or whole planes of the two inner axes, or bands of one plane, so that a
         // transpose is walked in blocks.
-        if columns >= 1 << 15 {
+        if count * walk.itemSize >= Caches.capacity, walk.isInLongRows {
+            workers.forRanges(of: count, grain: 1 << 15) { range in
+                walk.readPastCaches(from: range.lowerBound, range.count, into: target)
+            }
+        } else if columns >= 1 << 15 {
             workers.forRanges(of: count, grain: 1 << 15) { range in
                 walk.read(from: range.lowerBound, range.count, into: target)
             }
@@ -97,6 +101,29 @@ struct StridedWalk: @unchecked Sendable {
 
     fileprivate func read(from start: Int, _ count: Int, into target: UnsafeMutableRawPointer) {
         load(start, count, to: target + start * itemSize)
+    }
+
+    /// Whether each row lies in one piece, of no less than a tile.
+    fileprivate var isInLongRows: Bool {
+        strides[rank - 1] == 1 && shape[rank - 1] >= TileProgram.tile
+    }
+
+    /// See ``read(from:_:into:)``; of rows, for a target that no cache would keep.
+    fileprivate func readPastCaches(
+        from start: Int, _ count: Int, into target: UnsafeMutableRawPointer
+    ) {
+        let length = shape[rank - 1]
+        var (row, column) = start.quotientAndRemainder(dividingBy: length)
+        var first = start
+        while first < start + count {
+            let part = min(length - column, start + count - first)
+            ck_copy_past_caches(
+                target + first * itemSize, base + (offset(row: row) + column) * itemSize,
+                part * itemSize)
+            first += part
+            (row, column) = (row + 1, 0)
+        }
+        ck_await_copies()
     }
 
     /// Where a run of the row-major order lies, if its elements follow each other in memory.

@@ -1,3 +1,5 @@
+import CKernels
+
 /// A tile program ready to run: its values are laid on a table of pointers, the inputs first, then
 /// the outputs, then temporary tiles.
 struct TileRun {
@@ -31,7 +33,8 @@ struct TileRun {
                     targets.withUnsafeBufferPointer { targets in
                         let tiles = Tiles(
                             instructions: instructions, sources: sources, targets: targets,
-                            temporaries: temporaries, widest: widest)
+                            temporaries: temporaries, widest: widest,
+                            isPastCaches: isPastCaches(sources, targets, count))
                         let share = count / (4 * Workers.count) / TileProgram.tile
                         let grain = min(max(share * TileProgram.tile, Self.least), Self.most)
                         if count <= grain {
@@ -42,6 +45,20 @@ struct TileRun {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether the outputs are so large that no cache would keep them for who reads them next, and
+    /// lie where nothing was read.
+    private func isPastCaches(
+        _ sources: UnsafeBufferPointer<Source>, _ targets: UnsafeBufferPointer<Target>, _ count: Int
+    ) -> Bool {
+        guard targets.reduce(0, { $0 + $1.itemSize }) * count >= Caches.capacity else {
+            return false
+        }
+        return !sources.contains { source in
+            guard case .direct(let address, _) = source else { return false }
+            return targets.contains { $0.address == address }
         }
     }
 
@@ -108,6 +125,8 @@ private struct Tiles {
     let targets: UnsafeBufferPointer<TileRun.Target>
     let temporaries: Int
     let widest: Int
+    /// Whether the outputs are made in tiles of their own, which then go past the caches.
+    let isPastCaches: Bool
 
     /// Runs the program on some elements.
     func run(_ range: Range<Int>) {
@@ -115,7 +134,8 @@ private struct Tiles {
         let longest = min(TileProgram.tile, range.count)
         let tileBytes = TileRun.tileBytes(longest, widest)
         let tableBytes = (slots * MemoryLayout<UnsafeMutableRawPointer>.size + 63) / 64 * 64
-        var bytes = tableBytes + temporaries * tileBytes
+        let tileCount = temporaries + (isPastCaches ? targets.count : 0)
+        var bytes = tableBytes + tileCount * tileBytes
         for index in sources.indices {
             bytes += sources[index].scratchBytes(longest, widest: widest)
         }
@@ -132,8 +152,10 @@ private struct Tiles {
                     let count = min(TileProgram.tile, range.upperBound - start)
                     point(table, rows, at: start, count)
                     for index in instructions.indices { instructions[index].run(table, count) }
+                    if isPastCaches { copyOut(table, start, count) }
                     start += count
                 }
+                if isPastCaches { ck_await_copies() }
             }
         }
     }
@@ -161,8 +183,8 @@ private struct Tiles {
             }
             next += sources[index].scratchBytes(count, widest: widest)
         }
-        let first = sources.count + targets.count
-        for index in first..<first + temporaries {
+        let outputs = sources.count + (isPastCaches ? 0 : targets.count)
+        for index in outputs..<sources.count + targets.count + temporaries {
             table[index] = next
             next += tileBytes
         }
@@ -182,9 +204,21 @@ private struct Tiles {
             case .spread: break
             }
         }
+        if isPastCaches { return }
         for index in targets.indices {
             let target = targets[index]
             table[sources.count + index] = target.address + start * target.itemSize
+        }
+    }
+
+    /// Brings the tiles of the outputs to their places.
+    private func copyOut(
+        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ start: Int, _ count: Int
+    ) {
+        for index in targets.indices {
+            let (target, tile) = (targets[index], table[sources.count + index])
+            let place = target.address + start * target.itemSize
+            ck_copy_past_caches(place, tile, count * target.itemSize)
         }
     }
 }
