@@ -40,7 +40,9 @@ struct BFloat16ProductTests {
         #expect(matmul(one, small).asType(.float32).asArray(Float.self).allSatisfy { $0 == 32 })
     }
 
-    @Test("have the same bits with any number of threads", arguments: sizes + [[300, 5000, 200]])
+    @Test(
+        "have the same bits with any number of threads",
+        arguments: sizes + [[300, 5000, 200], [300, 5000, 240], [480, 2100, 470]])
     func threads(_ size: [Int]) {
         let a = random([size[0], size[1]], .bfloat16, seed: 5)
         let b = random([size[1], size[2]], .bfloat16, seed: 6)

@@ -114,7 +114,9 @@ struct PackedProduct {
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
         let target = sums?.address ?? output
-        if SharedProduct.suits(m: m, n: n, k: k) {
+        if BlockedProduct.suits(self) {
+            BlockedProduct(self).run(into: target, isNarrow: isNarrow, on: workers)
+        } else if SharedProduct.suits(m: m, n: n, k: k) {
             SharedProduct(self).run(into: target, isNarrow: isNarrow, on: workers)
         } else {
             runPieces(into: target, isNarrow: isNarrow, on: workers)

@@ -12,23 +12,22 @@ struct SharedProduct {
     private let sharesRows: Bool
     private let shared: (lines: Int, panel: Int, panels: Int)
     private let own: (lines: Int, panel: Int, bands: Int, splits: Int)
-    /// The sums that are made apart, other than the first; nil where none are.
-    private let sums: Storage?
+    /// Nil where the parts of sums along k are not made apart.
+    private let sums: ApartSums?
     private let packed: Storage
 
-    /// The multiplications and the threads from which on this is faster.
-    private static let least = (work: 1 << 24, threads: 4)
+    /// The threads and the multiplications from which on this is faster.
+    static let leastThreads = 4
+    private static let leastWork = 1 << 24
     /// The bands for each thread, and the panels of which the packed ones stay in the second cache
     /// beside what is streamed by.
     private static let bands = 3
     private static let most = (rowPanels: 6, columnPairs: 2)
     private static let leastSplit = 64
-    /// The bytes of sums that are made apart.
-    private static let mostSums = 16 << 20
 
     /// Whether a product is large enough, for the present number of threads.
     static func suits(m: Int, n: Int, k: Int) -> Bool {
-        Workers.count >= least.threads && m * n / 64 * k >= least.work / 64
+        Workers.count >= leastThreads && m * n / 64 * k >= leastWork / 64
     }
 
     init(_ product: PackedProduct) {
@@ -44,13 +43,11 @@ struct SharedProduct {
         let height = min(
             max(units / wanted, 1), sharesRows ? Self.most.columnPairs : Self.most.rowPanels)
         let bands = (units + height - 1) / height
-        let others = (product.k - 1) / product.depth
-        let bytesApart = others * product.m * product.n * 4
-        let isApart =
-            bands < wanted && others > 0 && !product.usesTiles && bytesApart <= Self.mostSums
-        sums = isApart ? Storage(byteCount: bytesApart) : nil
-        let parts = bands * (isApart ? others + 1 : 1)
-        let splits = min((wanted + parts - 1) / parts, max(1, lines.0 / Self.leastSplit))
+        let parts = product.usesTiles ? 1 : (product.k - 1) / product.depth + 1
+        sums =
+            bands < wanted ? ApartSums(parts: parts, elements: product.m * product.n) : nil
+        let tasks = bands * (sums == nil ? 1 : parts)
+        let splits = min((wanted + tasks - 1) / tasks, max(1, lines.0 / Self.leastSplit))
         own = (lines.1, unit, bands, splits)
         let bytes = sharesRows ? product.rowBytes(product.k) : product.columnBytes(product.k)
         packed = Storage(byteCount: shared.panels * bytes)
@@ -94,29 +91,13 @@ struct SharedProduct {
                         product.result(of: $0, isNarrow: isNarrow)
                     }
                 }
-                let sum = group == 0 ? target : sums.address + (group - 1) * sumBytes
-                multiply(lines, panels, groups[group], in: room, into: sum) { _ in
+                let place = sums.place(of: group, target)
+                multiply(lines, panels, groups[group], in: room, into: place) { _ in
                     CK_PACKED_WRITTEN
                 }
             }
         }
-        if let sums { add(sums, groups.count - 1, to: target, on: workers) }
-    }
-
-    private var sumBytes: Int { product.m * product.n * 4 }
-
-    /// Adds the sums that were made apart to the first, in their order.
-    private func add(
-        _ sums: Storage, _ count: Int, to target: UnsafeMutableRawPointer, on workers: Workers
-    ) {
-        guard let add = ck_add(DType.float32.code) else { return }
-        workers.forRanges(of: product.m * product.n, grain: 1 << 13) { range in
-            let place = target + range.lowerBound * 4
-            for sum in 0..<count {
-                let other = sums.address + sum * sumBytes + range.lowerBound * 4
-                add(place, place, other, range.count)
-            }
-        }
+        sums?.add(to: target, on: workers)
     }
 
     /// The panels of the shared operand that a split has; columns go in pairs of panels.
