@@ -7,8 +7,6 @@
 
 #include "ck_attention_step.h"
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-
 typedef f16 f16x16 __attribute__((ext_vector_type(16), aligned(2)));
 
 // The exponential of a number that is at most 0; subnormal results are 0.

@@ -24,6 +24,9 @@
 // Inputs and output are disjoint or the same array: iterations never depend on each other.
 #define LANES _Pragma("clang loop vectorize(assume_safety)")
 
+// Loops over what lies in registers.
+#define UNROLL _Pragma("clang loop unroll(full)")
+
 // The baseline clone cannot vectorise every loop (no rounding instruction, no 64-bit compare).
 #pragma clang diagnostic ignored "-Wpass-failed"
 

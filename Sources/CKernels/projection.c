@@ -177,7 +177,6 @@ static void plain_dots(float *out, long stride, ck_affine_rows w, ck_rounded x, 
 
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c,fma")))
 #define VNNI_INLINE VNNI __attribute__((always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 int ck_has_rounded_products(void) {
     return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&

@@ -11,7 +11,6 @@
 
 #define WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prfchw")))
 #define WIDE_INLINE WIDE __attribute__((always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 enum { WIDTH = 16 };
 

@@ -167,6 +167,17 @@ package final class Node: @unchecked Sendable {
         return stack.count > depth
     }
 
+    /// The size of the first axis of the only result, where a row along it is like the result of
+    /// another node.
+    func rowCount(like row: Node) -> Int? {
+        guard several == nil, single.dtype == row.single.dtype,
+            single.shape.count == row.single.shape.count + 1
+        else { return nil }
+        for axis in row.single.shape.indices
+        where row.single.shape[axis] != single.shape[axis + 1] { return nil }
+        return single.shape[0]
+    }
+
     func retainValue() { holders.wrappingAdd(1, ordering: .relaxed) }
     func releaseValue() { holders.wrappingSubtract(1, ordering: .relaxed) }
 

@@ -93,6 +93,12 @@ private final class Vmap {
                 traced.add(value)
                 continue
             }
+            if axis == 0, let own = traced.rowCount(index, of: value) {
+                guard size == nil || size == own else { throw mismatch(arguments) }
+                size = own
+                batched.append(BatchedValue(value, axis: 0))
+                continue
+            }
             let spec = value.spec
             let rank = spec.shape.count
             let place = axis < 0 ? axis + rank : axis
@@ -265,16 +271,14 @@ private struct TracedRows {
     /// Adds an argument that is the same for all.
     mutating func add(_ value: Node.Value) { rows.append(MLXArray(value)) }
 
-    /// Makes an argument a stand-in for what is left of an array without an axis, or leaves the one
-    /// of the call before.
+    /// How many rows an array has, where the argument stands for one of them already.
     @inline(__always)
-    mutating func set(_ index: Int, toRowOf all: Spec, at axis: Int) {
-        if index < stands.count, stands[index].single.isRow(of: all, at: axis) { return }
-        replace(index, byRowOf: all, at: axis)
+    func rowCount(_ index: Int, of all: Node.Value) -> Int? {
+        index < stands.count ? all.node.rowCount(like: stands[index]) : nil
     }
 
-    @inline(never)
-    private mutating func replace(_ index: Int, byRowOf all: Spec, at axis: Int) {
+    /// Makes an argument a stand-in for what is left of an array without an axis.
+    mutating func set(_ index: Int, toRowOf all: Spec, at axis: Int) {
         var spec = all
         spec.shape.remove(at: axis)
         let stand = Node.standIn(spec, for: .vmap)
@@ -297,15 +301,6 @@ private struct TracedRows {
     mutating func giveBack(_ order: consuming [Node], _ count: Int) {
         while order.count > count { order.removeLast() }
         stands = order
-    }
-}
-
-extension Spec {
-    /// Whether this is another one without an axis.
-    @inline(__always)
-    fileprivate func isRow(of all: Spec, at axis: Int) -> Bool {
-        guard dtype == all.dtype, shape.count == all.shape.count - 1 else { return false }
-        return shape.indices.allSatisfy { shape[$0] == all.shape[$0 < axis ? $0 : $0 + 1] }
     }
 }
 
