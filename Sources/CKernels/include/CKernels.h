@@ -187,8 +187,8 @@ ck_reduce _Nullable ck_logsumexp_row(int dtype);
 /// items of 1, 2, 4 or 8 bytes. The two must not overlap.
 void ck_copy_2d(void *out, const void *in, long rows, long cols, long out_row_stride,
     long out_col_stride, long in_row_stride, long in_col_stride, int itemsize);
-/// Copies bytes that lie in a cache to memory that is larger than the caches, without reading it
-/// first and without pushing out what they hold.
+/// Copies bytes to memory that is not in the caches, without reading it first and without pushing
+/// out what they hold.
 void ck_copy_past_caches(void *out, const void *in, long bytes);
 /// Other threads may read what this one has copied past the caches once they are told after this.
 void ck_await_copies(void);

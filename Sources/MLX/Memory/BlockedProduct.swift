@@ -8,8 +8,8 @@ import CKernels
 /// to the last bit.
 struct BlockedProduct {
     private let product: PackedProduct
-    private let rows: Operand
-    private let columns: Operand
+    private let rows: PackedOperand
+    private let columns: PackedOperand
     private let bands: Int
     private let splits: Int
     /// Nil where the parts of sums along k are not made apart.
@@ -24,30 +24,24 @@ struct BlockedProduct {
 
     /// Whether it is worth it for the present number of threads.
     static func suits(_ product: PackedProduct) -> Bool {
-        let (rows, columns) = operands(product)
+        let rows = PackedOperand(rowsOf: product)
+        let columns = PackedOperand(columnsOf: product)
         let depth = min(product.k, product.depth)
         return Workers.count >= SharedProduct.leastThreads
             && min(rows.byteCount(depth), columns.byteCount(depth)) >= bytes.least
-            && rows.byteCount + columns.byteCount <= bytes.most
-    }
-
-    private static func operands(_ product: PackedProduct) -> (rows: Operand, columns: Operand) {
-        (
-            Operand(product.m, panel: product.rowPanel, product.k, bytes: product.rowBytes),
-            Operand(
-                product.n, panel: PackedProduct.columnPanel, product.k, bytes: product.columnBytes)
-        )
+            && rows.byteCount(product.k) + columns.byteCount(product.k) <= bytes.most
     }
 
     init(_ product: PackedProduct) {
         self.product = product
-        let (rows, columns) = Self.operands(product)
+        let rows = PackedOperand(rowsOf: product)
+        let columns = PackedOperand(columnsOf: product)
         (self.rows, self.columns) = (rows, columns)
         var (height, width) = Self.most
         var bands: Int { (rows.panels + height - 1) / height }
         var splits: Int { (columns.panels + 2 * width - 1) / (2 * width) }
         let wanted = Self.tasks * Workers.count
-        let parts = product.usesTiles ? 1 : (product.k - 1) / product.depth + 1
+        let parts = product.separableParts
         sums =
             bands * splits < wanted
             ? ApartSums(parts: parts, elements: product.m * product.n) : nil
@@ -60,18 +54,16 @@ struct BlockedProduct {
     /// Writes the product, or float32 sums of bfloat16 operands where not `isNarrow`.
     func run(into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers) {
         let parts = Array((0..<product.k).pieces(of: product.depth))
-        let memory = Storage(byteCount: rows.byteCount + columns.byteCount)
-        let (left, right) = (memory.address, memory.address + rows.byteCount)
-        workers.run((rows.panels + columns.panels) * parts.count) { task in
-            let (index, panel) = task.quotientAndRemainder(
-                dividingBy: rows.panels + columns.panels)
-            let part = parts[index]
+        let rowBytes = rows.byteCount(product.k)
+        let memory = Storage(byteCount: rowBytes + columns.byteCount(product.k))
+        let (left, right) = (memory.address, memory.address + rowBytes)
+        let panels = rows.panels + columns.panels
+        workers.run(panels * parts.count) { task in
+            let (part, panel) = task.quotientAndRemainder(dividingBy: panels)
             if panel < rows.panels {
-                product.packRows(rows.lines(of: panel), part, into: rows.place(panel, part, left))
+                rows.pack(panel, parts[part], left)
             } else {
-                let panel = panel - rows.panels
-                product.packColumns(
-                    columns.lines(of: panel), part, into: columns.place(panel, part, right))
+                columns.pack(panel - rows.panels, parts[part], right)
             }
         }
         let groups = sums == nil ? [parts] : parts.map { [$0] }
@@ -92,34 +84,5 @@ struct BlockedProduct {
             }
         }
         sums?.add(to: target, on: workers)
-    }
-
-    /// The rows, or the columns, in packed panels.
-    private struct Operand {
-        let count: Int
-        let panel: Int
-        let panels: Int
-        /// The bytes of a panel for so many elements along k.
-        let bytes: (Int) -> Int
-        let byteCount: Int
-
-        init(_ count: Int, panel: Int, _ depth: Int, bytes: @escaping (Int) -> Int) {
-            (self.count, self.panel, self.bytes) = (count, panel, bytes)
-            panels = (count + panel - 1) / panel
-            byteCount = panels * bytes(depth)
-        }
-
-        func byteCount(_ depth: Int) -> Int { panels * bytes(depth) }
-
-        func lines(of index: Int) -> Range<Int> {
-            index * panel..<min((index + 1) * panel, count)
-        }
-
-        /// Where a panel has a part along k: all panels' parts together.
-        func place(
-            _ index: Int, _ part: Range<Int>, _ memory: UnsafeMutableRawPointer
-        ) -> UnsafeMutableRawPointer {
-            memory + bytes(part.lowerBound) * panels + bytes(part.count) * index
-        }
     }
 }

@@ -49,6 +49,9 @@ struct PackedProduct {
     /// How far along k a tile is summed in registers.
     var depth: Int { dtype == .float32 ? 1024 : usesTiles ? 2048 : 4096 }
 
+    /// Into how many parts sums along k may be made apart.
+    var separableParts: Int { usesTiles ? 1 : (k - 1) / depth + 1 }
+
     /// The rows of a packed panel.
     var rowPanel: Int { Int(usesTiles ? CK_TILED_ROWS : CK_PACKED_ROWS) }
 

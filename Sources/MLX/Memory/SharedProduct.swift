@@ -8,9 +8,7 @@ import CKernels
 /// are those of ``PackedProduct``, to the last bit.
 struct SharedProduct {
     private let product: PackedProduct
-    /// The operand that is packed once has the rows of the result, not its columns.
-    private let sharesRows: Bool
-    private let shared: (lines: Int, panel: Int, panels: Int)
+    private let shared: PackedOperand
     private let own: (lines: Int, panel: Int, bands: Int, splits: Int)
     /// Nil where the parts of sums along k are not made apart.
     private let sums: ApartSums?
@@ -32,35 +30,22 @@ struct SharedProduct {
 
     init(_ product: PackedProduct) {
         self.product = product
-        let (rowPanel, columnPanel) = (product.rowPanel, PackedProduct.columnPanel)
-        sharesRows = product.m < product.n
-        let lines = sharesRows ? (product.m, product.n) : (product.n, product.m)
-        let panel = sharesRows ? rowPanel : columnPanel
-        shared = (lines.0, panel, (lines.0 + panel - 1) / panel)
-        let unit = sharesRows ? 2 * columnPanel : rowPanel
-        let units = (lines.1 + unit - 1) / unit
+        let sharesRows = product.m < product.n
+        shared = sharesRows ? PackedOperand(rowsOf: product) : PackedOperand(columnsOf: product)
+        let lines = sharesRows ? product.n : product.m
+        let unit = sharesRows ? 2 * PackedProduct.columnPanel : product.rowPanel
+        let units = (lines + unit - 1) / unit
         let wanted = Self.bands * Workers.count
         let height = min(
             max(units / wanted, 1), sharesRows ? Self.most.columnPairs : Self.most.rowPanels)
         let bands = (units + height - 1) / height
-        let parts = product.usesTiles ? 1 : (product.k - 1) / product.depth + 1
+        let parts = product.separableParts
         sums =
             bands < wanted ? ApartSums(parts: parts, elements: product.m * product.n) : nil
         let tasks = bands * (sums == nil ? 1 : parts)
-        let splits = min((wanted + tasks - 1) / tasks, max(1, lines.0 / Self.leastSplit))
-        own = (lines.1, unit, bands, splits)
-        let bytes = sharesRows ? product.rowBytes(product.k) : product.columnBytes(product.k)
-        packed = Storage(byteCount: shared.panels * bytes)
-    }
-
-    /// The bytes of a panel of the shared operand, for so many elements along k.
-    private func bytes(_ count: Int) -> Int {
-        sharesRows ? product.rowBytes(count) : product.columnBytes(count)
-    }
-
-    /// Where a panel of the shared operand has a part along k: all panels' parts together.
-    private func place(_ panel: Int, _ range: Range<Int>) -> UnsafeMutableRawPointer {
-        packed.address + bytes(range.lowerBound) * shared.panels + bytes(range.count) * panel
+        let splits = min((wanted + tasks - 1) / tasks, max(1, shared.count / Self.leastSplit))
+        own = (lines, unit, bands, splits)
+        packed = Storage(byteCount: shared.byteCount(product.k))
     }
 
     /// Writes the product, or float32 sums of bfloat16 operands where not `isNarrow`.
@@ -68,14 +53,7 @@ struct SharedProduct {
         let parts = Array((0..<product.k).pieces(of: product.depth))
         workers.run(shared.panels * parts.count) { task in
             let (part, panel) = task.quotientAndRemainder(dividingBy: shared.panels)
-            let first = panel * shared.panel
-            let lines = first..<min(first + shared.panel, shared.lines)
-            let place = place(panel, parts[part])
-            if sharesRows {
-                product.packRows(lines, parts[part], into: place)
-            } else {
-                product.packColumns(lines, parts[part], into: place)
-            }
+            shared.pack(panel, parts[part], packed.address)
         }
         let groups = sums == nil ? [parts] : parts.map { [$0] }
         let tasks = own.bands * own.splits * groups.count
@@ -102,7 +80,7 @@ struct SharedProduct {
 
     /// The panels of the shared operand that a split has; columns go in pairs of panels.
     private func part(_ split: Int) -> Range<Int> {
-        let unit = sharesRows ? 1 : 2
+        let unit = shared.isRows ? 1 : 2
         let units = (shared.panels + unit - 1) / unit
         let (start, end) = (units * split / own.splits, units * (split + 1) / own.splits)
         return start * unit..<min(end * unit, shared.panels)
@@ -112,7 +90,7 @@ struct SharedProduct {
     private var bandBytes: Int {
         let longest = min(product.k, product.depth)
         let (width, size) =
-            sharesRows
+            shared.isRows
             ? (PackedProduct.columnPanel, product.columnBytes(longest))
             : (product.rowPanel, product.rowBytes(longest))
         let units = (own.lines + own.panel - 1) / own.panel
@@ -127,10 +105,10 @@ struct SharedProduct {
         _ result: (Range<Int>) -> ck_packed_result
     ) {
         let others =
-            panels.lowerBound * shared.panel..<min(panels.upperBound * shared.panel, shared.lines)
+            panels.lowerBound * shared.panel..<min(panels.upperBound * shared.panel, shared.count)
         for part in parts {
-            let meets = place(panels.lowerBound, part)
-            if sharesRows {
+            let meets = shared.place(panels.lowerBound, part, packed.address)
+            if shared.isRows {
                 product.packColumns(lines, part, into: band)
                 product.multiply(
                     meets, band, others, lines, depth: part.count, into: target, result(part))
