@@ -28,15 +28,6 @@ extension Module {
     }
 }
 
-extension MLXArray {
-    /// Another array with the same value now; later changes of one are not seen through the other.
-    package func anotherHandle() -> MLXArray {
-        let handle = MLXArray(0)
-        handle._updateInternal(self)
-        return handle
-    }
-}
-
 extension NestedItem where Key == String {
     /// The place with this name or position; `none` where there is no such place.
     func place(_ name: String) -> Self {

@@ -36,6 +36,9 @@ open class Module {
     /// The plan of an update of a module above, while that update asks this module for its part.
     var enclosingPlan: UpdatePlan?
 
+    /// The name of the module's type, as errors give it.
+    private lazy var typeName = "\(type(of: self))"
+
     /// A module without properties.
     public init() {}
 
@@ -98,16 +101,17 @@ open class Module {
     ///   - filter: tells whether to take a place, from the module, the key inside it and the place.
     ///   - map: the value for a leaf; nil leaves the place empty.
     ///   - isLeaf: tells whether to give a place to `map` rather than to go on inside it.
+    @_specialize(where Result == MLXArray)
     open func filterMap<Result>(
         filter: (Module, String, ModuleItem) -> Bool,
         map: (ModuleItem) -> Result? = { $0 as? Result },
         isLeaf: (Module, String, ModuleItem) -> Bool = Module.isLeafDefault
     ) -> NestedDictionary<String, Result> {
-        var result = NestedDictionary<String, Result>()
-        for (key, item) in items() where filter(self, key, item) {
+        var result: [String: NestedItem<String, Result>] = [:]
+        for (key, item) in items().contents where filter(self, key, item) {
             result[key] = filterMapPlace(key, item, filter: filter, map: map, isLeaf: isLeaf)
         }
-        return result
+        return NestedDictionary(values: result)
     }
 
     /// The tree of all parameters, mapped; nil leaves a place empty.
@@ -193,7 +197,7 @@ open class Module {
         let plan = enclosingPlan ?? UpdatePlan()
         let update = ParameterUpdate(
             plan: plan, verify: verify, path: path,
-            modulePath: modulePath + ["\(type(of: self))"])
+            modulePath: modulePath + [typeName])
         try update.add(parameters, to: self)
         if enclosingPlan == nil { try plan.carryOut() }
         return self
@@ -247,7 +251,7 @@ open class Module {
         let plan = enclosingPlan ?? UpdatePlan()
         let update = ModuleUpdate(
             plan: plan, verify: verify, path: path,
-            modulePath: modulePath + ["\(type(of: self))"])
+            modulePath: modulePath + [typeName])
         try update.add(modules, to: self)
         if enclosingPlan == nil { try plan.carryOut() }
         return self

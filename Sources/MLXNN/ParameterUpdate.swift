@@ -8,7 +8,7 @@ struct ParameterUpdate {
     let modulePath: [String]
 
     func add(_ parameters: ModuleParameters, to module: Module) throws {
-        let items = module.items()
+        let (items, parameters) = (module.items().contents, parameters.contents)
         for (key, item) in items.sorted(by: { $0.key < $1.key }) {
             try add(parameters[key] ?? .none, to: item, key: key, path: path + [key], in: module)
         }

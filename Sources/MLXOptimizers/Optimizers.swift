@@ -73,9 +73,10 @@ open class OptimizerBase<State: Updatable>: Optimizer {
     /// is an error of an array operation, as ``withError(_:)-(_)`` throws it, that names all such;
     /// then nothing changes.
     final public func update(model: Module, gradients: ModuleParameters) {
-        guard let parameters = model.parameters(for: gradients) else { return }
-        let updated = gradients.mapValues { (key: String, gradient: MLXArray) -> MLXArray in
-            guard let parameter = parameters[key] else { return gradient }
+        let named = gradients.flattened()
+        guard let parameters = model.parameters(for: named) else { return }
+        let updated = zip(named, parameters).map { named, parameter in
+            let (key, gradient) = named
             isDecaying = decays(key, parameter)
             defer { isDecaying = true }
             let (newParameter, newState) = applySingle(
@@ -84,7 +85,7 @@ open class OptimizerBase<State: Updatable>: Optimizer {
             states[key] = newState
             return newParameter
         }
-        model.update(parameters: updated)
+        model.update(parameters: gradients.replacingValues(with: updated))
     }
 }
 
@@ -116,16 +117,18 @@ public struct TupleState: Updatable {
 }
 
 extension Module {
-    /// The parameters by key, if all gradients are theirs; otherwise nil, after an error for the
-    /// handler of array operations.
-    func parameters(for gradients: ModuleParameters) -> [String: MLXArray]? {
-        let parameters = Dictionary(uniqueKeysWithValues: parameters().flattened())
+    /// The parameters that gradients with these keys are for, one each, if all gradients are theirs;
+    /// otherwise nil, after an error for the handler of array operations.
+    func parameters(for gradients: [(String, MLXArray)]) -> [MLXArray]? {
+        let known = Dictionary(uniqueKeysWithValues: parameters().flattened())
+        var parameters: [MLXArray] = []
         var (unknown, misshapen, whole): ([String], [String], [String]) = ([], [], [])
-        for (key, gradient) in gradients.flattened() {
-            guard let parameter = parameters[key] else {
+        for (key, gradient) in gradients {
+            guard let parameter = known[key] else {
                 unknown.append(key)
                 continue
             }
+            parameters.append(parameter)
             if gradient.shape != parameter.shape {
                 misshapen.append("\(key) (\(gradient.shape), not \(parameter.shape))")
             }

@@ -33,6 +33,9 @@ public final class MLXArray {
         held = array.value
     }
 
+    /// Another array with the same value now; later changes of one are not seen through the other.
+    package func anotherHandle() -> MLXArray { MLXArray(value) }
+
     /// Leaves a call with several results, once it is computed, so that this array keeps the memory
     /// of its own result alone.
     func letGoOfOthers() {

@@ -2,7 +2,7 @@
 ///
 /// `flattened()` gives dotted keys, for example `layers.0.weight`, and `unflattened(_:)` goes back.
 public struct NestedDictionary<Key: Hashable, Element>: CustomStringConvertible {
-    private var contents: [Key: NestedItem<Key, Element>]
+    package private(set) var contents: [Key: NestedItem<Key, Element>]
 
     /// An empty dictionary.
     public init() { contents = [:] }
@@ -143,12 +143,12 @@ extension NestedDictionary {
     ///
     /// The number of values must be the number of values in the tree.
     public func replacingValues(with values: some Collection<Element>) -> Self {
-        let places = flattenedValues().count
+        let places = asItem().valueCount()
         precondition(
             places == values.count,
             "[replacingValues] the tree has \(places) values, got \(values.count)")
         var rest = Array(values)[...]
-        return mapValues { (_: String, element: Element) in rest.popFirst() ?? element }
+        return Self(item: asItem().replacingValues(with: &rest))
     }
 }
 

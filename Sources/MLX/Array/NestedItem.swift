@@ -40,6 +40,7 @@ public indirect enum NestedItem<Key: Hashable, Element>: IndentedDescription {
         return result
     }
 
+    @_specialize(where Key == String, Element == MLXArray)
     private func collect(prefix: String?, into result: inout [(String, Element)]) {
         switch self {
         case .none: break
@@ -62,6 +63,7 @@ public indirect enum NestedItem<Key: Hashable, Element>: IndentedDescription {
         return result
     }
 
+    @_specialize(where Key == String, Element == MLXArray)
     private func collectValues(into result: inout [Element]) {
         switch self {
         case .none: break
@@ -70,6 +72,33 @@ public indirect enum NestedItem<Key: Hashable, Element>: IndentedDescription {
             for item in items { item.collectValues(into: &result) }
         case .dictionary(let items):
             for (_, item) in sortedByKey(items) { item.collectValues(into: &result) }
+        }
+    }
+
+    /// How many values there are.
+    @_specialize(where Key == String, Element == MLXArray)
+    func valueCount() -> Int {
+        switch self {
+        case .none: 0
+        case .value: 1
+        case .array(let items): items.reduce(0) { $0 + $1.valueCount() }
+        case .dictionary(let items): items.values.reduce(0) { $0 + $1.valueCount() }
+        }
+    }
+
+    /// The same tree with the next values of a list in place of its own, in the order of
+    /// ``flattenedValues()``.
+    @_specialize(where Key == String, Element == MLXArray)
+    func replacingValues(with rest: inout ArraySlice<Element>) -> Self {
+        switch self {
+        case .none: return .none
+        case .value(let element): return .value(rest.popFirst() ?? element)
+        case .array(let items): return .array(items.map { $0.replacingValues(with: &rest) })
+        case .dictionary(var items):
+            for (key, item) in sortedByKey(items) {
+                items[key] = item.replacingValues(with: &rest)
+            }
+            return .dictionary(items)
         }
     }
 
@@ -244,6 +273,14 @@ private func name<Key: Hashable>(of key: Key) -> String {
 }
 
 private func joinedKey(_ prefix: String?, _ key: some Hashable) -> String {
-    guard let prefix else { return name(of: key) }
-    return prefix + "." + name(of: key)
+    joined(prefix, name(of: key))
+}
+
+private func joinedKey(_ prefix: String?, _ position: Int) -> String {
+    joined(prefix, String(position))
+}
+
+private func joined(_ prefix: String?, _ name: String) -> String {
+    guard let prefix else { return name }
+    return prefix + "." + name
 }
