@@ -19,14 +19,20 @@ ROW_TOTALS(directed_of, DIRECTED)
         *sum = *squares = 0;                                                                       \
         for (long start = 0; start < n; start += BLOCK) {                                          \
             long end = start + smaller(n - start, BLOCK), i = start;                               \
-            V a = 0, b = 0, c = 0, d = 0;                                                          \
-            for (; i + 2 * W <= end; i += 2 * W) {                                                 \
+            V a[4] = {0, 0, 0, 0}, c[4] = {0, 0, 0, 0};                                            \
+            for (; i + 4 * W <= end; i += 4 * W) {                                                 \
+                UNROLL for (int k = 0; k < 4; k++) {                                               \
+                    _Pragma("clang fp contract(fast)")                                             \
+                    V p = DEVIATION(V, i + k * W);                                                 \
+                    a[k] += p;                                                                     \
+                    c[k] += p * p;                                                                 \
+                }                                                                                  \
+            }                                                                                      \
+            for (; i + W <= end; i += W) {                                                         \
                 _Pragma("clang fp contract(fast)")                                                 \
-                V p = DEVIATION(V, i), q = DEVIATION(V, i + W);                                    \
-                a += p;                                                                            \
-                b += q;                                                                            \
-                c += p * p;                                                                        \
-                d += q * q;                                                                        \
+                V p = DEVIATION(V, i);                                                             \
+                a[0] += p;                                                                         \
+                c[0] += p * p;                                                                     \
             }                                                                                      \
             T rest = 0, more = 0;                                                                  \
             for (; i < end; i++) {                                                                 \
@@ -34,26 +40,36 @@ ROW_TOTALS(directed_of, DIRECTED)
                 rest += p;                                                                         \
                 more += p * p;                                                                     \
             }                                                                                      \
-            a += b;                                                                                \
-            c += d;                                                                                \
-            *sum += (double)lanes_##T(&a) + (double)rest;                                          \
-            *squares += (double)lanes_##T(&c) + (double)more;                                      \
+            a[0] = (a[0] + a[1]) + (a[2] + a[3]);                                                  \
+            c[0] = (c[0] + c[1]) + (c[2] + c[3]);                                                  \
+            *sum += (double)lanes_##T(a) + (double)rest;                                           \
+            *squares += (double)lanes_##T(c) + (double)more;                                       \
         }                                                                                          \
     }
 DEVIATIONS(f32, f32x16, 16)
 DEVIATIONS(f64, f64x8, 8)
 
 // x̂ = ((x - shift) - rest)·scale: `rest` is what rounding the mean to the row's type has left.
+//
+// The deviations are taken from the mean of the first elements, in one walk. Where that is further
+// from the mean than most elements are, so that the variance would be the difference of larger
+// numbers, they are taken from the mean in a second one.
 #define MOMENTS(T, UNUSED)                                                                         \
     typedef struct {                                                                               \
         T shift, rest, scale;                                                                      \
     } moments_##T;                                                                                 \
     INLINE moments_##T moments_of_##T(const T *x, long n, double eps, bool centred) {              \
-        T shift = centred ? (T)(sum_of_##T(x, x, x, 0, n) / (double)n) : 0;                        \
-        double rest, square;                                                                       \
-        deviations_of_##T(x, shift, n, &rest, &square);                                            \
-        rest = centred ? rest / (double)n : 0;                                                     \
-        square = square / (double)n - rest * rest;                                                 \
+        T shift = !centred ? 0 : n < 4 ? x[0] : ((x[0] + x[1]) + (x[2] + x[3])) * (T)0.25;         \
+        double mean, rest, square;                                                                 \
+        for (int walk = 0; walk < 2; walk++) {                                                     \
+            deviations_of_##T(x, shift, n, &rest, &square);                                        \
+            rest = centred ? rest / (double)n : 0;                                                 \
+            square = square / (double)n - rest * rest;                                             \
+            mean = (double)shift + rest;                                                           \
+            shift = (T)mean;                                                                       \
+            if (!(rest * rest > 4 * square)) break;                                                \
+        }                                                                                          \
+        rest = mean - (double)shift;                                                               \
         return (moments_##T){shift, (T)rest, (T)(1 / sqrt((square < 0 ? 0 : square) + eps))};      \
     }
 FOR_FLOATS(MOMENTS, )

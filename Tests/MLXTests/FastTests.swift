@@ -179,6 +179,26 @@ struct FastTests {
             difference(found, numbers(expected), Tolerance(absolute: 1e-4, relative: 1e-4)) == nil)
     }
 
+    @Test(
+        "keep their digits where the first elements are far from the others",
+        arguments: [1, 3, 4, 7, 100, 1000, 5000])
+    func farBeginning(length: Int) {
+        // The mean of the first four tells nothing of the row's; they are as far as float32 goes
+        // before the others are lost beside them.
+        let noise = random([4, length], in: -1...1, .float64, seed: 6)
+        let far = array([0, 40, -1e3, 1e4], [4, 1], .float64)
+        let isFirst = arange(length) .< 4
+        let x = (noise + which(isFirst, far, 0.5)).asType(.float32)
+        let exact = x.asType(.float64)
+        let centered = exact - mean(exact, axis: -1, keepDims: true)
+        let variance = mean(square(centered), axis: -1, keepDims: true)
+        let found = MLXFast.layerNorm(x, eps: 1e-6)
+        #expect(
+            difference(
+                found, numbers(centered * rsqrt(variance + 1e-6)),
+                Tolerance(absolute: 2e-6, relative: 2e-6)) == nil)
+    }
+
     @Test("turn far positions exactly and back again")
     func farPositions() {
         let x = random([1, 2, 3, 8], .float64, seed: 8)

@@ -58,6 +58,25 @@ struct LargeResultTests {
         check({ [$0.asType(.bfloat16)] }, of: twice)
     }
 
+    @Test("of rows that are brought to one scale")
+    func rowsOfOneScale() {
+        let half = concatenated([x, x], axis: 1).asType(.bfloat16)
+        for array in [x, half] {
+            let weight = MLXRandom.normal([array.dim(1)], key: MLXRandom.key(8)).asType(array.dtype)
+            check({ [MLXFast.layerNorm($0, weight: weight, bias: weight, eps: 1e-5)] }, of: array)
+            check({ [MLXFast.rmsNorm($0, weight: weight, eps: 1e-5)] }, of: array)
+            check({ [softmax($0, axis: -1)] }, of: array)
+        }
+        let byRows = grad { (array: MLXArray) in
+            MLXFast.layerNorm(array, weight: nil, bias: nil, eps: 1e-5).square().sum()
+        }
+        check({ [byRows($0)] }, of: x)
+        check(
+            { array in
+                jvp({ [softmax($0[0], axis: -1)] }, primals: [array], tangents: [array]).1
+            }, of: x)
+    }
+
     @Test("that take the memory of what they were computed from")
     func inPlace() {
         var large = x * 1

@@ -35,9 +35,10 @@ struct NormalizeRows: Portable {
         let weight = inputs[1].converted(to: rows.computed, on: workers)
         let bias = inputs[2].converted(to: rows.computed, on: workers)
         let reader = TileReader(inputs[0], as: rows.computed)
-        let writer = TileWriter(outputs[0], from: rows.computed)
+        let writer = TileWriter(outputs[0], from: rows.computed, mayPassCaches: true)
         let length = rows.length
-        workers.forRanges(of: rows.count, grain: max(1, (1 << 14) / length)) { range in
+        let grain = max(1, (1 << 14) / length)
+        writer.forRanges(of: rows.count, grain: grain, on: workers) { range in
             for row in range {
                 let features = row / rows.perGroup * length
                 reader.withElements(row * length, length) { x in
@@ -109,16 +110,17 @@ struct NormalizeRowsGradient: Portable {
         let weight = inputs[1].converted(to: rows.computed, on: workers)
         let x = TileReader(inputs[0], as: rows.computed)
         let dy = TileReader(inputs[2], as: rows.computed)
-        let dx = TileWriter(outputs[0], from: rows.computed)
+        let dx = TileWriter(outputs[0], from: rows.computed, mayPassCaches: true)
         let blocks = (rows.perGroup + rows.block - 1) / rows.block
         let sums = (0..<2).map { _ in Tensor(Spec([groups, blocks, length], rows.computed)) }
         for sum in sums { sum.clear(on: workers) }
-        workers.run(groups * blocks) { task in
-            let (group, block) = task.quotientAndRemainder(dividingBy: blocks)
+        dx.forRanges(of: groups * blocks, grain: 1, on: workers) { range in
+            let (group, block) = range.lowerBound.quotientAndRemainder(dividingBy: blocks)
             let first = block * rows.block
             let scale = weight.address(at: group * length)
             let (byWeight, byBias) = (
-                sums[0].address(at: task * length), sums[1].address(at: task * length)
+                sums[0].address(at: range.lowerBound * length),
+                sums[1].address(at: range.lowerBound * length)
             )
             for row in first..<min(first + rows.block, rows.perGroup) {
                 let start = (group * rows.perGroup + row) * length

@@ -22,9 +22,10 @@ struct NormalizeRowsTangent: Portable {
         let features = [1, 3, 4].map { inputs[$0].converted(to: rows.computed, on: workers) }
         let reader = TileReader(inputs[0], as: rows.computed)
         let changes = TileReader(inputs[2], as: rows.computed)
-        let writer = TileWriter(outputs[0], from: rows.computed)
+        let writer = TileWriter(outputs[0], from: rows.computed, mayPassCaches: true)
         let length = rows.length
-        workers.forRanges(of: rows.count, grain: max(1, (1 << 14) / length)) { range in
+        let grain = max(1, (1 << 14) / length)
+        writer.forRanges(of: rows.count, grain: grain, on: workers) { range in
             for row in range {
                 let place = row / rows.perGroup * length
                 reader.withElements(row * length, length) { x in

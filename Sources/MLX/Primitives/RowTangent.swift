@@ -16,12 +16,9 @@ struct SoftmaxTangent: RowOperation {
         let computed = inputs[0].dtype.computed
         guard let kernel = ck_softmax_tangent_row(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
-        let writer = TileWriter(outputs[0], from: computed)
         let changes = TileReader(inputs[1], as: computed)
-        forRows(inputs[0], on: workers) { row, y in
-            changes.withElements(row * length, length) { dx in
-                writer.withElements(row * length, length) { kernel($0, y, dx, length) }
-            }
+        forRows(inputs[0], into: outputs[0], on: workers) { row, y, result in
+            changes.withElements(row * length, length) { kernel(result, y, $0, length) }
         }
     }
 

@@ -19,13 +19,37 @@ extension RowOperation {
     func forRows(
         _ input: Tensor, on workers: Workers, _ body: (Int, UnsafeRawPointer) -> Void
     ) {
-        let length = input.shape.last ?? 1
+        let (length, grain) = rows(of: input)
         let reader = TileReader(input, as: input.dtype.computed)
-        workers.forRanges(of: input.count / length, grain: max(1, (1 << 14) / length)) { range in
+        workers.forRanges(of: input.count / length, grain: grain) { range in
             for row in range {
                 reader.withElements(row * length, length) { body(row, $0) }
             }
         }
+    }
+
+    /// Calls the body for every row with the input's row and memory for the output's, all in the type
+    /// that is computed in.
+    func forRows(
+        _ input: Tensor, into output: Tensor, on workers: Workers,
+        _ body: (Int, UnsafeRawPointer, UnsafeMutableRawPointer) -> Void
+    ) {
+        let (length, grain) = rows(of: input)
+        let reader = TileReader(input, as: input.dtype.computed)
+        let writer = TileWriter(output, from: input.dtype.computed, mayPassCaches: true)
+        writer.forRanges(of: input.count / length, grain: grain, on: workers) { range in
+            for row in range {
+                reader.withElements(row * length, length) { x in
+                    writer.withElements(row * length, length) { body(row, x, $0) }
+                }
+            }
+        }
+    }
+
+    /// The elements of a row, and how many rows a worker takes at a time.
+    private func rows(of input: Tensor) -> (length: Int, grain: Int) {
+        let length = input.shape.last ?? 1
+        return (length, max(1, (1 << 14) / length))
     }
 }
 
@@ -42,18 +66,7 @@ struct Softmax: RowOperation {
         let computed = inputs[0].dtype.computed
         guard let kernel = ck_softmax_row(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
-        let output = outputs[0]
-        let isHalf = output.dtype != computed
-        let wide = isHalf ? Tensor(Spec(output.shape, computed)) : output
-        forRows(inputs[0], on: workers) { row, elements in
-            kernel(wide.address(at: row * length), elements, length)
-        }
-        guard isHalf else { return }
-        let convert = Kernels.convert(from: computed, to: output.dtype)
-        workers.forRanges(of: output.count, grain: 1 << 15) { range in
-            let start = range.lowerBound
-            convert(output.address(at: start), wide.address(at: start), range.count)
-        }
+        forRows(inputs[0], into: outputs[0], on: workers) { _, x, y in kernel(y, x, length) }
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
