@@ -35,17 +35,18 @@ struct NormalizeRows: Portable {
         let weight = inputs[1].converted(to: rows.computed, on: workers)
         let bias = inputs[2].converted(to: rows.computed, on: workers)
         let reader = TileReader(inputs[0], as: rows.computed)
-        let writer = TileWriter(outputs[0], from: rows.computed, mayPassCaches: true)
+        let writer = TileWriter(outputs[0], from: rows.computed)
         let length = rows.length
-        let grain = max(1, (1 << 14) / length)
-        writer.forRanges(of: rows.count, grain: grain, on: workers) { range in
-            for row in range {
-                let features = row / rows.perGroup * length
-                reader.withElements(row * length, length) { x in
-                    writer.withElements(row * length, length) { y in
-                        kernel(
-                            y, x, weight.address(at: features), bias.address(at: features),
-                            length, eps)
+        workers.forRanges(of: rows.count, grain: max(1, (1 << 14) / length)) { range in
+            for piece in rows.pieces(of: range) {
+                reader.withElements(piece.start, piece.count) { x in
+                    writer.withElements(piece.start, piece.count) { y in
+                        for (row, place) in piece {
+                            let features = row / rows.perGroup * length
+                            kernel(
+                                y + place, x + place, weight.address(at: features),
+                                bias.address(at: features), length, eps)
+                        }
                     }
                 }
             }
@@ -110,24 +111,28 @@ struct NormalizeRowsGradient: Portable {
         let weight = inputs[1].converted(to: rows.computed, on: workers)
         let x = TileReader(inputs[0], as: rows.computed)
         let dy = TileReader(inputs[2], as: rows.computed)
-        let dx = TileWriter(outputs[0], from: rows.computed, mayPassCaches: true)
+        let dx = TileWriter(outputs[0], from: rows.computed)
         let blocks = (rows.perGroup + rows.block - 1) / rows.block
         let sums = (0..<2).map { _ in Tensor(Spec([groups, blocks, length], rows.computed)) }
         for sum in sums { sum.clear(on: workers) }
-        dx.forRanges(of: groups * blocks, grain: 1, on: workers) { range in
-            let (group, block) = range.lowerBound.quotientAndRemainder(dividingBy: blocks)
+        workers.run(groups * blocks) { task in
+            let (group, block) = task.quotientAndRemainder(dividingBy: blocks)
             let first = block * rows.block
             let scale = weight.address(at: group * length)
             let (byWeight, byBias) = (
-                sums[0].address(at: range.lowerBound * length),
-                sums[1].address(at: range.lowerBound * length)
+                sums[0].address(at: task * length), sums[1].address(at: task * length)
             )
-            for row in first..<min(first + rows.block, rows.perGroup) {
-                let start = (group * rows.perGroup + row) * length
-                x.withElements(start, length) { x in
-                    dy.withElements(start, length) { dy in
-                        dx.withElements(start, length) { dx in
-                            kernel(dx, byWeight, byBias, x, scale, dy, length, eps)
+            let before = group * rows.perGroup
+            let own = before + first..<before + min(first + rows.block, rows.perGroup)
+            for piece in rows.pieces(of: own) {
+                x.withElements(piece.start, piece.count) { x in
+                    dy.withElements(piece.start, piece.count) { dy in
+                        dx.withElements(piece.start, piece.count) { dx in
+                            for (_, place) in piece {
+                                kernel(
+                                    dx + place, byWeight, byBias, x + place, scale, dy + place,
+                                    length, eps)
+                            }
                         }
                     }
                 }
@@ -182,6 +187,13 @@ struct NormalizedRows {
         length = x.shape.last ?? 1
         count = x.count / max(length, 1)
         perGroup = x.shape.dropFirst(leading).dropLast().reduce(1, *)
+    }
+
+    /// Some rows, a few at a time.
+    func pieces(of range: Range<Int>) -> some Sequence<RowPiece> {
+        range.pieces(of: RowPiece.rows(of: length)).lazy.map {
+            RowPiece(rows: $0, length: length, itemSize: computed.size)
+        }
     }
 
     /// The rows whose gradients are summed one by one.

@@ -22,19 +22,20 @@ struct NormalizeRowsTangent: Portable {
         let features = [1, 3, 4].map { inputs[$0].converted(to: rows.computed, on: workers) }
         let reader = TileReader(inputs[0], as: rows.computed)
         let changes = TileReader(inputs[2], as: rows.computed)
-        let writer = TileWriter(outputs[0], from: rows.computed, mayPassCaches: true)
+        let writer = TileWriter(outputs[0], from: rows.computed)
         let length = rows.length
-        let grain = max(1, (1 << 14) / length)
-        writer.forRanges(of: rows.count, grain: grain, on: workers) { range in
-            for row in range {
-                let place = row / rows.perGroup * length
-                reader.withElements(row * length, length) { x in
-                    changes.withElements(row * length, length) { dx in
-                        writer.withElements(row * length, length) { out in
-                            kernel(
-                                out, x, features[0].address(at: place), dx,
-                                features[1].address(at: place), features[2].address(at: place),
-                                length, eps)
+        workers.forRanges(of: rows.count, grain: max(1, (1 << 14) / length)) { range in
+            for piece in rows.pieces(of: range) {
+                reader.withElements(piece.start, piece.count) { x in
+                    changes.withElements(piece.start, piece.count) { dx in
+                        writer.withElements(piece.start, piece.count) { out in
+                            for (row, place) in piece {
+                                let start = row / rows.perGroup * length
+                                kernel(
+                                    out + place, x + place, features[0].address(at: start),
+                                    dx + place, features[1].address(at: start),
+                                    features[2].address(at: start), length, eps)
+                            }
                         }
                     }
                 }

@@ -16,9 +16,17 @@ struct SoftmaxTangent: RowOperation {
         let computed = inputs[0].dtype.computed
         guard let kernel = ck_softmax_tangent_row(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
+        let shares = TileReader(inputs[0], as: computed)
         let changes = TileReader(inputs[1], as: computed)
-        forRows(inputs[0], into: outputs[0], on: workers) { row, y, result in
-            changes.withElements(row * length, length) { kernel(result, y, $0, length) }
+        let writer = TileWriter(outputs[0], from: computed)
+        forPieces(of: inputs[0], on: workers) { piece in
+            shares.withElements(piece.start, piece.count) { y in
+                changes.withElements(piece.start, piece.count) { dx in
+                    writer.withElements(piece.start, piece.count) { out in
+                        for (_, place) in piece { kernel(out + place, y + place, dx + place, length) }
+                    }
+                }
+            }
         }
     }
 
@@ -54,10 +62,15 @@ struct LogSumExpTangent: RowOperation {
         guard let kernel = ck_logsumexp_tangent_row(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
         let wide = outputs[0].computing(computed)
+        let elements = TileReader(inputs[0], as: computed)
         let changes = TileReader(inputs[1], as: computed)
-        forRows(inputs[0], on: workers) { row, x in
-            changes.withElements(row * length, length) {
-                kernel(wide.address(at: row), x, $0, length)
+        forPieces(of: inputs[0], on: workers) { piece in
+            elements.withElements(piece.start, piece.count) { x in
+                changes.withElements(piece.start, piece.count) { dx in
+                    for (row, place) in piece {
+                        kernel(wide.address(at: row), x + place, dx + place, length)
+                    }
+                }
             }
         }
         outputs[0].finish(wide, on: workers)

@@ -15,41 +15,35 @@ extension RowOperation {
         }
     }
 
-    /// Calls the body for every row with the input's row, all in the type that is computed in.
-    func forRows(
-        _ input: Tensor, on workers: Workers, _ body: (Int, UnsafeRawPointer) -> Void
-    ) {
-        let (length, grain) = rows(of: input)
-        let reader = TileReader(input, as: input.dtype.computed)
-        workers.forRanges(of: input.count / length, grain: grain) { range in
-            for row in range {
-                reader.withElements(row * length, length) { body(row, $0) }
+    /// Calls the body with pieces of the input, a few whole rows each.
+    func forPieces(of input: Tensor, on workers: Workers, _ body: (RowPiece) -> Void) {
+        let (length, size) = (input.shape.last ?? 1, input.dtype.computed.size)
+        workers.forRanges(of: input.count / length, grain: max(1, (1 << 14) / length)) { range in
+            for rows in range.pieces(of: RowPiece.rows(of: length)) {
+                body(RowPiece(rows: rows, length: length, itemSize: size))
             }
         }
     }
+}
 
-    /// Calls the body for every row with the input's row and memory for the output's, all in the type
-    /// that is computed in.
-    func forRows(
-        _ input: Tensor, into output: Tensor, on workers: Workers,
-        _ body: (Int, UnsafeRawPointer, UnsafeMutableRawPointer) -> Void
-    ) {
-        let (length, grain) = rows(of: input)
-        let reader = TileReader(input, as: input.dtype.computed)
-        let writer = TileWriter(output, from: input.dtype.computed, mayPassCaches: true)
-        writer.forRanges(of: input.count / length, grain: grain, on: workers) { range in
-            for row in range {
-                reader.withElements(row * length, length) { x in
-                    writer.withElements(row * length, length) { body(row, x, $0) }
-                }
-            }
-        }
-    }
+/// A few rows that lie one behind the other, so few that they stay in the first caches: as many as
+/// are converted to the type that is computed in at a time.
+struct RowPiece: Sequence {
+    let rows: Range<Int>
+    let length: Int
+    let itemSize: Int
 
-    /// The elements of a row, and how many rows a worker takes at a time.
-    private func rows(of input: Tensor) -> (length: Int, grain: Int) {
-        let length = input.shape.last ?? 1
-        return (length, max(1, (1 << 14) / length))
+    /// The first element, and how many there are.
+    var start: Int { rows.lowerBound * length }
+    var count: Int { rows.count * length }
+
+    /// How many rows of a length a piece has.
+    static func rows(of length: Int) -> Int { Swift.max(1, 4096 / Swift.max(length, 1)) }
+
+    /// The rows, and in bytes how far they are behind the first one.
+    func makeIterator() -> some IteratorProtocol<(row: Int, place: Int)> {
+        let (first, bytes) = (rows.lowerBound, length * itemSize)
+        return rows.lazy.map { ($0, ($0 - first) * bytes) }.makeIterator()
     }
 }
 
@@ -66,7 +60,15 @@ struct Softmax: RowOperation {
         let computed = inputs[0].dtype.computed
         guard let kernel = ck_softmax_row(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
-        forRows(inputs[0], into: outputs[0], on: workers) { _, x, y in kernel(y, x, length) }
+        let reader = TileReader(inputs[0], as: computed)
+        let writer = TileWriter(outputs[0], from: computed)
+        forPieces(of: inputs[0], on: workers) { piece in
+            reader.withElements(piece.start, piece.count) { x in
+                writer.withElements(piece.start, piece.count) { y in
+                    for (_, place) in piece { kernel(y + place, x + place, length) }
+                }
+            }
+        }
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -93,8 +95,11 @@ struct LogSumExp: RowOperation {
         guard let kernel = ck_logsumexp_row(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
         let wide = Tensor(Spec(outputs[0].shape, computed))
-        forRows(inputs[0], on: workers) { row, elements in
-            kernel(wide.address(at: row), elements, length)
+        let reader = TileReader(inputs[0], as: computed)
+        forPieces(of: inputs[0], on: workers) { piece in
+            reader.withElements(piece.start, piece.count) { x in
+                for (row, place) in piece { kernel(wide.address(at: row), x + place, length) }
+            }
         }
         let convert = Kernels.convert(from: computed, to: outputs[0].dtype)
         convert(outputs[0].address, wide.address, wide.count)
