@@ -131,7 +131,9 @@ struct FastTests {
 
     @Test(
         "attend across blocks as the unfused operations do",
-        arguments: [(130, 130), (1, 300), (65, 400), (61, 189), (150, 160), (200, 70)],
+        arguments: [
+            (130, 130), (1, 300), (65, 400), (61, 189), (150, 160), (200, 70), (800, 830),
+        ],
         [true, false])
     func blocks(_ sizes: (Int, Int), _ isCausal: Bool) {
         let (queries, keys) = sizes

@@ -119,8 +119,11 @@ struct AttentionGradient: Portable {
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        for output in outputs { output.clear(on: workers) }
-        AttentionBackward(form, inputs, into: outputs, on: workers)?.run(on: workers)
+        guard let backward = AttentionBackward(form, inputs, into: outputs, on: workers) else {
+            for output in outputs { output.clear(on: workers) }
+            return
+        }
+        backward.run(on: workers)
     }
 
     /// The gradients as those of the composed attention, of which the two results are functions.
