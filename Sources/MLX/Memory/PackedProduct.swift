@@ -24,8 +24,10 @@ struct PackedProduct {
     static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
     /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
     private static let fewRows = 8
-    /// The multiplications that are enough work for a thread.
+    /// The multiplications that are enough work for a thread; to pack an element takes as long as
+    /// some, and so does to write one.
     private static let grain = 1 << 19
+    private static let (perPacked, perWritten) = (16, 8)
 
     /// Whether the processor has such instructions; products are made by BLAS otherwise.
     static func isAvailable(_ dtype: DType) -> Bool {
@@ -46,8 +48,13 @@ struct PackedProduct {
     /// Whether sums along k go on in the tiles of AMX, where parts of one can't be made apart.
     var usesTiles: Bool { dtype == .bfloat16 && Self.isAvailable.tiles }
 
-    /// How far along k a tile is summed in registers.
-    var depth: Int { dtype == .float32 ? 1024 : usesTiles ? 2048 : 4096 }
+    /// How far along k a tile is summed in registers: long sums are made in parts of about one
+    /// length, so that tasks which make one each end together.
+    var depth: Int {
+        let most = dtype == .float32 ? 1024 : usesTiles ? 2048 : 4096
+        let parts = max(1, (k + most - 1) / most)
+        return max(1, ((k + parts - 1) / parts + 31) / 32) * 32
+    }
 
     /// Into how many parts sums along k may be made apart.
     var separableParts: Int { usesTiles ? 1 : (k - 1) / depth + 1 }
@@ -135,7 +142,8 @@ struct PackedProduct {
     private func runPieces(
         into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
     ) {
-        let enough = max(1, m * n / 64 * k / (Self.grain / 64))
+        let work = m * n / 64 * (k + Self.perWritten) + Self.perPacked * (m + n) / 64 * k
+        let enough = max(1, work / (Self.grain / 64))
         let (rows, columns) = grid(threads: min(Workers.count, enough))
         func piece(_ index: Int) -> Piece {
             let (row, column) = index.quotientAndRemainder(dividingBy: columns)
