@@ -23,7 +23,9 @@ struct SoftmaxTangent: RowOperation {
             shares.withElements(piece.start, piece.count) { y in
                 changes.withElements(piece.start, piece.count) { dx in
                     writer.withElements(piece.start, piece.count) { out in
-                        for (_, place) in piece { kernel(out + place, y + place, dx + place, length) }
+                        for (_, place) in piece {
+                            kernel(out + place, y + place, dx + place, length)
+                        }
                     }
                 }
             }
