@@ -47,7 +47,7 @@ package enum Evaluate {
         if !keepsGraph, primitive.takesInputs || !primitive.overwrites.isEmpty {
             return try runOver(node, primitive)
         }
-        let tensors = node.inputs.compactMap(\.tensor)
+        let tensors = node.inputs.tensors
         if let results = primitive.alias(tensors) {
             node.finish(Few(results))
         } else if primitive.takesInputs {
@@ -55,7 +55,7 @@ package enum Evaluate {
         } else {
             // A node that fails stays pending, so that whoever asks again is told again.
             let outputs = node.specs.mapped { Tensor($0) }
-            try primitive.eval(tensors, into: Array(outputs), on: .shared)
+            try primitive.eval(tensors, into: outputs.map { $0 }, on: .shared)
             node.finish(outputs)
         }
         if !keepsGraph { node.detach() }
@@ -63,7 +63,7 @@ package enum Evaluate {
 
     /// Evaluates a call that may write over those of its inputs that nobody else needs.
     private static func runOver(_ node: Node, _ primitive: any Primitive) throws(MLXError) {
-        var inputs = node.inputs.compactMap(\.tensor)
+        var inputs = node.inputs.tensors
         node.detach()
         if primitive.takesInputs {
             do {
@@ -75,7 +75,7 @@ package enum Evaluate {
             }
             return
         }
-        let outputs = primitive.outputs(Array(node.specs), over: &inputs)
+        let outputs = primitive.outputs(node.specs.map { $0 }, over: &inputs)
         do {
             try primitive.eval(inputs, into: outputs, on: .shared)
         } catch {
@@ -89,7 +89,7 @@ package enum Evaluate {
     private static func runTiles(
         _ places: Range<Int>, _ schedule: inout Schedule, keepsGraph: Bool
     ) {
-        var step = TileStep()
+        var step = TileStep(nodes: places.count)
         let last = schedule.members[places.upperBound - 1]
         for place in places {
             let position = schedule.members[place]
@@ -151,6 +151,20 @@ extension Primitive {
             }
             return inputs.takeMemory(of: input, layout, spec.dtype) ?? Tensor(layout, spec.dtype)
         }
+    }
+}
+
+extension Few<Node.Value> {
+    /// The values' memory, those that are computed.
+    var tensors: [Tensor] {
+        switch self {
+        case .one(let value):
+            if let tensor = value.tensor { return [tensor] }
+        case .two(let first, let second):
+            if let first = first.tensor, let second = second.tensor { return [first, second] }
+        case .none, .many: break
+        }
+        return compactMap(\.tensor)
     }
 }
 

@@ -93,7 +93,7 @@ struct Plan {
     private mutating func addTiles(
         _ members: Range<Int>, _ schedule: Schedule, _ places: inout Places
     ) {
-        var step = TileStep()
+        var step = TileStep(nodes: members.count)
         for member in members {
             let position = schedule.members[member]
             guard let node = schedule.nodes[position] else { continue }

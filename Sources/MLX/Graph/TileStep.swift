@@ -6,6 +6,12 @@ struct TileStep {
     /// The nodes whose values are written to memory.
     private(set) var kept: [Node] = []
 
+    /// A step of about so many nodes.
+    init(nodes: Int) {
+        program.reserve(calls: nodes)
+        sources.reserveCapacity(nodes + 1)
+    }
+
     /// Adds a node, whose inputs are done or were added before it. Until ``release()`` the marks of
     /// nodes are the numbers of their values in the program.
     mutating func add(_ node: Node, isKept: Bool) {
@@ -55,7 +61,10 @@ struct TileStep {
     /// The memory of what is read from outside; the nodes that hold it are let go.
     mutating func takeInputs() -> [Tensor] {
         defer { sources = [] }
-        return sources.compactMap(\.tensor)
+        var tensors: [Tensor] = []
+        tensors.reserveCapacity(sources.count)
+        for case let tensor? in sources.lazy.map(\.tensor) { tensors.append(tensor) }
+        return tensors
     }
 }
 

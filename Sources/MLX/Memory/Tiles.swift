@@ -36,6 +36,13 @@ struct TileProgram {
     private(set) var inputs: [Int] = []
     private(set) var outputs: [Int] = []
 
+    /// Makes room for about so many calls.
+    mutating func reserve(calls: Int) {
+        instructions.reserveCapacity(calls)
+        values.reserveCapacity(2 * calls + 1)
+        inputs.reserveCapacity(calls + 1)
+    }
+
     /// Adds an input.
     mutating func addInput(_ dtype: DType) -> Int {
         let value = append(Value(dtype: dtype, made: -1, lastUse: -1, place: inputs.count))
