@@ -16,6 +16,8 @@ struct UpdateTiles {
         let walk: StridedWalk?
         let convert: Kernels.Unary?
 
+        var isDirect: Bool { walk == nil && convert == nil }
+
         init(_ tensor: Tensor, _ copy: StridedCopy?, _ computed: DType) {
             address = tensor.address
             itemSize = tensor.dtype.size
@@ -73,9 +75,12 @@ struct UpdateTiles {
         _ sources: UnsafeBufferPointer<Source>, _ targets: UnsafeBufferPointer<Target>,
         _ range: Range<Int>
     ) {
-        // A gathered input that is converted as well takes two tiles.
-        let tiles = 2 * sources.count + targets.count
-        withUnsafeTemporaryAllocation(byteCount: tiles * tileBytes, alignment: 64) { scratch in
+        // A gathered input that is converted as well takes two tiles; most updates take none.
+        let isDirect =
+            sources.allSatisfy(\.isDirect) && targets.allSatisfy { $0.convert == nil }
+        let tiles = isDirect ? 0 : 2 * sources.count + targets.count
+        let bytes = max(tiles * tileBytes, 64)
+        withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { scratch in
             withUnsafeTemporaryAllocation(
                 of: UnsafeRawPointer.self, capacity: sources.count
             ) { inputs in
@@ -104,8 +109,12 @@ struct UpdateTiles {
     ) {
         for index in sources.indices {
             let source = sources[index]
-            let gathered = scratch + 2 * index * tileBytes
             var elements = UnsafeRawPointer(source.address + start * source.itemSize)
+            if source.isDirect {
+                inputs[index] = elements
+                continue
+            }
+            let gathered = scratch + 2 * index * tileBytes
             if let walk = source.walk {
                 walk.load(start, count, to: gathered)
                 elements = UnsafeRawPointer(gathered)
