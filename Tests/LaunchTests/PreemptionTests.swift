@@ -11,7 +11,7 @@ extension LaunchTests {
             /// Steps enough that a request to stop comes before the last.
             var steps: Int {
                 switch self {
-                case .training: 200
+                case .training: 1000
                 case .exchanging: 90
                 case .accumulating, .evaluating, .saving: 60
                 }
@@ -20,7 +20,9 @@ extension LaunchTests {
             /// A run that is almost always in this phase.
             func run(_ steps: Int) throws -> TrainingRun {
                 switch self {
-                case .training: try TrainingRun.steps(steps, "checkpoint.every_steps=0")
+                case .training:
+                    try TrainingRun.steps(
+                        steps, "checkpoint.every_steps=0", "training.epochs=null")
                 case .accumulating:
                     // 32 passes a step.
                     try TrainingRun.steps(
@@ -101,9 +103,12 @@ extension LaunchTests {
         }
 
         @Test func `by its own clock is like one from outside`() throws {
-            let whole = try TrainingRun.steps(300)
+            // So many that they take longer than twice what the clock allows.
+            let whole = try TrainingRun.steps(
+                2000, "checkpoint.every_steps=500", "training.epochs=null")
             try whole.finish()
-            let run = try TrainingRun.steps(300)
+            let run = try TrainingRun.steps(
+                2000, "checkpoint.every_steps=500", "training.epochs=null")
             for _ in 0..<2 {
                 try run.run(
                     "--set", "training.max_seconds=0.15", "--set", "checkpoint.every_steps=0"
@@ -112,7 +117,7 @@ extension LaunchTests {
             }
             try run.finish()
             #expect(try run.trace() == whole.trace())
-            #expect(try run.metrics("train").map(\.step) == Array(1...300))
+            #expect(try run.metrics("train").map(\.step) == Array(1...2000))
         }
     }
 
