@@ -44,8 +44,9 @@ open class MultiOptimizer: StatefulOptimizer {
     /// Gradients that do not fit the model are an error before the first optimizer's step; see
     /// ``OptimizerBase/update(model:gradients:)``.
     open func update(model: Module, gradients: ModuleParameters) {
-        guard model.parameters(for: gradients.flattened()) != nil else { return }
-        for (optimizer, part) in zip(optimizers, parts(of: gradients.flattened())) {
+        let named = gradients.flattened()
+        guard model.parameters(for: named) != nil else { return }
+        for (optimizer, part) in zip(optimizers, parts(of: named)) {
             if part.isEmpty { continue }
             optimizer.update(model: model, gradients: .unflattened(part))
         }

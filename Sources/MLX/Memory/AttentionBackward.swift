@@ -61,8 +61,9 @@ struct AttentionBackward {
                     weights: base, slopes: base + scores, deltas: base + 2 * scores,
                     byKeys: cleared(apart?.keys, part, 1, shared),
                     byValues: cleared(apart?.values, part, 2, shared))
+                let first = shared * blocks.groups * blocks.blocksPerHead
                 for block in parts[part] {
-                    let (head, rows) = blocks.block(block, of: shared)
+                    let (head, rows) = blocks.block(first + block)
                     addGradients(of: rows, head, shared, scratch)
                 }
             }
@@ -172,19 +173,10 @@ struct AttentionBackward {
 }
 
 extension AttentionBlocks {
-    private var blocksPerHead: Int { (queryCount + Self.rows - 1) / Self.rows }
-
-    /// A block of queries among those that share a head of keys, head after head.
-    func block(_ index: Int, of shared: Int) -> (head: Int, rows: Range<Int>) {
-        let (own, block) = index.quotientAndRemainder(dividingBy: blocksPerHead)
-        let first = block * Self.rows
-        return (shared * groups + own, first..<min(first + Self.rows, queryCount))
-    }
-
     /// The blocks of queries that share a head of keys in parts of about the same work, so many that
     /// there are a number of tasks, where memory for the sums of the parts allows it.
-    func parts(_ tasks: Int, _ gradients: [Tensor]) -> [Range<Int>] {
-        let work = (0..<groups * blocksPerHead).map { max(1, keyEnd(block($0, of: 0).rows)) }
+    fileprivate func parts(_ tasks: Int, _ gradients: [Tensor]) -> [Range<Int>] {
+        let work = (0..<groups * blocksPerHead).map { max(1, keyEnd(block($0).rows)) }
         let heads = max(1, batch * sharedHeads)
         let wanted = min((tasks + heads - 1) / heads, work.count)
         let count = ApartSums.parts(

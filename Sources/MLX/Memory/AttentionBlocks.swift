@@ -62,6 +62,16 @@ struct AttentionBlocks {
         memory = [mask?.tensor, sinks, turnedKeys, turnedValues].compactMap { $0 }
     }
 
+    /// How many blocks of queries a head has.
+    var blocksPerHead: Int { (queryCount + Self.rows - 1) / Self.rows }
+
+    /// A block of queries among those of all heads, head after head.
+    func block(_ index: Int) -> (head: Int, rows: Range<Int>) {
+        let (head, block) = index.quotientAndRemainder(dividingBy: blocksPerHead)
+        let first = block * Self.rows
+        return (head, first..<min(first + Self.rows, queryCount))
+    }
+
     /// The first key that none of the queries before `end` sees; all keys are walked where a query
     /// sees none at all, which then looks at all alike.
     func keyEnd(_ rows: Range<Int>) -> Int {

@@ -23,16 +23,13 @@ struct AttentionForward {
 
     func run(on workers: Workers) {
         let queries = blocks.queryCount
-        let perHead = (queries + AttentionBlocks.rows - 1) / AttentionBlocks.rows
         let writer = TileWriter(output, from: blocks.dtype)
         let scoreBytes = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
-        workers.run(blocks.batch * blocks.heads * perHead) { task in
-            let (head, block) = task.quotientAndRemainder(dividingBy: perHead)
-            let first = block * AttentionBlocks.rows
-            let rows = first..<min(first + AttentionBlocks.rows, queries)
+        workers.run(blocks.batch * blocks.heads * blocks.blocksPerHead) { task in
+            let (head, rows) = blocks.block(task)
             withUnsafeTemporaryAllocation(byteCount: scoreBytes, alignment: 64) { scratch in
                 guard let scores = scratch.baseAddress else { return }
-                let place = (head * queries + first) * blocks.width
+                let place = (head * queries + rows.lowerBound) * blocks.width
                 writer.withElements(place, rows.count * blocks.width) { out in
                     attend(head, rows, scores, out)
                 }

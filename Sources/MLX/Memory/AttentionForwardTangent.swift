@@ -60,19 +60,16 @@ struct AttentionForwardTangent {
 
     func run(on workers: Workers) {
         let queries = blocks.queryCount
-        let perHead = (queries + AttentionBlocks.rows - 1) / AttentionBlocks.rows
         let writer = TileWriter(output, from: blocks.dtype)
         let scores = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
         let deltas = AttentionBlocks.rows * blocks.dtype.size
-        workers.run(blocks.batch * blocks.heads * perHead) { task in
-            let (head, block) = task.quotientAndRemainder(dividingBy: perHead)
-            let first = block * AttentionBlocks.rows
-            let rows = first..<min(first + AttentionBlocks.rows, queries)
+        workers.run(blocks.batch * blocks.heads * blocks.blocksPerHead) { task in
+            let (head, rows) = blocks.block(task)
             withUnsafeTemporaryAllocation(byteCount: 2 * scores + deltas, alignment: 64) {
                 guard let base = $0.baseAddress else { return }
                 let scratch = Scratch(
                     weights: base, changes: base + scores, deltas: base + 2 * scores)
-                let place = (head * queries + first) * blocks.width
+                let place = (head * queries + rows.lowerBound) * blocks.width
                 writer.withElements(place, rows.count * blocks.width) { out in
                     follow(head, rows, scratch, out)
                 }

@@ -191,9 +191,7 @@ struct NormalizedRows {
 
     /// Some rows, a few at a time.
     func pieces(of range: Range<Int>) -> some Sequence<RowPiece> {
-        range.pieces(of: RowPiece.rows(of: length)).lazy.map {
-            RowPiece(rows: $0, length: length, itemSize: computed.size)
-        }
+        RowPiece.all(of: range, length: length, itemSize: computed.size)
     }
 
     /// The rows whose gradients are summed one by one.

@@ -19,31 +19,8 @@ extension RowOperation {
     func forPieces(of input: Tensor, on workers: Workers, _ body: (RowPiece) -> Void) {
         let (length, size) = (input.shape.last ?? 1, input.dtype.computed.size)
         workers.forRanges(of: input.count / length, grain: max(1, (1 << 14) / length)) { range in
-            for rows in range.pieces(of: RowPiece.rows(of: length)) {
-                body(RowPiece(rows: rows, length: length, itemSize: size))
-            }
+            for piece in RowPiece.all(of: range, length: length, itemSize: size) { body(piece) }
         }
-    }
-}
-
-/// A few rows that lie one behind the other, so few that they stay in the first caches: as many as
-/// are converted to the type that is computed in at a time.
-struct RowPiece: Sequence {
-    let rows: Range<Int>
-    let length: Int
-    let itemSize: Int
-
-    /// The first element, and how many there are.
-    var start: Int { rows.lowerBound * length }
-    var count: Int { rows.count * length }
-
-    /// How many rows of a length a piece has.
-    static func rows(of length: Int) -> Int { Swift.max(1, 4096 / Swift.max(length, 1)) }
-
-    /// The rows, and in bytes how far they are behind the first one.
-    func makeIterator() -> some IteratorProtocol<(row: Int, place: Int)> {
-        let (first, bytes) = (rows.lowerBound, length * itemSize)
-        return rows.lazy.map { ($0, ($0 - first) * bytes) }.makeIterator()
     }
 }
 
