@@ -102,6 +102,36 @@ extension PrimitiveCase {
                 conv2d($0[0], $0[1], stride: [2, 1], dilation: [1, 2])
             }
         },
+        row(
+            "ImageConvolution", "by channel", [[2, 4, 6, 3], [3, 2, 3, 1]],
+            large: [[3, 40, 41, 20], [20, 3, 3, 1]]
+        ) { conv2d($0[0], $0[1], stride: [1, 2], padding: [1, 0], groups: $0[0].dim(-1)) },
+        row(
+            "ImageConvolution", "backward by channel, dense",
+            [[2, 3, 4, 3], [3, 2, 3, 1], [2, 4, 4, 3]],
+            large: [[3, 40, 41, 20], [20, 3, 3, 1], [3, 40, 41, 20]]
+        ) { inputs in
+            pulledBack(inputs[2], [inputs[0], inputs[1]]) {
+                conv2d($0[0], $0[1], padding: 1, groups: $0[0].dim(-1))
+            }
+        },
+        row(
+            "ImageConvolution", "backward by channel, with holes",
+            [[2, 5, 4, 2], [2, 2, 2, 1], [2, 2, 2, 2]],
+            large: [[3, 41, 42, 20], [20, 2, 2, 1], [3, 20, 40, 20]]
+        ) { inputs in
+            pulledBack(inputs[2], [inputs[0], inputs[1]]) {
+                conv2d($0[0], $0[1], stride: [2, 1], dilation: [1, 2], groups: $0[0].dim(-1))
+            }
+        },
+        row(
+            "ImageConvolution", "by group", [[2, 4, 6, 4], [6, 2, 3, 2]],
+            large: [[3, 40, 41, 20], [30, 3, 3, 4]]
+        ) {
+            conv2d(
+                $0[0], $0[1], stride: [1, 2], padding: [1, 0],
+                groups: $0[0].dim(-1) / $0[1].dim(-1))
+        },
         row("WindowMax", "of images", [[2, 5, 6, 3]], large: [[3, 41, 42, 20]]) {
             largest($0[0], [2, 3], strides: [2, 1], padding: [1, 0])
         },

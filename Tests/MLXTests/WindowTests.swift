@@ -66,6 +66,11 @@ struct WindowTests {
         Setting(image: [2, 3, 4, 17], kernel: [2, 2, 2, 17], padding: [3, 2]),
         Setting(image: [1, 6, 5, 16], kernel: [2, 2, 3, 16], padding: [1, 2], dilation: [2, 1]),
         Setting(image: [18, 3, 3, 2], kernel: [3, 2, 2, 2], padding: [1, 0]),
+        Setting(image: [2, 5, 6, 23], kernel: [23, 2, 3, 1], padding: [1, 2], groups: 23),
+        Setting(
+            image: [2, 6, 12, 5], kernel: [5, 3, 2, 1], stride: [2, 1], padding: [1, 0],
+            dilation: [1, 2], groups: 5),
+        Setting(image: [1, 4, 3, 2], kernel: [6, 2, 2, 1], padding: [1, 1], groups: 2),
     ]
 
     private func convolved(_ x: MLXArray, _ w: MLXArray, _ setting: Setting) -> MLXArray {
@@ -181,6 +186,58 @@ struct WindowTests {
         }
     }
 
+    @Test(
+        "of groups have the gradients of float64",
+        arguments: [
+            Setting(image: [3, 37, 30, 70], kernel: [70, 3, 4, 1], padding: [2, 2], groups: 70),
+            Setting(image: [3, 37, 30, 70], kernel: [70, 3, 4, 1], stride: [2, 3], groups: 70),
+            Setting(image: [1, 90, 80, 4], kernel: [4, 7, 7, 1], padding: [3, 3], groups: 4),
+            Setting(image: [2, 20, 21, 48], kernel: [36, 3, 3, 16], stride: [1, 2], groups: 3),
+        ])
+    func groups(_ setting: Setting) {
+        let x = random(setting.image, .float64, seed: 3)
+        let w = random(setting.kernel, .float64, seed: 4)
+        func results(_ dtype: DType) -> [MLXArray] {
+            let run = { (a: [MLXArray]) in [convolved(a[0], a[1], setting)] }
+            let inputs = [x, w].map { $0.asType(dtype) }
+            let result = run(inputs)[0]
+            let cotangent = random(result.shape, .float64, seed: 5).asType(dtype)
+            return [result] + vjp(run, primals: inputs, cotangents: [cotangent]).1
+        }
+        for (found, wanted) in zip(results(.float32), results(.float64)) {
+            #expect(difference(found, numbers(wanted), Tolerance.of(.float32).times(16)) == nil)
+        }
+    }
+
+    @Test("of volumes are the sums of those of their layers", arguments: [1, 2])
+    func volumes(_ stride: Int) {
+        let x = random([2, 7, 6, 5, 3], .float64, seed: 6)
+        let w = random([4, 3, 2, 2, 3], .float64, seed: 7)
+        let cut: (MLXArray, MLXArray) -> MLXArray = { x, w in
+            let places = Array(Swift.stride(from: -1, through: 5, by: stride))
+            let layers = places.map { place in
+                let held = (0..<3).filter { 0..<7 ~= place + 2 * $0 }
+                return held.map {
+                    conv2d(x[0..., place + 2 * $0], w[0..., $0], stride: 1, padding: [1, 0])
+                }.reduce(MLXArray(0.0), +)
+            }
+            return stacked(layers.prefix(stride == 1 ? 5 : 3).map { $0 }, axis: 1)
+        }
+        let whole: (MLXArray, MLXArray) -> MLXArray = {
+            conv3d($0, $1, stride: [stride, 1, 1], padding: [1, 1, 0], dilation: [2, 1, 1])
+        }
+        let wanted = cut(x, w)
+        #expect(difference(whole(x, w), numbers(wanted), .of(.float64)) == nil)
+        let slopes = [cut, whole].map { function in
+            valueAndGrad({ [square(function($0[0], $0[1])).sum()] }, argumentNumbers: [0, 1])([
+                x, w,
+            ]).1
+        }
+        for (found, wanted) in zip(slopes[1], slopes[0]) {
+            #expect(difference(found, numbers(wanted), .of(.float64)) == nil)
+        }
+    }
+
     @Test("in half types add up in float32", arguments: [DType.float16, .bfloat16])
     func halves(_ dtype: DType) {
         let x = random([2, 6, 6, 8], dtype, seed: 1)
@@ -190,13 +247,20 @@ struct WindowTests {
         #expect(bitDifference(result, wide.asType(dtype)) == nil)
     }
 
-    @Test("have the same bits with any number of threads", arguments: [6, 32])
-    func threads(_ channels: Int) {
-        let x = random([8, 20, 20, channels], seed: 1)
-        let w = random([16, 5, 5, channels], seed: 2)
+    @Test(
+        "have the same bits with any number of threads",
+        arguments: [
+            Setting(image: [8, 20, 20, 6], kernel: [16, 5, 5, 6], padding: [2, 2]),
+            Setting(image: [8, 20, 20, 32], kernel: [16, 5, 5, 32], padding: [2, 2]),
+            Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], padding: [1, 1], groups: 36),
+            Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], stride: [2, 2], groups: 36),
+        ])
+    func threads(_ setting: Setting) {
+        let x = random(setting.image, seed: 1)
+        let w = random(setting.kernel, seed: 2)
         let gradients = { () -> [[UInt8]] in
             valueAndGrad(
-                { [square(conv2d($0[0], $0[1], padding: 2)).sum()] }, argumentNumbers: [0, 1])(
+                { [square(convolved($0[0], $0[1], setting)).sum()] }, argumentNumbers: [0, 1])(
                     [x, w]
                 ).1.map { bits($0) }
         }

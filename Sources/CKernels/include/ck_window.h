@@ -24,6 +24,15 @@ typedef void (*ck_window_spread)(void *dx, const void *x, const void *y, const v
     const ck_windows *windows, int is_added);
 ck_window_spread _Nullable ck_window_max_gradient(int dtype);
 
+/// A kernel for each channel, w[t·channels + c]. The first: out[i·channels + c] = the sum over t of
+/// element t of window i times the kernel's. Its two transposes add to what is there: the second
+/// to the kernels, from x and dy; the third to dx, laid out as x, from dy and the kernels.
+typedef void (*ck_window_product)(
+    void *out, const void *first, const void *second, const ck_windows *windows);
+ck_window_product _Nullable ck_channel_products(int dtype);
+ck_window_product _Nullable ck_channel_kernels(int dtype);
+ck_window_product _Nullable ck_channel_spread(int dtype);
+
 #pragma clang assume_nonnull end
 
 #endif

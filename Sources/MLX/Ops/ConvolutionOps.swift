@@ -124,10 +124,10 @@ struct Convolution {
             return array
         }
         let dtype = DType.promoted(array.dtype, weight.dtype)
-        if groups == 1, rank <= 2, inputDilation?.allSatisfy({ $0 == 1 }) ?? true,
-            !dtype.isComplex
-        {
-            return images(array.asType(dtype), weight.asType(dtype))
+        if inputDilation?.allSatisfy({ $0 == 1 }) ?? true, !dtype.isComplex {
+            let (images, kernels) = (array.asType(dtype), weight.asType(dtype))
+            if rank > 2, groups == 1 { return folded(images, kernels) }
+            if rank <= 2 { return planar(images, kernels) }
         }
         let wide = fitted(
             array.asType(dtype), low: [0] + low + [0], high: [0] + high + [0],
@@ -143,14 +143,41 @@ struct Convolution {
         return groupedProduct(seen, factors)
     }
 
-    /// The convolution of images, or of sequences as images one pixel high.
-    private func images(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
+    /// The convolution of images or sequences.
+    private func planar(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let (channels, filters) = (weight.dim(-1), weight.dim(0) / groups)
+        if groups == 1 { return images(array, weight) }
+        if channels == 1, filters == 1 { return images(array, weight, isByChannel: true) }
+        if channels == 1 {
+            // As many kernels by channel as a channel has.
+            let kernels = unflatten(weight, axis: 0, shape: [groups, filters])
+            let results = (0..<filters).map {
+                images(array, kernels[0..., $0], isByChannel: true)
+            }
+            return flattened(stacked(results, axis: -1), start: -2, end: -1)
+        }
+        let apart = movedAxis(
+            unflatten(array, axis: -1, shape: [groups, channels]), source: -2, destination: 0)
+        let kernels = unflatten(weight, axis: 0, shape: [groups, filters])
+        let results = images(apart, kernels, leading: 1)
+        guard results.ndim == array.ndim + 1 else { return results }
+        return flattened(movedAxis(results, source: 0, destination: -2), start: -2, end: -1)
+    }
+
+    /// The convolution of images, or of sequences as images one pixel high; behind some axes that
+    /// both operands have.
+    private func images(
+        _ array: MLXArray, _ weight: MLXArray, leading: Int = 0, isByChannel: Bool = false
+    ) -> MLXArray {
         let isFlat = strides.count == 1
         func two(_ sizes: [Int], _ missing: Int) -> [Int] { isFlat ? [missing] + sizes : sizes }
-        let kernels = isFlipped ? reversed(weight, axes: Array(1...strides.count)) : weight
+        func spatial(_ array: MLXArray) -> [Int] {
+            two(Array(array.shape.dropFirst(leading + 1).dropLast()), 1)
+        }
+        let axes = strides.indices.map { leading + 1 + $0 }
+        let kernels = isFlipped ? reversed(weight, axes: axes) : weight
         let form = ConvolutionForm(
-            image: two(Array(array.shape.dropFirst().dropLast()), 1),
-            kernel: two(Array(weight.shape.dropFirst().dropLast()), 1), strides: two(strides, 1),
+            image: spatial(array), kernel: spatial(weight), strides: two(strides, 1),
             low: two(low, 0), high: two(high, 0), dilation: two(kernelDilation, 1))
         guard form.places.allSatisfy({ $0 > 0 }) else {
             ErrorHandler.report(
@@ -159,9 +186,36 @@ struct Convolution {
                         + "an array of shape \(array.shape)"))
             return array
         }
-        let operands = [array, kernels].map { isFlat ? expandedDimensions($0, axis: 1) : $0 }
-        let result = MLXArray.apply(ImageConvolution(form: form, part: .results), operands)
-        return isFlat && result.ndim == 4 ? squeezed(result, axis: 1) : result
+        let operands = [array, kernels].map {
+            isFlat ? expandedDimensions($0, axis: leading + 1) : $0
+        }
+        let convolution = ImageConvolution(
+            form: form, part: .results, leading: leading, isByChannel: isByChannel)
+        let result = MLXArray.apply(convolution, operands)
+        return isFlat && result.ndim == leading + 4 ? squeezed(result, axis: leading + 1) : result
+    }
+
+    /// The convolution of volumes as one of images, whose channels are those of the layers that a
+    /// kernel reaches; of more axes likewise.
+    private func folded(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
+        let rank = strides.count
+        let kernels = isFlipped ? reversed(weight, axes: Array(1...rank)) : weight
+        let others = Array(repeating: 0, count: rank)
+        let padded = fitted(array, low: [0, low[0]] + others, high: [0, high[0]] + others)
+        let layers = SlidingWindows(
+            sizes: [weight.dim(1)], strides: [strides[0]], dilation: [kernelDilation[0]])
+        // [N, places, layers, the other axes and channels]
+        let seen = MLXArray.apply(layers, [flattened(padded, start: 2, end: -1)])
+        guard seen.ndim == 4 else { return seen }
+        let apart = reshaped(seen, Array(seen.shape.prefix(3)) + array.shape.dropFirst(2))
+        let images = flattened(movedAxis(apart, source: 2, destination: -2), start: -2, end: -1)
+        let factors = flattened(movedAxis(kernels, source: 1, destination: -2), start: -2, end: -1)
+        let inner = Convolution(
+            name: name, strides: Array(strides[1...]), low: Array(low[1...]),
+            high: Array(high[1...]), kernelDilation: Array(kernelDilation[1...]), groups: 1)
+        let result = inner(flattened(images, start: 0, end: 1), factors)
+        guard result.ndim == rank + 1 else { return result }
+        return reshaped(result, Array(seen.shape.prefix(2)) + result.shape.dropFirst())
     }
 
     /// One kernel a channel: too little for products of matrices.

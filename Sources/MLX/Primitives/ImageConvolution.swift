@@ -17,11 +17,21 @@ struct ConvolutionForm: Codable, Sendable, Equatable {
             return size < reach ? 0 : (size - reach) / strides[axis] + 1
         }
     }
+
+    /// Of strides of one: the form that takes results back to images by the kernels turned round.
+    var turnedRound: ConvolutionForm {
+        let reach = (0..<2).map { (kernel[$0] - 1) * dilation[$0] }
+        return ConvolutionForm(
+            image: places, kernel: kernel, strides: strides,
+            low: (0..<2).map { reach[$0] - low[$0] }, high: (0..<2).map { reach[$0] - high[$0] },
+            dilation: dilation)
+    }
 }
 
 /// The cross-correlation of images with kernels, or one of its two transposes: the three are the
 /// derivatives of one form that is linear in images [N, H, W, C], kernels [O, KH, KW, C] and
-/// results [N, OH, OW, O]. Both inputs may have further axes before these.
+/// results [N, OH, OW, O]; by channel, in kernels [C, KH, KW, 1] and results [N, OH, OW, C]. Both
+/// inputs may have further axes before these.
 struct ImageConvolution: Portable {
     /// Which of the three is computed, from the other two in this order.
     enum Part: String, Codable {
@@ -29,9 +39,11 @@ struct ImageConvolution: Portable {
     }
 
     let form: ConvolutionForm
-    let part: Part
+    var part: Part
     /// How many axes stand before those of a convolution; it is repeated along them.
     var leading = 0
+    /// Whether each channel has a kernel of its own, and is not mixed with others.
+    var isByChannel = false
 
     var name: String { part == .results ? "conv2d" : "conv2dGradient" }
 
@@ -53,6 +65,8 @@ struct ImageConvolution: Portable {
 
     private func resultShape(_ a: [Int], _ b: [Int]) throws(MLXError) -> [Int] {
         let places = form.places
+        let kernels = part == .results ? b : a
+        if isByChannel, part != .kernels, kernels[3] != 1 { throw channels(a, b) }
         func check(_ shape: [Int], _ sizes: [Int]) throws(MLXError) {
             if Array(shape[1...2]) != sizes {
                 throw refusal("\(sizes) expected in the middle of shape \(shape)")
@@ -66,18 +80,18 @@ struct ImageConvolution: Portable {
         case .results:
             try check(a, form.image)
             try check(b, form.kernel)
-            guard a[3] == b[3] else { throw channels(a, b) }
+            guard a[3] == (isByChannel ? b[0] : b[3]) else { throw channels(a, b) }
             return [a[0]] + places + [b[0]]
         case .images:
             try check(a, form.kernel)
             try check(b, places)
             guard a[0] == b[3] else { throw channels(a, b) }
-            return [b[0]] + form.image + [a[3]]
+            return [b[0]] + form.image + [isByChannel ? a[0] : a[3]]
         case .kernels:
             try check(a, form.image)
             try check(b, places)
-            guard a[0] == b[0] else { throw channels(a, b) }
-            return [b[3]] + form.kernel + [a[3]]
+            guard a[0] == b[0], !isByChannel || a[3] == b[3] else { throw channels(a, b) }
+            return [b[3]] + form.kernel + [isByChannel ? 1 : a[3]]
         }
     }
 
@@ -87,8 +101,7 @@ struct ImageConvolution: Portable {
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let dtype = outputs[0].dtype.computed
-        guard outputs[0].count > 0, let tiles = ConvolutionTiles(form, dtype, on: workers)
-        else { return }
+        guard outputs[0].count > 0, let tiles = tiles(dtype, on: workers) else { return }
         let wide = outputs[0].computing(dtype)
         let operands = inputs.map { $0.converted(to: dtype, on: workers) }
         for index in 0..<wide.shape.prefix(leading).reduce(1, *) {
@@ -103,6 +116,11 @@ struct ImageConvolution: Portable {
         outputs[0].finish(wide, on: workers)
     }
 
+    private func tiles(_ dtype: DType, on workers: Workers) -> (any ConvolutionParts)? {
+        isByChannel
+            ? ChannelTiles(form, dtype, on: workers) : ConvolutionTiles(form, dtype, on: workers)
+    }
+
     /// One convolution's part of a row-major tensor.
     private func plane(_ tensor: Tensor, _ index: Int) -> Tensor {
         var part = tensor
@@ -112,7 +130,9 @@ struct ImageConvolution: Portable {
     }
 
     private func other(_ part: Part, _ a: MLXArray, _ b: MLXArray) -> MLXArray {
-        MLXArray.apply(ImageConvolution(form: form, part: part, leading: leading), [a, b])
+        var other = self
+        other.part = part
+        return MLXArray.apply(other, [a, b])
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
