@@ -57,6 +57,14 @@ static const int cs_direct = O_DIRECT;
 /// The number of the calling thread among those that share the work of an operation; 0 for others.
 int *cs_place_of_thread(void);
 
+/// The calling thread's own memory, lent from its start on: where the rest starts, and its bytes;
+/// none where the system gives none.
+typedef struct {
+    char *start;
+    long left;
+} cs_thread_memory;
+cs_thread_memory *cs_memory_of_thread(void);
+
 /// What the calling thread knows of the transforms of functions that it is in.
 typedef struct {
     long transforms;

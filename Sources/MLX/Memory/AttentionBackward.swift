@@ -55,8 +55,7 @@ struct AttentionBackward {
         let deltas = AttentionBlocks.rows * blocks.dtype.size
         workers.run(blocks.batch * blocks.sharedHeads * parts.count) { task in
             let (shared, part) = task.quotientAndRemainder(dividingBy: parts.count)
-            withUnsafeTemporaryAllocation(byteCount: 2 * scores + deltas, alignment: 64) {
-                guard let base = $0.baseAddress else { return }
+            withThreadMemory(2 * scores + deltas) { base in
                 let scratch = Scratch(
                     weights: base, slopes: base + scores, deltas: base + 2 * scores,
                     byKeys: cleared(apart?.keys, part, 1, shared),

@@ -27,8 +27,7 @@ struct AttentionForward {
         let scoreBytes = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
         workers.run(blocks.batch * blocks.heads * blocks.blocksPerHead) { task in
             let (head, rows) = blocks.block(task)
-            withUnsafeTemporaryAllocation(byteCount: scoreBytes, alignment: 64) { scratch in
-                guard let scores = scratch.baseAddress else { return }
+            withThreadMemory(scoreBytes) { scores in
                 let place = (head * queries + rows.lowerBound) * blocks.width
                 writer.withElements(place, rows.count * blocks.width) { out in
                     attend(head, rows, scores, out)

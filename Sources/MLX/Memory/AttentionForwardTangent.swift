@@ -65,8 +65,7 @@ struct AttentionForwardTangent {
         let deltas = AttentionBlocks.rows * blocks.dtype.size
         workers.run(blocks.batch * blocks.heads * blocks.blocksPerHead) { task in
             let (head, rows) = blocks.block(task)
-            withUnsafeTemporaryAllocation(byteCount: 2 * scores + deltas, alignment: 64) {
-                guard let base = $0.baseAddress else { return }
+            withThreadMemory(2 * scores + deltas) { base in
                 let scratch = Scratch(
                     weights: base, changes: base + scores, deltas: base + 2 * scores)
                 let place = (head * queries + rows.lowerBound) * blocks.width

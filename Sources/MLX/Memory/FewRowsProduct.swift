@@ -190,9 +190,7 @@ struct RoundedRows {
             }
             // Such codes are read where they lie, and nothing is written to the scratch.
             if !isPlain, some.bits == 4 || some.bits == 8 { return multiply(scratch: out) }
-            withUnsafeTemporaryAllocation(byteCount: 4 * width, alignment: 64) { scratch in
-                if let base = scratch.baseAddress { multiply(scratch: base) }
-            }
+            withThreadMemory(4 * width) { multiply(scratch: $0) }
         }
     }
 

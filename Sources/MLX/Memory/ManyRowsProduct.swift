@@ -120,8 +120,7 @@ extension ProjectedMatrix {
         guard let kernel = format.dequantize(.float32) else { return }
         let widen = Kernels.convert(from: parts[1].dtype, to: .float32)
         let groups = columns.count / format.groupSize
-        withUnsafeTemporaryAllocation(byteCount: 2 * groups * 4, alignment: 64) { scratch in
-            guard let scales = scratch.baseAddress else { return }
+        withThreadMemory(2 * groups * 4) { scales in
             let biases = scales + groups * 4
             for (position, row) in rows.enumerated() {
                 let first = row * self.columns + columns.lowerBound

@@ -31,8 +31,7 @@ struct PaddedImage {
         and rest: Int = 0,
         _ body: (_ sums: UnsafeMutableRawPointer, _ rest: UnsafeMutableRawPointer) -> Void
     ) {
-        withUnsafeTemporaryAllocation(byteCount: bytes + rest, alignment: 64) { memory in
-            guard let sums = memory.baseAddress else { return }
+        withThreadMemory(bytes + rest) { sums in
             memset(sums, 0, bytes)
             body(sums, sums + bytes)
         }

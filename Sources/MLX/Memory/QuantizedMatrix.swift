@@ -38,8 +38,7 @@ struct QuantizedMatrix {
         if convert == nil, convertBiases == nil {
             return body(scales.address(at: start), biases?.address(at: start))
         }
-        withUnsafeTemporaryAllocation(byteCount: 2 * count * size, alignment: 64) { scratch in
-            guard let base = scratch.baseAddress else { return }
+        withThreadMemory(2 * count * size) { base in
             var found = scales.address(at: start)
             if let convert {
                 convert(base, found, count)

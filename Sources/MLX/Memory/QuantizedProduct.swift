@@ -91,8 +91,7 @@ enum QuantizedProduct {
             let (column, row) = task.quotientAndRemainder(dividingBy: bands)
             let columns = column * width..<min(outer, (column + 1) * width)
             let m = min(band, rows - row * band)
-            withUnsafeTemporaryAllocation(byteCount: depth * width * size, alignment: 64) {
-                guard let base = $0.baseAddress else { return }
+            withThreadMemory(depth * width * size) { base in
                 for start in stride(from: 0, to: inner, by: depth) {
                     let range = start..<min(inner, start + depth)
                     if transpose {

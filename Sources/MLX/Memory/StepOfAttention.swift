@@ -70,9 +70,9 @@ struct StepOfAttention {
     private func add(_ sequence: Int, turning queries: Tensor) {
         let (half, size) = (angles.shape[1], dtype.size)
         let byteCount = (3 * half + depth) * size
-        withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { scratch in
-            guard let turns = scratch.baseAddress, let scale = ck_scale_row(dtype.code),
-                let cosine = ck_cos(dtype.code), let sine = ck_sin(dtype.code)
+        withThreadMemory(byteCount) { turns in
+            guard let scale = ck_scale_row(dtype.code), let cosine = ck_cos(dtype.code),
+                let sine = ck_sin(dtype.code)
             else { return }
             let (cosines, sines) = (turns + half * size, turns + 2 * half * size)
             let turned = sines + half * size

@@ -84,8 +84,7 @@ struct StripWalk {
         let rows = (places.height + bands - 1) / bands
         let starts = ((runCount + rows) * MemoryLayout<Int>.size + 63) / 64 * 64
         let bytes = isPlain ? 0 : ((rows - 1) * stride + reach + 1) * width * pixel
-        withUnsafeTemporaryAllocation(byteCount: starts + bytes, alignment: 64) { memory in
-            guard let start = memory.baseAddress else { return }
+        withThreadMemory(starts + bytes) { start in
             let runs = start.as(Int.self)
             for run in 0..<runCount {
                 runs[run] = run / across.count * down + run % across.count * across.step

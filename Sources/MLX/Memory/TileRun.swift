@@ -139,8 +139,7 @@ private struct Tiles {
         for index in sources.indices {
             bytes += sources[index].scratchBytes(longest, widest: widest)
         }
-        withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { scratch in
-            guard let memory = scratch.baseAddress else { return }
+        withThreadMemory(bytes) { memory in
             let table = memory.bindMemory(to: UnsafeMutableRawPointer.self, capacity: slots)
             // Where each input's own memory starts, while the table points into it.
             withUnsafeTemporaryAllocation(

@@ -14,8 +14,7 @@ struct TileWriter {
     /// Calls the body with memory for the elements `start ..< start + count`, which it fills.
     func withElements(_ start: Int, _ count: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
         guard let convert else { return body(tensor.address(at: start)) }
-        withUnsafeTemporaryAllocation(byteCount: count * itemSize, alignment: 64) { scratch in
-            guard let base = scratch.baseAddress else { return }
+        withThreadMemory(count * itemSize) { base in
             body(base)
             convert(tensor.address(at: start), base, count)
         }

@@ -80,15 +80,15 @@ struct UpdateTiles {
             sources.allSatisfy(\.isDirect) && targets.allSatisfy { $0.convert == nil }
         let tiles = isDirect ? 0 : 2 * sources.count + targets.count
         let bytes = max(tiles * tileBytes, 64)
-        withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { scratch in
+        withThreadMemory(bytes) { scratch in
             withUnsafeTemporaryAllocation(
                 of: UnsafeRawPointer.self, capacity: sources.count
             ) { inputs in
                 withUnsafeTemporaryAllocation(
                     of: UnsafeMutableRawPointer.self, capacity: targets.count
                 ) { outputs in
-                    guard let scratch = scratch.baseAddress, let inputs = inputs.baseAddress,
-                        let outputs = outputs.baseAddress, let constants = constants.baseAddress
+                    guard let inputs = inputs.baseAddress, let outputs = outputs.baseAddress,
+                        let constants = constants.baseAddress
                     else { return }
                     for start in stride(from: range.lowerBound, to: range.upperBound, by: tile) {
                         let count = min(tile, range.upperBound - start)

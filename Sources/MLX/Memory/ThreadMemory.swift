@@ -1,0 +1,20 @@
+import CSystem
+
+/// Memory that a thread works in for a while, uninitialised and in lines of the cache of its own: a
+/// part of what the thread keeps, which lies in its caches and is lent without a call of the system's
+/// allocator, or other memory where that is used up.
+@inline(__always)
+func withThreadMemory<Result>(
+    _ byteCount: Int, _ body: (UnsafeMutableRawPointer) -> Result
+) -> Result {
+    let own: UnsafeMutablePointer<cs_thread_memory> = cs_memory_of_thread()
+    let bytes = (byteCount + 63) & ~63
+    guard let start: UnsafeMutablePointer<CChar> = own.pointee.start, bytes <= own.pointee.left else {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes, 64), alignment: 64)
+        defer { memory.deallocate() }
+        return body(memory)
+    }
+    (own.pointee.start, own.pointee.left) = (start + bytes, own.pointee.left - bytes)
+    defer { (own.pointee.start, own.pointee.left) = (start, own.pointee.left + bytes) }
+    return body(UnsafeMutableRawPointer(start))
+}
