@@ -51,6 +51,16 @@ struct LargeResultTests {
             }, of: x)
     }
 
+    @Test("of arrays that are put together and taken apart")
+    func arranged() {
+        check({ [concatenated([$0, $0[0..., ..<700]], axis: 1)] }, of: x)
+        check({ [padded($0, widths: [0, IntOrPair((3, 70))])] }, of: x)
+        check({ [roll($0, shift: 300, axis: 1)] }, of: x)
+        check({ [concatenated([$0.reshaped(-1, 9, 229), $0.reshaped(-1, 9, 229)], axis: 1)] }, of: x)
+        let line = concatenated([x.flattened(), x.flattened()])
+        #expect(arrayEqual(line[(rows * columns)...], x.flattened()).item())
+    }
+
     @Test("of conversions to narrower and wider types")
     func conversions() {
         check({ [($0 * 3).asType(.float64)] }, of: x)

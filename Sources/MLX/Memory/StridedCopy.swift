@@ -189,23 +189,104 @@ extension StridedCopy {
     /// Copies a tensor into another of its shape, both wherever their elements lie.
     static func write(_ source: Tensor, into target: Tensor, on workers: Workers) {
         guard source.count > 0 else { return }
-        let rank = source.shape.count
-        if rank == 0 {
-            memcpy(target.address, source.address, source.dtype.size)
-            return
+        let planes = PlanePairs(source, target)
+        let size = source.dtype.size
+        let (read, written) = (source.storage.address, target.storage.address)
+        let isPastCaches = source.count * size >= Caches.capacity && planes.isInLongRows
+        workers.forRanges(of: planes.count * planes.bands, grain: planes.grain) { range in
+            for task in range {
+                let (plane, band) = task.quotientAndRemainder(dividingBy: planes.bands)
+                let (from, to) = planes.offsets(plane, band)
+                let (out, into) = (read + from * size, written + to * size)
+                let rows = planes.rows(band)
+                if isPastCaches {
+                    for row in 0..<rows {
+                        ck_copy_past_caches(
+                            into + row * planes.target.row * size,
+                            out + row * planes.source.row * size, planes.columns * size)
+                    }
+                    ck_await_copies()
+                } else {
+                    ck_copy_2d(
+                        into, out, rows, planes.columns, planes.target.row, planes.target.column,
+                        planes.source.row, planes.source.column, Int32(size))
+                }
+            }
         }
-        let size = Int32(source.dtype.size)
-        let columns = source.shape[rank - 1]
-        let rows = rank > 1 ? source.shape[rank - 2] : 1
-        let planes = source.count / (rows * columns)
-        workers.run(planes) { plane in
-            let from = source.offset(ofPlane: plane)
-            let to = target.offset(ofPlane: plane)
-            ck_copy_2d(
-                target.address + to * Int(size), source.address + from * Int(size), rows, columns,
-                target.rowStride, target.layout.strides[rank - 1],
-                source.rowStride, source.layout.strides[rank - 1], size)
+    }
+}
+
+/// The planes of the two innermost axes of two tensors of one shape, whose axes are joined where
+/// both allow it; cut in bands of rows.
+private struct PlanePairs {
+    typealias Steps = (row: Int, column: Int)
+
+    let rows: Int
+    let columns: Int
+    let count: Int
+    let source: Steps
+    let target: Steps
+    /// The bands of a plane, and how many a worker takes at a time.
+    let bands: Int
+    let grain: Int
+    private let outer: [(size: Int, source: Int, target: Int)]
+    private let start: (source: Int, target: Int)
+
+    /// About how many elements are a worker's work.
+    private static let most = 1 << 15
+
+    init(_ source: Tensor, _ target: Tensor) {
+        var axes: [(size: Int, source: Int, target: Int)] = []
+        for axis in source.shape.indices where source.shape[axis] != 1 {
+            let size = source.shape[axis]
+            let (from, to) = (source.layout.strides[axis], target.layout.strides[axis])
+            if let last = axes.last, last.source == from * size, last.target == to * size {
+                axes[axes.count - 1] = (last.size * size, from, to)
+            } else {
+                axes.append((size, from, to))
+            }
         }
+        // A long row is cut as a matrix of parts of it.
+        if let last = axes.last, axes.count == 1, last.size >= 2 * Self.most,
+            last.size % Self.most == 0
+        {
+            axes = [
+                (last.size / Self.most, last.source * Self.most, last.target * Self.most),
+                (Self.most, last.source, last.target),
+            ]
+        }
+        while axes.count < 2 { axes.insert((1, 0, 0), at: 0) }
+        let (row, column) = (axes[axes.count - 2], axes[axes.count - 1])
+        (rows, columns) = (row.size, column.size)
+        self.source = (row.source, column.source)
+        self.target = (row.target, column.target)
+        outer = axes.dropLast(2)
+        count = outer.map(\.size).reduce(1, *)
+        bands = min(rows, max(1, rows * columns / Self.most))
+        grain = max(1, Self.most / (rows * columns))
+        start = (source.layout.offset, target.layout.offset)
+    }
+
+    /// Whether both have rows that lie in one piece, of no less than a tile.
+    var isInLongRows: Bool {
+        source.column == 1 && target.column == 1 && columns >= TileProgram.tile
+    }
+
+    func rows(_ band: Int) -> Int { rows * (band + 1) / bands - rows * band / bands }
+
+    /// Where a band of a plane begins in both.
+    func offsets(_ plane: Int, _ band: Int) -> (source: Int, target: Int) {
+        let first = rows * band / bands
+        var (rest, from, to) = (
+            plane, start.source + first * source.row, start.target + first * target.row
+        )
+        for axis in outer.reversed() {
+            let (quotient, index) = rest.quotientAndRemainder(dividingBy: axis.size)
+            from += index * axis.source
+            to += index * axis.target
+            rest = quotient
+        }
+        return (from, to)
     }
 }
 
