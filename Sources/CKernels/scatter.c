@@ -20,17 +20,18 @@
         return -1;                                                                                 \
     }                                                                                              \
     KERNEL static long scatter_along_##T(void *out, const void *updates, const int64_t *idx,       \
-        long n, long axis_size, long inner) {                                                      \
-        for (long e = 0, column = 0; e < n; e++) {                                                 \
-            u64 place = place_of(idx[e], axis_size);                                               \
-            if (place >= (u64)axis_size) return e;                                                 \
-            T *to = (T *)out + (long)place * inner + column;                                       \
-            T x = *to, y = ((const T *)updates)[e];                                                \
-            *to = (SUM);                                                                           \
-            column = column + 1 == inner ? 0 : column + 1;                                         \
-        }                                                                                          \
+        long rows, long width, long stride, long axis_size) {                                      \
+        long e = 0;                                                                                \
+        for (long r = 0; r < rows; r++)                                                            \
+            for (long column = 0; column < width; column++, e++) {                                 \
+                u64 place = place_of(idx[e], axis_size);                                           \
+                if (place >= (u64)axis_size) return e;                                             \
+                T *to = (T *)out + (long)place * stride + column;                                  \
+                T x = *to, y = ((const T *)updates)[e];                                            \
+                *to = (SUM);                                                                       \
+            }                                                                                      \
         return -1;                                                                                 \
     }
 FOR_SUMMABLE(SCATTER)
 LOOKUP(ck_scatter, ck_scatter_add_rows, ROWS_SUMMABLE(scatter_rows))
-LOOKUP(ck_scatter, ck_scatter_add_along, ROWS_SUMMABLE(scatter_along))
+LOOKUP(ck_scatter_along, ck_scatter_add_along, ROWS_SUMMABLE(scatter_along))

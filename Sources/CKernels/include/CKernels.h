@@ -59,6 +59,8 @@ typedef void (*ck_accumulate)(
 /// Adds updates at indices; gives -1, or the position of the first index out of range.
 typedef long (*ck_scatter)(
     void *out, const void *updates, const int64_t *idx, long n, long axis_size, long inner);
+typedef long (*ck_scatter_along)(void *out, const void *updates, const int64_t *idx, long rows,
+    long width, long stride, long axis_size);
 /// out[i] = start + (first + i)·step
 typedef void (*ck_range)(void *out, double start, double step, long first, long n);
 
@@ -201,19 +203,13 @@ ck_accumulate _Nullable ck_accumulate_2d(int dtype);
 /// out row i = src row idx[i], for n rows of row_bytes.
 long ck_take_rows(void *out, const void *src, const int64_t *idx, long n, long axis_size,
     long row_bytes);
-/// out[e] = src[idx[e]·inner + e % inner]
-long ck_take_along(void *out, const void *src, const int64_t *idx, long count, long inner,
-    long axis_size, int itemsize);
-/// out row idx[i] = updates row i; the last of equal indices wins.
-long ck_put_rows(void *out, const void *updates, const int64_t *idx, long n, long axis_size,
-    long row_bytes);
-/// out[idx[e]·inner + e % inner] = updates[e]; the last of equal indices wins.
-long ck_put_along(void *out, const void *updates, const int64_t *idx, long count, long inner,
-    long axis_size, int itemsize);
+/// out[r·width + c] = src[idx[r·width + c]·stride + c]
+long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
+    long stride, long axis_size, int itemsize);
 /// out[idx[i]·inner + k] += updates[i·inner + k], in order of i.
 ck_scatter _Nullable ck_scatter_add_rows(int dtype);
-/// out[idx[e]·inner + e % inner] += updates[e], in order of e; n counts elements.
-ck_scatter _Nullable ck_scatter_add_along(int dtype);
+/// out[idx[r·width + c]·stride + c] += updates[r·width + c], in order of r.
+ck_scatter_along _Nullable ck_scatter_add_along(int dtype);
 
 /// Evenly spaced values; integers step by the difference of the truncated first two.
 ck_range _Nullable ck_arange_fill(int dtype);

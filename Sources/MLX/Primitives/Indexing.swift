@@ -143,23 +143,14 @@ struct TakeAlong: LinearPrimitive, Portable {
         _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
     ) throws(MLXError) {
         let source = inputs[0].contiguous(on: workers)
-        let indices = inputs[1].converted(to: .int64, on: workers)
-        let axes = SplitShape(source.shape, axis)
-        let size = Int32(source.dtype.size)
-        let perBlock = indices.shape[axis] * axes.inner
-        if perBlock == 0 { return }
-        let failure = FirstFailure()
-        workers.forRanges(of: axes.outer, grain: max(1, (1 << 14) / perBlock)) { range in
-            for block in range {
-                let result = ck_take_along(
-                    outputs[0].address(at: block * perBlock),
-                    source.address(at: block * axes.length * axes.inner),
-                    indices.address.as(Int64.self) + block * perBlock, perBlock, axes.inner,
-                    axes.length, size)
-                if result >= 0 { failure.record(block * perBlock + result) }
-            }
+        let size = source.dtype.size
+        let plan = AlongPlan(source, axis, count: inputs[1].shape[axis], isOrdered: false)
+        let (from, to, axes) = (source.address, outputs[0].address, plan.axes)
+        try plan.run(self, inputs[1], on: workers) { piece in
+            ck_take_along(
+                to + piece.element * size, from + piece.place * size, piece.indices, piece.rows,
+                piece.width, axes.inner, axes.length, Int32(size))
         }
-        try check(failure, indices, axes.length)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -191,22 +182,15 @@ struct ScatterAddAlong: LinearPrimitive, Portable {
         let output = outputs[0]
         output.clear(on: workers)
         let updates = inputs[0].contiguous(on: workers)
-        let indices = inputs[1].converted(to: .int64, on: workers)
-        let axes = SplitShape(output.shape, axis)
-        let perBlock = indices.shape[axis] * axes.inner
-        guard let kernel = ck_scatter_add_along(output.dtype.code), perBlock > 0 else { return }
-        let failure = FirstFailure()
-        workers.forRanges(of: axes.outer, grain: max(1, (1 << 14) / perBlock)) { range in
-            for block in range {
-                let result = kernel(
-                    output.address(at: block * axes.length * axes.inner),
-                    updates.address(at: block * perBlock),
-                    indices.address.as(Int64.self) + block * perBlock, perBlock, axes.length,
-                    axes.inner)
-                if result >= 0 { failure.record(block * perBlock + result) }
-            }
+        guard let kernel = ck_scatter_add_along(output.dtype.code) else { return }
+        let size = output.dtype.size
+        let plan = AlongPlan(output, axis, count: inputs[1].shape[axis], isOrdered: true)
+        let (from, to, axes) = (updates.address, output.address, plan.axes)
+        try plan.run(self, inputs[1], on: workers) { piece in
+            kernel(
+                to + piece.place * size, from + piece.element * size, piece.indices, piece.rows,
+                piece.width, axes.inner, axes.length)
         }
-        try check(failure, indices, axes.length)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
