@@ -74,8 +74,7 @@ extension Reduction {
             return
         }
         let chunks = (length + ReductionPlan.chunk - 1) / ReductionPlan.chunk
-        withUnsafeTemporaryAllocation(byteCount: chunks * dtype.size, alignment: 64) { partials in
-            guard let base = partials.baseAddress else { return }
+        withThreadMemory(chunks * dtype.size) { base in
             for chunk in 0..<chunks {
                 let first = chunk * ReductionPlan.chunk
                 let count = min(ReductionPlan.chunk, length - first)
@@ -176,8 +175,7 @@ struct TileReader {
             if let run = walk.run(start, count) { return body(run) }
         }
         let bytes = count * max(itemSize, targetSize)
-        withUnsafeTemporaryAllocation(byteCount: 2 * bytes, alignment: 64) { scratch in
-            guard let scratch = scratch.baseAddress else { return }
+        withThreadMemory(2 * bytes) { scratch in
             var elements = UnsafeRawPointer(base + start * itemSize)
             if let walk {
                 walk.load(start, count, to: scratch)
@@ -252,6 +250,17 @@ private struct JoinedRows {
                 }
                 row += block
             }
+            // Few rows by halves of them, too.
+            var half = block / 2
+            while half > 1 {
+                if row + half <= count {
+                    reader.withElements(start + row * columns, half * columns) {
+                        sums.add(half, rows: $0, columns)
+                    }
+                    row += half
+                }
+                half /= 2
+            }
         }
         while row < count {
             reader.withElements(start + row * columns, width) { sums.add($0, width) }
@@ -292,15 +301,28 @@ struct PairwiseRows {
     /// Adds a block of rows that follow each other: half of them to the other half, until one is
     /// left. No rows were added one by one since the row was begun.
     mutating func add(block rows: UnsafeRawPointer, _ columns: Int) {
-        var half = Self.block / 2 * columns
-        if halves == nil { halves = Row(byteCount: half * itemSize) }
-        guard let sums = halves?.address else { return }
+        guard let sum = joined(Self.block, rows, columns) else { return }
+        add(sum, columns, level: 1)
+    }
+
+    /// Adds some rows of a block, a power of two, that follow each other.
+    mutating func add(_ count: Int, rows: UnsafeRawPointer, _ columns: Int) {
+        guard let sum = joined(count, rows, columns) else { return }
+        add(sum, columns, level: 0)
+    }
+
+    private mutating func joined(
+        _ count: Int, _ rows: UnsafeRawPointer, _ columns: Int
+    ) -> UnsafeRawPointer? {
+        var half = count / 2 * columns
+        if halves == nil { halves = Row(byteCount: Self.block / 2 * capacity) }
+        guard let sums = halves?.address else { return nil }
         join(sums, rows, rows + half * itemSize, half)
         while half > columns {
             half /= 2
             join(sums, sums, sums + half * itemSize, half)
         }
-        add(sums, columns, level: 1)
+        return UnsafeRawPointer(sums)
     }
 
     private mutating func add(_ row: UnsafeRawPointer, _ columns: Int, level: Int) {

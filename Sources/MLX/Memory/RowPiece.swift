@@ -9,11 +9,11 @@ struct RowPiece: Sequence {
     var start: Int { rows.lowerBound * length }
     var count: Int { rows.count * length }
 
-    /// Some rows in pieces.
+    /// Some rows in pieces, of no fewer than `least` rows.
     static func all(
-        of rows: Range<Int>, length: Int, itemSize: Int
+        of rows: Range<Int>, length: Int, least: Int = 1, itemSize: Int
     ) -> some Sequence<RowPiece> {
-        rows.pieces(of: Swift.max(1, 4096 / Swift.max(length, 1))).lazy.map {
+        rows.pieces(of: Swift.max(least, 4096 / Swift.max(length, 1))).lazy.map {
             RowPiece(rows: $0, length: length, itemSize: itemSize)
         }
     }

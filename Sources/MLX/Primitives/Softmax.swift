@@ -18,8 +18,12 @@ extension RowOperation {
     /// Calls the body with pieces of the input, a few whole rows each.
     func forPieces(of input: Tensor, on workers: Workers, _ body: (RowPiece) -> Void) {
         let (length, size) = (input.shape.last ?? 1, input.dtype.computed.size)
-        workers.forRanges(of: input.count / length, grain: max(1, (1 << 14) / length)) { range in
-            for piece in RowPiece.all(of: range, length: length, itemSize: size) { body(piece) }
+        // Rows whose elements lie apart share lines of the cache with their neighbours.
+        let least = input.layout.strides.last ?? 1 == 1 ? 1 : 16
+        let grain = max(least, (1 << 14) / length)
+        workers.forRanges(of: input.count / length, grain: grain) { range in
+            let pieces = RowPiece.all(of: range, length: length, least: least, itemSize: size)
+            for piece in pieces { body(piece) }
         }
     }
 }
