@@ -55,11 +55,17 @@ open class GroupNorm: Module, UnaryLayer {
     }
 
     private func neighboursNormalised(_ x: MLXArray) -> MLXArray {
-        let size = dimensions / groupCount
-        let groups = x.reshaped([x.dim(0), -1, groupCount, size]).swappedAxes(1, 2)
-        let flat = groups.reshaped([x.dim(0), groupCount, -1])  // [batch, groups, places * size]
-        let normal = MLXFast.layerNorm(flat, eps: eps).reshaped([x.dim(0), groupCount, -1, size])
-        return normal.swappedAxes(1, 2).reshaped(x.shape)
+        let places = x.reshaped([x.dim(0), -1, dimensions])
+        let groups = [x.dim(0), 1, groupCount, dimensions / groupCount]
+        // The moments of a channel lie together; a group's are those of its channels joined.
+        let means = places.mean(axis: 1, keepDims: true).reshaped(groups)
+        let variances = places.variance(axis: 1, keepDims: true).reshaped(groups)
+        let mean = means.mean(axis: -1, keepDims: true)
+        let variance = (variances + square(means - mean)).mean(axis: -1, keepDims: true)
+        func channels(_ moment: MLXArray) -> MLXArray {
+            broadcast(moment, to: groups).reshaped([x.dim(0), 1, dimensions])
+        }
+        return ((places - channels(mean)) * channels(rsqrt(variance + eps))).reshaped(x.shape)
     }
 
     private func distantNormalised(_ x: MLXArray) -> MLXArray {
