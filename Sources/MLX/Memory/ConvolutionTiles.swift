@@ -22,7 +22,7 @@ final class ConvolutionTiles: ConvolutionParts {
     private let accumulate: ck_accumulate
     private let workers: Workers
 
-    /// The columns of kernels that meet a strip before the next ones do.
+    /// The columns of kernels that meet a strip before the next ones do; they lie in one piece.
     private static let columns = 32
     /// Sums for kernels are made by at most so many groups of images, of at most so many elements.
     private static let most = (groups: 16, elements: 8 << 20)
@@ -41,9 +41,15 @@ final class ConvolutionTiles: ConvolutionParts {
 
     /// results [N, OH, OW, O] of images [N, H, W, C] and kernels [O, KH, KW, C], row-major.
     func results(images: Tensor, kernels: Tensor, into output: Tensor) {
-        let right = kernels.turned(rows: kernels.shape[0], on: workers)  // [KH · KW · C, O]
+        let (filters, depth) = (kernels.shape[0], kernels.count / kernels.shape[0])
+        let transpose = transpose
+        let right = panels(columns: filters, depth: depth) { panel, columns in
+            transpose(
+                panel, Self.columns, kernels.address(at: columns.lowerBound * depth), depth, 1,
+                columns.count, depth, 1)
+        }
         let walk = StripWalk(form, channels: images.shape[3], itemSize: dtype.size)
-        convolve(images, walk, right, columns: kernels.shape[0], into: output)
+        convolve(images, walk, right, columns: filters, into: output)
     }
 
     /// images [N, H, W, C] that kernels and results give back.
@@ -55,15 +61,30 @@ final class ConvolutionTiles: ConvolutionParts {
         else { return spread(kernels, results, into: output) }
         // The transpose of a dense convolution is one by the kernels turned round.
         let walk = StripWalk(form.turnedRound, channels: filters, itemSize: dtype.size)
-        let right = Tensor(Spec([taps, filters, channels], dtype))
-        for tap in 0..<taps {
-            for filter in 0..<filters {
-                right.address(at: (tap * filters + filter) * channels).copyMemory(
-                    from: kernels.address(at: (filter * taps + taps - 1 - tap) * channels),
-                    byteCount: channels * dtype.size)
+        let (size, source) = (dtype.size, kernels.address)
+        let right = panels(columns: channels, depth: taps * filters) { panel, columns in
+            for row in 0..<taps * filters {
+                let (tap, filter) = row.quotientAndRemainder(dividingBy: filters)
+                let from = (filter * taps + taps - 1 - tap) * channels + columns.lowerBound
+                (panel + row * Self.columns * size).copyMemory(
+                    from: source + from * size, byteCount: columns.count * size)
             }
         }
         convolve(results, walk, right, columns: channels, into: output)
+    }
+
+    /// Kernels as a matrix of so many columns, in panels of a few columns each.
+    private func panels(
+        columns: Int, depth: Int, _ fill: (UnsafeMutableRawPointer, Range<Int>) -> Void
+    ) -> Tensor {
+        let count = (columns + Self.columns - 1) / Self.columns
+        let panels = Tensor(Spec([count, depth, Self.columns], dtype))
+        let (address, bytes) = (panels.address, depth * Self.columns * dtype.size)
+        workers.run(count) { index in
+            let first = index * Self.columns
+            fill(address + index * bytes, first..<min(columns, first + Self.columns))
+        }
+        return panels
     }
 
     /// Makes every place of the output from the strip of an image around it.
@@ -74,6 +95,7 @@ final class ConvolutionTiles: ConvolutionParts {
         let (source, kernels, target) = (images.address, right.address, output.address)
         let end = source + images.count * size
         let line = walk.places.width * columns * size
+        let depth = right.shape[1]
         // Several small images make a task.
         let share = walk.imagesOfTask
         workers.run((samples + share - 1) / share * walk.bands) { task in
@@ -89,8 +111,8 @@ final class ConvolutionTiles: ConvolutionParts {
                             let operands = ck_tile_operands(
                                 a: strip + (row - places.lowerBound) * walk.step.row * size,
                                 a_row: walk.step.column, a_column: 1, runs: room.runs,
-                                run_count: walk.runCount, b: kernels + column * size,
-                                b_row: columns, depth: walk.depth)
+                                run_count: walk.runCount, b: kernels + column * depth * size,
+                                b_row: Self.columns, depth: walk.depth)
                             multiply(
                                 target + (sample * walk.places.height + row) * line + column * size,
                                 columns, operands, walk.places.width,
