@@ -1,9 +1,8 @@
 // Hyperbolic functions, their inverses, and the logistic function.
 
 #include "complex_number.h"
+#include "double_math.h"
 #include "wide.h"
-
-#include <math.h>
 
 #pragma clang fp contract(fast)
 
@@ -121,27 +120,64 @@ UNARY_CALL(gelu_slope, f64, gelu_slope_double(x))
 WIDE_UNARY(gelu_slope, gelu_slope_wide(x))
 LOOKUP(ck_unary, ck_gelu_tanh_slope, ROWS_WIDE(gelu_slope))
 
-UNARY_CALL(sinh, f32, sinhf(x))
+// MARK: hyperbolic sine and cosine
+
+// With t = exp|x| - 1, which keeps its digits near zero: exp|x| - exp(-|x|) = t + t / (1 + t).
+// Beyond 100 all results are infinite.
+INLINE double growth(double x) {
+    double size = fabs(x), scale, rest = exp_rest(size > 100 ? 100 : size, &scale);
+    return scale * rest + (scale - 1);
+}
+INLINE double sinh_double(double x) {
+    double t = growth(x);
+    return copysign(0.5 * (t + t / (1 + t)), x);
+}
+INLINE double cosh_double(double x) {
+    double e = 1 + growth(x);
+    return 0.5 * (e + 1 / e);
+}
+
+UNARY_BY_DOUBLE(sinh, sinh_double(x))
 UNARY_CALL(sinh, f64, sinh(x))
 UNARY_CALL(sinh, c64, from_libm(csinhf(LIBM_COMPLEX(x))))
 LOOKUP(ck_unary, ck_sinh, ROWS_FLOATS(sinh), [CK_C64] = sinh_c64)
 
-UNARY_CALL(cosh, f32, coshf(x))
+UNARY_BY_DOUBLE(cosh, cosh_double(x))
 UNARY_CALL(cosh, f64, cosh(x))
 UNARY_CALL(cosh, c64, from_libm(ccoshf(LIBM_COMPLEX(x))))
 LOOKUP(ck_unary, ck_cosh, ROWS_FLOATS(cosh), [CK_C64] = cosh_c64)
 
-UNARY_CALL(asinh, f32, asinhf(x))
+// MARK: inverses
+
+// Logarithms of 1 + a number that keeps its digits near zero. Squares of floats are finite here.
+INLINE double asinh_double(double x) {
+    double size = fabs(x), square = x * x;
+    double value = log_one_plus(size + square / (1 + __builtin_elementwise_sqrt(1 + square)));
+    return size < INFINITY ? copysign(value, x) : x;
+}
+INLINE double acosh_double(double x) {
+    double above = x - 1;
+    double value = log_one_plus(above + __builtin_elementwise_sqrt((above + 2) * above));
+    value = x < INFINITY ? value : x;
+    return x < 1 ? NAN : value;
+}
+INLINE double atanh_double(double x) {
+    double size = fabs(x), value = 0.5 * log_one_plus(2 * size / (1 - size));
+    value = size < 1 ? value : NAN;
+    return copysign(size == 1 ? INFINITY : value, x);
+}
+
+UNARY_BY_DOUBLE(asinh, asinh_double(x))
 UNARY_CALL(asinh, f64, asinh(x))
 UNARY_CALL(asinh, c64, from_libm(casinhf(LIBM_COMPLEX(x))))
 LOOKUP(ck_unary, ck_asinh, ROWS_FLOATS(asinh), [CK_C64] = asinh_c64)
 
-UNARY_CALL(acosh, f32, acoshf(x))
+UNARY_BY_DOUBLE(acosh, acosh_double(x))
 UNARY_CALL(acosh, f64, acosh(x))
 UNARY_CALL(acosh, c64, from_libm(cacoshf(LIBM_COMPLEX(x))))
 LOOKUP(ck_unary, ck_acosh, ROWS_FLOATS(acosh), [CK_C64] = acosh_c64)
 
-UNARY_CALL(atanh, f32, atanhf(x))
+UNARY_BY_DOUBLE(atanh, atanh_double(x))
 UNARY_CALL(atanh, f64, atanh(x))
 UNARY_CALL(atanh, c64, from_libm(catanhf(LIBM_COMPLEX(x))))
 LOOKUP(ck_unary, ck_atanh, ROWS_FLOATS(atanh), [CK_C64] = atanh_c64)
