@@ -1,6 +1,6 @@
-// Division, remainder and power: the integer versions have corners that C leaves undefined.
+// Division and remainder: the integer versions have corners that C leaves undefined.
 
-#include "complex_number.h"
+#include "kernel.h"
 
 #include <math.h>
 
@@ -51,38 +51,3 @@ BINARY_CALL(remainder, f32, floor_rest_f32(x, y))
 BINARY_CALL(remainder, f64, floor_rest_f64(x, y))
 LOOKUP(ck_binary, ck_remainder, [CK_BOOL] = remainder_b8, ROWS_UNSIGNED(remainder),
     ROWS_SIGNED(remainder), ROWS_FLOATS(remainder))
-
-// MARK: power
-
-INLINE u64 unsigned_power(u64 base, u64 exponent) {
-    u64 result = 1;
-    for (; exponent != 0; exponent >>= 1) {
-        if (exponent & 1) result *= base;
-        base *= base;
-    }
-    return result;
-}
-
-INLINE u64 signed_power(i64 base, i64 exponent) {
-    if (exponent >= 0) return unsigned_power((u64)base, (u64)exponent);
-    if (base == 1) return 1;
-    if (base == -1) return exponent & 1 ? (u64)-1 : 1;
-    return 0;
-}
-
-INLINE c64 complex_power(c64 x, c64 y) {
-    if (x.re == 0 && x.im == 0) return (c64){y.re == 0 && y.im == 0, 0};
-    return from_libm(cpowf(LIBM_COMPLEX(x), LIBM_COMPLEX(y)));
-}
-
-// The low bits of a wrapped 64-bit power are the wrapped power of the narrow type.
-#define MAKE_UNSIGNED_POWER(T, UNUSED) BINARY_CALL(power, T, (T)unsigned_power(x, y))
-#define MAKE_SIGNED_POWER(T, UNUSED) BINARY_CALL(power, T, (T)signed_power(x, y))
-FOR_UNSIGNED(MAKE_UNSIGNED_POWER, )
-FOR_SIGNED(MAKE_SIGNED_POWER, )
-BINARY_CALL(power, b8, x | (y == 0))
-BINARY_CALL(power, f32, powf(x, y))
-BINARY_CALL(power, f64, pow(x, y))
-BINARY_CALL(power, c64, complex_power(x, y))
-LOOKUP(ck_binary, ck_power, [CK_BOOL] = power_b8, ROWS_UNSIGNED(power), ROWS_SIGNED(power),
-    ROWS_FLOATS(power), [CK_C64] = power_c64)

@@ -1,5 +1,6 @@
 // Tangents of elementwise operations on two arrays: one expression of both and of their tangents.
 
+#include "double_vectors.h"
 #include "float_math.h"
 
 #include <math.h>
@@ -31,14 +32,41 @@ LOOKUP(ck_quaternary, ck_divide_tangent, ROWS_FLOATS(divide_tangent))
 LOOKUP(ck_quaternary, ck_remainder_tangent, ROWS_FLOATS(remainder_tangent))
 LOOKUP(ck_quaternary, ck_arctan2_tangent, ROWS_FLOATS(arctan2_tangent))
 
-#define POWER(T, POW, LOG)                                                                         \
-    INLINE T power_change_##T(T x, T y, T p, T q) {                                                \
-        T change = p == 0 ? 0 : p * y * POW(x, y - 1);                                             \
-        return q == 0 || x == 0 ? change : change + q * POW(x, y) * LOG(x);                        \
-    }                                                                                              \
-    BY_CALLS(power, T, power_change_##T(x, y, p, q))
-POWER(f32, powf, logf)
-POWER(f64, pow, log)
+INLINE double power_change(double x, double y, double p, double q) {
+    double change = p == 0 ? 0 : p * y * pow(x, y - 1);
+    return q == 0 || x == 0 ? change : change + q * pow(x, y) * log(x);
+}
+BY_CALLS(power, f64, power_change(x, y, p, q))
+
+// The sum of two changes by the kernel of powers. Mostly one of the two does not change at all.
+INLINE void power_piece(float *out, const float *x, const float *y, const float *p, const float *q,
+    long n, ck_binary power) {
+    float changes[PIECE] = {0}, values[PIECE], exponents[PIECE];
+    i32 by_base = 0, by_power = 0;
+    for (long i = 0; i < n; i++) by_base |= p[i] != 0, by_power |= q[i] != 0;
+    if (by_base) {
+        for (long i = 0; i < n; i++) exponents[i] = y[i] - 1;
+        power(values, x, exponents, n);
+        LANES for (long i = 0; i < n; i++) changes[i] = p[i] == 0 ? 0 : p[i] * y[i] * values[i];
+    }
+    if (by_power) {
+        power(values, x, y, n);
+        LANES for (long i = 0; i < n; i++) {
+            float change = q[i] * values[i] * log_float(x[i]);
+            changes[i] += ((q[i] == 0) | (x[i] == 0)) ? 0 : change;
+        }
+    }
+    memcpy(out, changes, (size_t)n * sizeof *out);
+}
+
+KERNEL static void power_tangent_f32(
+    void *out, const void *a, const void *b, const void *c, const void *d, long n) {
+    const float *x = a, *y = b, *p = c, *q = d;
+    float *result = out;
+    ck_binary power = ck_power(CK_F32);
+    for (long i = 0; i < n; i += PIECE)
+        power_piece(result + i, x + i, y + i, p + i, q + i, smaller(n - i, PIECE), power);
+}
 LOOKUP(ck_quaternary, ck_power_tangent, ROWS_FLOATS(power_tangent))
 
 // The share of exp(x) in exp(x) + exp(y), by their difference.
