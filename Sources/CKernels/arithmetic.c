@@ -2,6 +2,7 @@
 // so that the same numbers come out of every instruction set.
 
 #include "complex_number.h"
+#include "double_vectors.h"
 
 #include <math.h>
 
@@ -18,21 +19,28 @@ INLINE c64 complex_of(float re, float im) {
 }
 
 // In double, where neither the squares nor the products of floats overflow or vanish.
-INLINE c64 complex_divide(c64 x, c64 y) {
-    double a = x.re, b = x.im, c = y.re, d = y.im;
-    double size = c * c + d * d;
-    return complex_of((float)((a * c + b * d) / size), (float)((b * c - a * d) / size));
+INLINE double complex_size(double a, double b) {
+    double size = __builtin_elementwise_sqrt(a * a + b * b);
+    bool infinite = (fabs(a) == INFINITY) | (fabs(b) == INFINITY);
+    return infinite ? INFINITY : size;
+}
+INLINE double quotient_re(double a, double b, double c, double d) {
+    return (a * c + b * d) / (c * c + d * d);
+}
+INLINE double quotient_im(double a, double b, double c, double d) {
+    return (b * c - a * d) / (c * c + d * d);
 }
 
-INLINE float complex_abs(c64 x) {
-    if (isinf(x.re) || isinf(x.im)) return INFINITY;
-    double a = x.re, b = x.im;
-    return (float)__builtin_elementwise_sqrt(a * a + b * b);
+KERNEL static void abs_c64(void *out, const void *x, long n) {
+    const float *in = x;
+    float *result = out;
+    PAIRS for (long i = 0; i < n; i++)
+        result[i] = (float)complex_size((double)in[2 * i], (double)in[2 * i + 1]);
 }
 
 INLINE c64 complex_sign(c64 x) {
     if (x.re == 0 && x.im == 0) return x;
-    float size = complex_abs(x);
+    float size = (float)complex_size((double)x.re, (double)x.im);
     return complex_of(x.re / size, x.im / size);
 }
 
@@ -69,7 +77,6 @@ UNARY(abs, i16, (i16)(x < 0 ? 0u - (u16)x : (u16)x))
 UNARY(abs, i32, (i32)(x < 0 ? 0u - (u32)x : (u32)x))
 UNARY(abs, i64, (i64)(x < 0 ? 0u - (u64)x : (u64)x))
 FOR_FLOATS(MAKE_UNARY, abs, __builtin_elementwise_abs(x))
-UNARY_TO(abs, c64, float, complex_abs(x))
 LOOKUP(ck_unary, ck_abs, [CK_BOOL] = same_u8, ROWS_UNSIGNED(same), ROWS_SIGNED(abs),
     ROWS_FLOATS(abs), [CK_C64] = abs_c64)
 
@@ -101,7 +108,7 @@ LOOKUP(ck_unary, ck_round, [CK_BOOL] = same_u8, ROWS_WRAPPING(same), ROWS_FLOATS
     [CK_C64] = round_c64)
 
 FOR_FLOATS(MAKE_UNARY, reciprocal, 1 / x)
-UNARY(reciprocal, c64, complex_divide(complex_of(1, 0), x))
+COMPLEX_BY_DOUBLE(reciprocal, quotient_re(1, 0, a, b), quotient_im(1, 0, a, b))
 LOOKUP(ck_unary, ck_reciprocal, ROWS_FLOATS(reciprocal), [CK_C64] = reciprocal_c64)
 
 // MARK: two arguments
@@ -128,7 +135,7 @@ LOOKUP(ck_binary, ck_multiply, [CK_BOOL] = and_u8, ROWS_WRAPPING(multiply), ROWS
     [CK_C64] = multiply_c64)
 
 FOR_FLOATS(MAKE_BINARY, divide, x / y)
-BINARY(divide, c64, complex_divide(x, y))
+COMPLEX_PAIR_BY_DOUBLE(divide, quotient_re(a, b, c, d), quotient_im(a, b, c, d))
 LOOKUP(ck_binary, ck_divide, ROWS_FLOATS(divide), [CK_C64] = divide_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, maximum, x > y ? x : y)

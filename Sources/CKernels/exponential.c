@@ -1,9 +1,8 @@
 // Exponentials, logarithms and roots.
 
 #include "complex_number.h"
+#include "double_math.h"
 #include "wide.h"
-
-#include <math.h>
 
 #pragma clang fp contract(fast)
 
@@ -48,10 +47,16 @@ INLINE float log10_float(float x) {
     return log_limits(x, e * LOG10_2_HIGH + (f * LOG10_E_HIGH + tail));
 }
 
-// The natural logarithm of a complex number, times a factor.
-INLINE c64 complex_log(c64 x, double factor) {
-    c64 y = from_libm(clogf(LIBM_COMPLEX(x)));
-    return (c64){(float)(y.re * factor), (float)(y.im * factor)};
+// The logarithm of the size of a complex number, by its square and what the rounding of that lost:
+// next to a size of 1 nothing else would be left.
+INLINE double log_size(double a, double b) {
+    double p = a * a, q = b * b;
+    double larger = p > q ? p : q, smaller = p > q ? q : p, square = larger + smaller;
+    double value = 0.5 * log_sum(square, smaller - (square - larger));
+    value = square < INFINITY ? value : square;
+    value = square == 0 ? -INFINITY : value;
+    bool infinite = (fabs(a) == INFINITY) | (fabs(b) == INFINITY);
+    return infinite ? INFINITY : value;
 }
 
 // The squares are made in double, so that a number next to zero keeps its digits.
@@ -60,15 +65,9 @@ INLINE c64 complex_log1p(c64 x) {
     return (c64){(float)(0.5 * log1p((2 + a) * a + b * b)), (float)atan2(b, 1 + a)};
 }
 
-INLINE c64 complex_rsqrt(c64 x) {
-    c64 root = from_libm(csqrtf(LIBM_COMPLEX(x)));
-    double a = root.re, b = root.im, size = a * a + b * b;
-    return (c64){(float)(a / size), (float)(-b / size)};
-}
-
 UNARY(log, f32, log_float(x))
 UNARY_CALL(log, f64, log(x))
-UNARY_CALL(log, c64, from_libm(clogf(LIBM_COMPLEX(x))))
+COMPLEX_BY_DOUBLE(log, log_size(a, b), angle_of(b, a))
 LOOKUP(ck_unary, ck_log, ROWS_FLOATS(log), [CK_C64] = log_c64)
 
 UNARY(log1p, f32, log1p_float(x))
@@ -78,12 +77,12 @@ LOOKUP(ck_unary, ck_log1p, ROWS_FLOATS(log1p), [CK_C64] = log1p_c64)
 
 UNARY(log2, f32, log2_float(x))
 UNARY_CALL(log2, f64, log2(x))
-UNARY_CALL(log2, c64, complex_log(x, M_LOG2E))
+COMPLEX_BY_DOUBLE(log2, M_LOG2E * log_size(a, b), M_LOG2E * angle_of(b, a))
 LOOKUP(ck_unary, ck_log2, ROWS_FLOATS(log2), [CK_C64] = log2_c64)
 
 UNARY(log10, f32, log10_float(x))
 UNARY_CALL(log10, f64, log10(x))
-UNARY_CALL(log10, c64, complex_log(x, M_LOG10E))
+COMPLEX_BY_DOUBLE(log10, M_LOG10E * log_size(a, b), M_LOG10E * angle_of(b, a))
 LOOKUP(ck_unary, ck_log10, ROWS_FLOATS(log10), [CK_C64] = log10_c64)
 
 // The larger plus a correction; equal infinities have no difference.
@@ -105,12 +104,38 @@ LOOKUP(ck_binary, ck_logaddexp, ROWS_FLOATS(logaddexp))
 
 // MARK: roots
 
+// The sizes of the parts of a complex root: the larger one, and the other by it. A negative a
+// exchanges them.
+INLINE double larger_part(double a, double b) {
+    double size = __builtin_elementwise_sqrt(a * a + b * b);
+    return __builtin_elementwise_sqrt(0.5 * (fabs(a) + size));
+}
+INLINE double smaller_part(double larger, double b) {
+    double part = 0.5 * fabs(b) / larger;
+    return larger == 0 ? 0 : part;
+}
+INLINE double root_re(double a, double b) {
+    double larger = larger_part(a, b), smaller = smaller_part(larger, b);
+    double part = a < 0 ? smaller : larger;
+    return ((a == INFINITY) | (fabs(b) == INFINITY)) ? INFINITY : part;
+}
+INLINE double root_im(double a, double b) {
+    double larger = larger_part(a, b), smaller = smaller_part(larger, b);
+    double part = a < 0 ? larger : smaller;
+    return copysign(((a == -INFINITY) | (fabs(b) == INFINITY)) ? INFINITY : part, b);
+}
+INLINE double square_of_root(double a, double b) {
+    double re = root_re(a, b), im = root_im(a, b);
+    return re * re + im * im;
+}
+
 UNARY(sqrt, f32, __builtin_elementwise_sqrt(x))
 UNARY(sqrt, f64, __builtin_elementwise_sqrt(x))
-UNARY_CALL(sqrt, c64, from_libm(csqrtf(LIBM_COMPLEX(x))))
+COMPLEX_BY_DOUBLE(sqrt, root_re(a, b), root_im(a, b))
 LOOKUP(ck_unary, ck_sqrt, ROWS_FLOATS(sqrt), [CK_C64] = sqrt_c64)
 
 UNARY(rsqrt, f32, 1 / __builtin_elementwise_sqrt(x))
 UNARY(rsqrt, f64, 1 / __builtin_elementwise_sqrt(x))
-UNARY_CALL(rsqrt, c64, complex_rsqrt(x))
+COMPLEX_BY_DOUBLE(
+    rsqrt, root_re(a, b) / square_of_root(a, b), -root_im(a, b) / square_of_root(a, b))
 LOOKUP(ck_unary, ck_rsqrt, ROWS_FLOATS(rsqrt), [CK_C64] = rsqrt_c64)
