@@ -79,7 +79,7 @@ open class BatchNorm: Module, UnaryLayer {
                     + "got the shape \(x.shape)")
         }
         if !training, let runningMean, let runningVariance {
-            return normalised(x, runningMean, runningVariance)
+            return scaled((x - runningMean) * rsqrt(runningVariance + eps), weight, bias)
         }
         let count = x.size / featureCount
         guard !training || count > 1 else {
@@ -88,23 +88,17 @@ open class BatchNorm: Module, UnaryLayer {
                 "[BatchNorm] needs more than one value a channel to train, "
                     + "got the shape \(x.shape)")
         }
-        let axes = Array(0..<(x.ndim - 1))
-        let mean = x.mean(axes: axes)
-        let variance = x.variance(axes: axes)
-        if training { keep(mean, variance, count) }
-        return normalised(x, mean, variance)
-    }
-
-    private func normalised(
-        _ x: MLXArray, _ mean: MLXArray, _ variance: MLXArray
-    ) -> MLXArray {
-        scaled((x - mean) * rsqrt(variance + eps), weight, bias)
+        let moments = Moments(of: x, axes: Array(0..<(x.ndim - 1)))
+        if training { keep(moments, x.dtype, count) }
+        return scaled(moments.normalised(moments.mean, moments.variance, eps), weight, bias)
     }
 
     /// Moves the running statistics, in place. The variance is that of the population of which the
     /// batch is a sample, as in Python and PyTorch.
-    private func keep(_ mean: MLXArray, _ variance: MLXArray, _ count: Int) {
+    private func keep(_ moments: Moments, _ dtype: DType, _ count: Int) {
         guard let runningMean, let runningVariance else { return }
+        let mean = moments.mean.flattened().asType(dtype)
+        let variance = moments.variance.flattened().asType(dtype)
         let unbiased = variance * (Float(count) / Float(count - 1))
         for (running, new) in [(runningMean, mean), (runningVariance, unbiased)] {
             // No gradient goes through them, so nothing of a batch's graph is kept either.

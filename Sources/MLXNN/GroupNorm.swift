@@ -51,27 +51,28 @@ open class GroupNorm: Module, UnaryLayer {
                 x, "[GroupNorm] takes [batch, ..., \(dimensions)], got the shape \(x.shape)")
         }
         let normal = pytorchCompatible ? neighboursNormalised(x) : distantNormalised(x)
-        return scaled(normal, weight, bias)
+        return scaled(normal, weight, bias).reshaped(x.shape)
     }
 
+    /// [batch, places, dimensions]
     private func neighboursNormalised(_ x: MLXArray) -> MLXArray {
-        let places = x.reshaped([x.dim(0), -1, dimensions])
         let groups = [x.dim(0), 1, groupCount, dimensions / groupCount]
-        // The moments of a channel lie together; a group's are those of its channels joined.
-        let means = places.mean(axis: 1, keepDims: true).reshaped(groups)
-        let variances = places.variance(axis: 1, keepDims: true).reshaped(groups)
+        // The elements of a channel lie apart alike; a group's moments are its channels' joined.
+        let moments = Moments(of: x.reshaped([x.dim(0), -1, dimensions]), axes: [1])
+        let means = moments.mean.reshaped(groups)
         let mean = means.mean(axis: -1, keepDims: true)
-        let variance = (variances + square(means - mean)).mean(axis: -1, keepDims: true)
+        let variances = moments.variance.reshaped(groups) + square(means - mean)
         func channels(_ moment: MLXArray) -> MLXArray {
             broadcast(moment, to: groups).reshaped([x.dim(0), 1, dimensions])
         }
-        return ((places - channels(mean)) * channels(rsqrt(variance + eps))).reshaped(x.shape)
+        return moments.normalised(
+            channels(mean), channels(variances.mean(axis: -1, keepDims: true)), eps)
     }
 
+    /// [batch, places, dimensions]
     private func distantNormalised(_ x: MLXArray) -> MLXArray {
-        let groups = x.reshaped([x.dim(0), -1, groupCount])
-        let mean = groups.mean(axis: 1, keepDims: true)
-        let variance = groups.variance(axis: 1, keepDims: true)
-        return ((groups - mean) * rsqrt(variance + eps)).reshaped(x.shape)
+        let moments = Moments(of: x.reshaped([x.dim(0), -1, groupCount]), axes: [1])
+        return moments.normalised(moments.mean, moments.variance, eps)
+            .reshaped([x.dim(0), -1, dimensions])
     }
 }

@@ -33,9 +33,10 @@ open class InstanceNorm: Module, UnaryLayer {
         guard x.ndim >= 3 else {
             return refused(x, "[InstanceNorm] takes 3 or more axes, got the shape \(x.shape)")
         }
-        let channelsFirst = x.reshaped([x.dim(0), -1, x.dim(-1)]).swappedAxes(1, 2)
-        let normal = MLXFast.layerNorm(channelsFirst, eps: eps)  // [batch, dimensions, places]
-        return scaled(normal.swappedAxes(1, 2).reshaped(x.shape), weight, bias)
+        let places = x.reshaped([x.dim(0), -1, x.dim(-1)])
+        let moments = Moments(of: places, axes: [1])
+        return scaled(moments.normalised(moments.mean, moments.variance, eps), weight, bias)
+            .reshaped(x.shape)
     }
 }
 
