@@ -1,31 +1,36 @@
-// Discrete Fourier transforms of one row: C. Temperton, "Self-sorting mixed-radix fast Fourier
+// Passes of discrete Fourier transforms: C. Temperton, "Self-sorting mixed-radix fast Fourier
 // transforms" (1983), with Stockham's order of the passes.
 
-#include "kernel.h"
+#include "fourier.h"
 
 #include <math.h>
 
-typedef struct { double re, im; } wide;
-
 // exp(-2πi·k/n), with the angle taken to the first eighth of the turn in integers.
-static wide root(long k, long n) {
+static number root(long k, long n) {
     long quarter = 4 * k / n, rest = 4 * k % n;
     bool beyond = 2 * rest > n;
     double angle = M_PI_2 * (double)(beyond ? n - rest : rest) / (double)n;
     double c = beyond ? sin(angle) : cos(angle), s = beyond ? cos(angle) : sin(angle);
     switch (quarter & 3) {
-    case 0: return (wide){c, -s};
-    case 1: return (wide){-s, -c};
-    case 2: return (wide){-c, s};
-    default: return (wide){s, c};
+    case 0: return (number){c, -s};
+    case 1: return (number){-s, -c};
+    case 2: return (number){-c, s};
+    default: return (number){s, c};
     }
 }
 
-void ck_fourier_roots(double *roots, long n) {
-    for (long k = 0; k < n; k++) {
-        wide w = root(k, n);
-        roots[k] = w.re;
-        roots[n + k] = w.im;
+void ck_fourier_roots(double *roots, long count, long n) {
+    enum { BLOCK = 64 };
+    number near[BLOCK];
+    for (long k = 0; k < BLOCK; k++) near[k] = root(k, n);
+    // Most are products of two, which is as good to a rounding of double and takes no sines.
+    for (long first = 0; first < count; first += BLOCK) {
+        number far = root(first, n);
+        for (long k = 0; k < smaller(BLOCK, count - first); k++) {
+            number w = near[k];
+            roots[first + k] = far.re * w.re - far.im * w.im;
+            roots[count + first + k] = far.re * w.im + far.im * w.re;
+        }
     }
 }
 
@@ -35,182 +40,283 @@ void ck_fourier_chirp(double *chirp, const double *roots, long n) {
     for (long k = 0; k < n; k++) {
         chirp[k] = roots[square];
         chirp[n + k] = roots[2 * n + square];
-        square = (square + 2 * k + 1) % (2 * n);
+        square += 2 * k + 1;
+        if (square >= 2 * n) square -= 2 * n;
     }
 }
 
-INLINE wide plus(wide a, wide b) { return (wide){a.re + b.re, a.im + b.im}; }
-INLINE wide minus(wide a, wide b) { return (wide){a.re - b.re, a.im - b.im}; }
-INLINE wide times(wide a, wide b) {
-    return (wide){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-INLINE wide scaled(wide a, double x) { return (wide){a.re * x, a.im * x}; }
-// -i·a
-INLINE wide turned(wide a) { return (wide){a.im, -a.re}; }
-
-INLINE wide get(const double *planes, long n, long k) { return (wide){planes[k], planes[n + k]}; }
-INLINE void put(double *planes, long n, long k, wide a) {
-    planes[k] = a.re;
-    planes[n + k] = a.im;
-}
-
-KERNEL static void pass2(double *out, const double *in, const double *roots, long length,
-    long stride, long lanes) {
-    long n = length * lanes, m = n / (2 * stride), step = stride / lanes;
-    for (long j = 0; j < m; j++) {
-        wide w = get(roots, length, j * step);
-        LANES for (long k = 0; k < stride; k++) {
-            wide a = get(in, n, k + stride * j), b = get(in, n, k + stride * (j + m));
-            long o = k + stride * 2 * j;
-            put(out, n, o, plus(a, b));
-            put(out, n, o + stride, times(minus(a, b), w));
+void ck_fourier_twiddles(
+    double *twiddles, const double *roots, long n, long radix, long stride) {
+    number *out = (number *)twiddles;
+    for (long r = 0; r < radix; r++, out++) {
+        long k = r * (n / radix);
+        *out = (number){roots[k], roots[n + k]};
+    }
+    for (long j = 0; j < n / (radix * stride); j++) {
+        for (long r = 1; r < radix; r++, out++) {
+            long k = r * j * stride;
+            *out = (number){roots[k], roots[n + k]};
         }
     }
 }
 
-KERNEL static void pass3(double *out, const double *in, const double *roots, long length,
-    long stride, long lanes) {
-    long n = length * lanes, m = n / (3 * stride), step = stride / lanes;
+INLINE void butterfly2(eight *x) {
+    eight a = x[0], b = x[1];
+    x[0] = plus(a, b);
+    x[1] = minus(a, b);
+}
+
+INLINE void butterfly3(eight *x) {
     const double sine = 0.86602540378443864676;
-    for (long j = 0; j < m; j++) {
-        wide w = get(roots, length, j * step), w2 = get(roots, length, 2 * j * step);
-        LANES for (long k = 0; k < stride; k++) {
-            wide a = get(in, n, k + stride * j), b = get(in, n, k + stride * (j + m));
-            wide c = get(in, n, k + stride * (j + 2 * m));
-            wide sum = plus(b, c), half = minus(a, scaled(sum, 0.5));
-            wide side = turned(scaled(minus(b, c), sine));
-            long o = k + stride * 3 * j;
-            put(out, n, o, plus(a, sum));
-            put(out, n, o + stride, times(plus(half, side), w));
-            put(out, n, o + 2 * stride, times(minus(half, side), w2));
-        }
-    }
+    eight sum = plus(x[1], x[2]), half = minus(x[0], scaled(sum, 0.5));
+    eight side = turned(scaled(minus(x[1], x[2]), sine));
+    x[0] = plus(x[0], sum);
+    x[1] = plus(half, side);
+    x[2] = minus(half, side);
 }
 
-KERNEL static void pass4(double *out, const double *in, const double *roots, long length,
-    long stride, long lanes) {
-    long n = length * lanes, m = n / (4 * stride), step = stride / lanes;
-    for (long j = 0; j < m; j++) {
-        wide w = get(roots, length, j * step), w2 = get(roots, length, 2 * j * step);
-        wide w3 = get(roots, length, 3 * j * step);
-        LANES for (long k = 0; k < stride; k++) {
-            wide a = get(in, n, k + stride * j), b = get(in, n, k + stride * (j + m));
-            wide c = get(in, n, k + stride * (j + 2 * m)), d = get(in, n, k + stride * (j + 3 * m));
-            wide even = plus(a, c), odd = plus(b, d);
-            wide left = minus(a, c), side = turned(minus(b, d));
-            long o = k + stride * 4 * j;
-            put(out, n, o, plus(even, odd));
-            put(out, n, o + stride, times(plus(left, side), w));
-            put(out, n, o + 2 * stride, times(minus(even, odd), w2));
-            put(out, n, o + 3 * stride, times(minus(left, side), w3));
-        }
-    }
+INLINE void butterfly4(eight *x) {
+    eight even = plus(x[0], x[2]), odd = plus(x[1], x[3]);
+    eight left = minus(x[0], x[2]), side = turned(minus(x[1], x[3]));
+    x[0] = plus(even, odd);
+    x[1] = plus(left, side);
+    x[2] = minus(even, odd);
+    x[3] = minus(left, side);
 }
 
-KERNEL static void pass5(double *out, const double *in, const double *roots, long length,
-    long stride, long lanes) {
-    long n = length * lanes, m = n / (5 * stride), step = stride / lanes;
+INLINE void butterfly5(eight *x) {
     const double c1 = 0.30901699437494742410, c2 = -0.80901699437494742410;
     const double s1 = 0.95105651629515357212, s2 = 0.58778525229247312917;
-    for (long j = 0; j < m; j++) {
-        wide w = get(roots, length, j * step), w2 = get(roots, length, 2 * j * step);
-        wide w3 = get(roots, length, 3 * j * step), w4 = get(roots, length, 4 * j * step);
-        LANES for (long k = 0; k < stride; k++) {
-            wide a = get(in, n, k + stride * j), b = get(in, n, k + stride * (j + m));
-            wide c = get(in, n, k + stride * (j + 2 * m)), d = get(in, n, k + stride * (j + 3 * m));
-            wide e = get(in, n, k + stride * (j + 4 * m));
-            wide near = plus(b, e), far = plus(c, d), rise = minus(b, e), fall = minus(c, d);
-            wide p = plus(a, plus(scaled(near, c1), scaled(far, c2)));
-            wide q = plus(a, plus(scaled(near, c2), scaled(far, c1)));
-            wide u = turned(plus(scaled(rise, s1), scaled(fall, s2)));
-            wide v = turned(minus(scaled(rise, s2), scaled(fall, s1)));
-            long o = k + stride * 5 * j;
-            put(out, n, o, plus(a, plus(near, far)));
-            put(out, n, o + stride, times(plus(p, u), w));
-            put(out, n, o + 2 * stride, times(plus(q, v), w2));
-            put(out, n, o + 3 * stride, times(minus(q, v), w3));
-            put(out, n, o + 4 * stride, times(minus(p, u), w4));
-        }
+    eight a = x[0], near = plus(x[1], x[4]), far = plus(x[2], x[3]);
+    eight rise = minus(x[1], x[4]), fall = minus(x[2], x[3]);
+    eight p = plus(a, plus(scaled(near, c1), scaled(far, c2)));
+    eight q = plus(a, plus(scaled(near, c2), scaled(far, c1)));
+    eight u = turned(plus(scaled(rise, s1), scaled(fall, s2)));
+    eight v = turned(minus(scaled(rise, s2), scaled(fall, s1)));
+    x[0] = plus(a, plus(near, far));
+    x[1] = plus(p, u);
+    x[2] = plus(q, v);
+    x[3] = minus(q, v);
+    x[4] = minus(p, u);
+}
+
+INLINE void butterfly8(eight *x) {
+    const double half = 0.70710678118654752440;
+    eight e[4] = {x[0], x[2], x[4], x[6]}, o[4] = {x[1], x[3], x[5], x[7]};
+    butterfly4(e);
+    butterfly4(o);
+    o[1] = (eight){(o[1].re + o[1].im) * half, (o[1].im - o[1].re) * half};
+    o[2] = turned(o[2]);
+    o[3] = (eight){(o[3].im - o[3].re) * half, (o[3].re + o[3].im) * -half};
+    UNROLL for (int k = 0; k < 4; k++) {
+        x[k] = plus(e[k], o[k]);
+        x[k + 4] = minus(e[k], o[k]);
     }
 }
 
-// Any radix: every output is a sum over all inputs of its butterfly.
-KERNEL static void pass_any(double *out, const double *in, const double *roots, long length,
-    long radix, long stride, long lanes) {
-    long n = length * lanes, m = n / (radix * stride);
-    long step = stride / lanes, turn = length / radix;
-    for (long j = 0; j < m; j++) {
-        for (long r = 0; r < radix; r++) {
-            long o = stride * (radix * j + r);
-            LANES for (long k = 0; k < stride; k++) put(out, n, o + k, get(in, n, k + stride * j));
-            for (long q = 1; q < radix; q++) {
-                wide c = get(roots, length, q * r % radix * turn);
-                long from = stride * (j + q * m);
-                LANES for (long k = 0; k < stride; k++)
-                    put(out, n, o + k, plus(get(out, n, o + k), times(get(in, n, from + k), c)));
-            }
-            wide w = get(roots, length, r * j * step);
-            LANES for (long k = 0; k < stride; k++)
-                put(out, n, o + k, times(get(out, n, o + k), w));
-        }
-    }
-}
-
-void ck_fourier_pass(double *out, const double *in, const double *roots, long n, long radix,
-    long stride, long lanes) {
+// The radix is a constant wherever this is inlined.
+INLINE void butterfly(int radix, eight *x) {
     switch (radix) {
-    case 2: return pass2(out, in, roots, n, stride, lanes);
-    case 3: return pass3(out, in, roots, n, stride, lanes);
-    case 4: return pass4(out, in, roots, n, stride, lanes);
-    case 5: return pass5(out, in, roots, n, stride, lanes);
-    default: return pass_any(out, in, roots, n, radix, stride, lanes);
+    case 2: return butterfly2(x);
+    case 3: return butterfly3(x);
+    case 4: return butterfly4(x);
+    case 5: return butterfly5(x);
+    case 8: return butterfly8(x);
+    default: return;
     }
 }
 
-void ck_fourier_load(double *real, double *imaginary, const float *in, long n, long lanes) {
-    for (long k = 0; k < n; k++) {
-        real[k * lanes] = in[2 * k];
-        imaginary[k * lanes] = in[2 * k + 1];
+INLINE void put_turned(int radix, eight *out, const eight *x, const number *w, long stride) {
+    out[0] = x[0];
+    UNROLL for (int r = 1; r < radix; r++) out[stride * r] = times_number(x[r], w[r - 1]);
+}
+
+INLINE void pass(
+    int radix, eight *out, const eight *in, const double *twiddles, long m, long stride) {
+    const number *w = (const number *)twiddles + radix;
+    for (long j = 0; j < m; j++, w += radix - 1) {
+        for (long k = 0; k < stride; k++) {
+            eight x[8];
+            UNROLL for (int q = 0; q < radix; q++) x[q] = in[k + stride * (j + q * m)];
+            butterfly(radix, x);
+            put_turned(radix, out + k + stride * radix * j, x, w, stride);
+        }
     }
 }
 
-void ck_fourier_load_half(double *real, double *imaginary, const float *in, long n, long lanes) {
-    real[0] = in[0];
-    imaginary[0] = 0;
-    for (long k = 1; 2 * k <= n; k++) {
-        double x = in[2 * k], y = 2 * k == n ? 0 : in[2 * k + 1];
-        real[(n - k) * lanes] = x;
-        imaginary[(n - k) * lanes] = -y;
-        real[k * lanes] = x;
-        imaginary[k * lanes] = y;
+// Any odd radix: sums over all inputs of a butterfly, those of opposite roots together.
+INLINE void butterfly_any(
+    long radix, eight *out, const eight *in, const number *turns, long from, long to) {
+    long half = radix / 2;
+    eight sums[CK_FOURIER_MOST_RADIX / 2], gaps[CK_FOURIER_MOST_RADIX / 2], total = in[0];
+    for (long q = 0; q < half; q++) {
+        eight a = in[from * (q + 1)], b = in[from * (radix - q - 1)];
+        sums[q] = plus(a, b);
+        gaps[q] = minus(a, b);
+        total = plus(total, sums[q]);
+    }
+    out[0] = total;
+    for (long r = 1; r <= half; r++) {
+        eight even = in[0], odd = {0, 0};
+        for (long q = 0, k = r; q < half; q++) {
+            even.re += sums[q].re * turns[k].re;
+            even.im += sums[q].im * turns[k].re;
+            odd.re += gaps[q].re * turns[k].im;
+            odd.im += gaps[q].im * turns[k].im;
+            k += k + r < radix ? r : r - radix;
+        }
+        out[to * r] = minus(even, turned(odd));
+        out[to * (radix - r)] = plus(even, turned(odd));
     }
 }
 
-void ck_fourier_load_real(double *real, double *imaginary, const float *in, long n, long lanes) {
-    for (long k = 0; k < n; k++) {
-        real[k * lanes] = in[k];
-        imaginary[k * lanes] = 0;
+#define PASS(RADIX)                                                                                \
+    KERNEL static void pass##RADIX(                                                                \
+        eight *out, const eight *in, const double *twiddles, long m, long stride) {                \
+        pass(RADIX, out, in, twiddles, m, stride);                                                 \
+    }
+PASS(2)
+PASS(3)
+PASS(4)
+PASS(5)
+PASS(8)
+
+KERNEL static void pass_any(long radix, eight *out, const eight *in, const double *twiddles,
+    long m, long stride) {
+    const number *turns = (const number *)twiddles, *w = turns + radix;
+    for (long j = 0; j < m; j++, w += radix - 1) {
+        for (long k = 0; k < stride; k++) {
+            eight *to = out + k + stride * radix * j;
+            butterfly_any(radix, to, in + k + stride * j, turns, stride * m, stride);
+            for (long r = 1; r < radix; r++)
+                to[stride * r] = times_number(to[stride * r], w[r - 1]);
+        }
     }
 }
 
-void ck_fourier_store(float *out, const double *real, const double *imaginary, double factor,
-    long n, long lanes) {
-    for (long k = 0; k < n; k++) {
-        out[2 * k] = (float)(real[k * lanes] * factor);
-        out[2 * k + 1] = (float)(imaginary[k * lanes] * factor);
+void ck_fourier_pass(double *out, const double *in, const double *twiddles, long radix, long m,
+    long stride) {
+    eight *to = (eight *)out;
+    const eight *from = (const eight *)in;
+    switch (radix) {
+    case 2: return pass2(to, from, twiddles, m, stride);
+    case 3: return pass3(to, from, twiddles, m, stride);
+    case 4: return pass4(to, from, twiddles, m, stride);
+    case 5: return pass5(to, from, twiddles, m, stride);
+    case 8: return pass8(to, from, twiddles, m, stride);
+    default: return pass_any(radix, to, from, twiddles, m, stride);
     }
 }
 
-void ck_fourier_store_real(
-    float *out, const double *real, double factor, long n, long lanes) {
-    for (long k = 0; k < n; k++) out[k] = (float)(real[k * lanes] * factor);
+// The first pass of columns: number k of eight of them is a line of the input.
+INLINE void begin(int radix, eight *out, const float *in, const double *twiddles, long m,
+    long pitch, long count, bool swapped) {
+    const number *w = (const number *)twiddles + radix;
+    for (long j = 0; j < m; j++, w += radix - 1) {
+        eight x[8];
+        UNROLL for (int q = 0; q < radix; q++)
+            x[q] = swapped_if(swapped, load_some(in + 2 * pitch * (j + q * m), count));
+        butterfly(radix, x);
+        put_turned(radix, out + radix * j, x, w, 1);
+    }
 }
 
-KERNEL void ck_fourier_multiply(double *out, long out_plane, const double *a, long a_plane,
-    const double *b, long n, long lanes) {
-    for (long k = 0; k < n; k++) {
-        wide w = get(b, n, k);
-        LANES for (long i = k * lanes; i < (k + 1) * lanes; i++)
-            put(out, out_plane, i, times(get(a, a_plane, i), w));
+// The last pass, whose results are lines of the output. It has no twiddles.
+INLINE void finish(int radix, float *out, const eight *in, long stride, long pitch, long count,
+    double factor, bool swapped) {
+    for (long k = 0; k < stride; k++) {
+        eight x[8];
+        UNROLL for (int q = 0; q < radix; q++) x[q] = in[k + stride * q];
+        butterfly(radix, x);
+        UNROLL for (int r = 0; r < radix; r++) {
+            eight y = swapped_if(swapped, scaled(x[r], factor));
+            store_some(out + 2 * pitch * (k + stride * r), y, count);
+        }
+    }
+}
+
+#define ENDS(RADIX)                                                                                \
+    KERNEL static void begin##RADIX(eight *out, const float *in, const double *twiddles, long m,   \
+        long pitch, long count, bool swapped) {                                                    \
+        if (count == 8) return begin(RADIX, out, in, twiddles, m, pitch, 8, swapped);              \
+        begin(RADIX, out, in, twiddles, m, pitch, count, swapped);                                 \
+    }                                                                                              \
+    KERNEL static void finish##RADIX(float *out, const eight *in, long stride, long pitch,         \
+        long count, double factor, bool swapped) {                                                 \
+        if (count == 8) return finish(RADIX, out, in, stride, pitch, 8, factor, swapped);          \
+        finish(RADIX, out, in, stride, pitch, count, factor, swapped);                             \
+    }
+ENDS(1)
+ENDS(2)
+ENDS(3)
+ENDS(4)
+ENDS(5)
+ENDS(8)
+
+void ck_fourier_begin(double *out, const float *in, const double *twiddles, long radix, long m,
+    long pitch, long count, bool swapped) {
+    eight *to = (eight *)out;
+    switch (radix) {
+    case 2: return begin2(to, in, twiddles, m, pitch, count, swapped);
+    case 3: return begin3(to, in, twiddles, m, pitch, count, swapped);
+    case 4: return begin4(to, in, twiddles, m, pitch, count, swapped);
+    case 5: return begin5(to, in, twiddles, m, pitch, count, swapped);
+    case 8: return begin8(to, in, twiddles, m, pitch, count, swapped);
+    default: return begin1(to, in, twiddles, m, pitch, count, swapped);
+    }
+}
+
+void ck_fourier_finish(float *out, const double *in, long radix, long stride, long pitch,
+    long count, double factor, bool swapped) {
+    const eight *from = (const eight *)in;
+    switch (radix) {
+    case 2: return finish2(out, from, stride, pitch, count, factor, swapped);
+    case 3: return finish3(out, from, stride, pitch, count, factor, swapped);
+    case 4: return finish4(out, from, stride, pitch, count, factor, swapped);
+    case 5: return finish5(out, from, stride, pitch, count, factor, swapped);
+    case 8: return finish8(out, from, stride, pitch, count, factor, swapped);
+    default: return finish1(out, from, stride, pitch, count, factor, swapped);
+    }
+}
+
+// Eight neighbouring butterflies of radix 8, whose twiddles are the powers of w, side by side;
+// transposed, the results of each follow each other.
+INLINE void butterflies(eight *out, eight *x, eight w) {
+    butterfly8(x);
+    eight w2 = times(w, w), w3 = times(w2, w), w4 = times(w2, w2);
+    x[1] = times(x[1], w);
+    x[2] = times(x[2], w2);
+    x[3] = times(x[3], w3);
+    x[4] = times(x[4], w4);
+    x[5] = times(x[5], times(w4, w));
+    x[6] = times(x[6], times(w3, w3));
+    x[7] = times(x[7], times(w4, w3));
+    transpose_numbers(x);
+    UNROLL for (int l = 0; l < 8; l++) out[l] = x[l];
+}
+
+KERNEL void ck_fourier_open(
+    double *out, const float *in, const double *roots, long n, bool swapped) {
+    eight *to = (eight *)out;
+    long m = n / 8;
+    for (long at = 0; at < m; at += 8) {
+        // The last eight may overlap those before.
+        long j = smaller(at, m - 8);
+        eight x[8];
+        UNROLL for (int q = 0; q < 8; q++)
+            x[q] = swapped_if(swapped, load_line(in + 2 * (j + q * m)));
+        butterflies(to + j, x, get_planes(roots, n, j));
+    }
+}
+
+KERNEL void ck_fourier_open_planes(
+    double *out, const double *in, const double *roots, long n, long distance) {
+    eight *to = (eight *)out;
+    long m = n / 8;
+    for (long at = 0; at < m; at += 8) {
+        long j = smaller(at, m - 8);
+        eight x[8];
+        UNROLL for (int q = 0; q < 8; q++) x[q] = get_planes(in, distance, j + q * m);
+        butterflies(to + j, x, get_planes(roots, n, j));
     }
 }

@@ -1,5 +1,3 @@
-import CKernels
-
 /// A transform of every row along an axis.
 protocol RowTransform: LinearPrimitive, Portable {
     var axis: Int { get }
@@ -10,14 +8,10 @@ protocol RowTransform: LinearPrimitive, Portable {
     /// The size and type of a transformed row, given the size of the row.
     func result(_ count: Int) -> (count: Int, dtype: DType)
 
-    /// The numbers of the row that is transformed, given the size of the input's row.
-    func length(_ count: Int) -> Int
-
-    /// Fills the lane of a row.
-    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane)
-
-    /// Writes a row out of the lane of its transform.
-    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane)
+    /// Transforms rows that follow each other, given the size of the input's row.
+    func transform(
+        _ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, rows: Int,
+        count: Int, on workers: Workers)
 }
 
 extension RowTransform {
@@ -44,13 +38,9 @@ extension RowTransform {
         var target = output
         target.layout = target.layout.transposed(order)
         let rows = target.layout.isContiguous ? target : Tensor(Spec(target.shape, target.dtype))
-        let (given, made) = (inputs[0].shape[axis], output.shape[axis])
-        let plan = FourierPlan(length: length(given))
-        plan.run(rows: output.count / made, on: workers) { row, lane in
-            load(source.address(at: row * given), lane)
-        } store: { row, lane in
-            store(rows.address(at: row * made), lane)
-        }
+        transform(
+            source.address.as(Float.self), to: rows.address.as(Float.self),
+            rows: output.count / output.shape[axis], count: inputs[0].shape[axis], on: workers)
         if !target.layout.isContiguous { StridedCopy.write(rows, into: target, on: workers) }
     }
 }
@@ -63,19 +53,13 @@ struct FourierTransform: RowTransform {
     var source: DType { .complex64 }
 
     func result(_ count: Int) -> (count: Int, dtype: DType) { (count, .complex64) }
-    func length(_ count: Int) -> Int { count }
 
-    // Swapped parts before and after make the transform the inverse.
-    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
-        let lane = isInverse ? lane.swapped : lane
-        ck_fourier_load(lane.real, lane.imaginary, row.as(Float.self), lane.length, lane.lanes)
-    }
-
-    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
-        let lane = isInverse ? lane.swapped : lane
-        let factor = isInverse ? 1 / Double(lane.length) : 1
-        ck_fourier_store(
-            row.as(Float.self), lane.real, lane.imaginary, factor, lane.length, lane.lanes)
+    func transform(
+        _ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, rows: Int,
+        count: Int, on workers: Workers
+    ) {
+        FourierPlan(length: count)
+            .transform(source, to: target, rows: rows, isInverse: isInverse, on: workers)
     }
 
     /// The matrix of the transform is its own inverse, conjugated, times the length.
@@ -99,16 +83,12 @@ struct RealFourierTransform: RowTransform {
     var source: DType { .float32 }
 
     func result(_ count: Int) -> (count: Int, dtype: DType) { (count / 2 + 1, .complex64) }
-    func length(_ count: Int) -> Int { count }
 
-    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
-        ck_fourier_load_real(
-            lane.real, lane.imaginary, row.as(Float.self), lane.length, lane.lanes)
-    }
-
-    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
-        ck_fourier_store(
-            row.as(Float.self), lane.real, lane.imaginary, 1, lane.length / 2 + 1, lane.lanes)
+    func transform(
+        _ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, rows: Int,
+        count: Int, on workers: Workers
+    ) {
+        FourierRealPlan(length: count).transform(source, to: target, rows: rows, on: workers)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -134,16 +114,12 @@ struct InverseRealFourierTransform: RowTransform {
     func result(_ count: Int) -> (count: Int, dtype: DType) {
         (count == length / 2 + 1 ? length : 0, .float32)
     }
-    func length(_ count: Int) -> Int { length }
 
-    func load(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
-        ck_fourier_load_half(
-            lane.imaginary, lane.real, row.as(Float.self), lane.length, lane.lanes)
-    }
-
-    func store(_ row: UnsafeMutableRawPointer, _ lane: FourierPlan.Lane) {
-        ck_fourier_store_real(
-            row.as(Float.self), lane.imaginary, 1 / Double(lane.length), lane.length, lane.lanes)
+    func transform(
+        _ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, rows: Int,
+        count: Int, on workers: Workers
+    ) {
+        FourierRealPlan(length: length).invert(source, to: target, rows: rows, on: workers)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
