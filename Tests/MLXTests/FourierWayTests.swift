@@ -63,6 +63,30 @@ struct FourierWayTests {
     }
 
     @Test(
+        "transform columns as they do rows",
+        arguments: [
+            [8, 8], [1, 9], [2, 64], [7, 13], [100, 31], [74, 10], [1000, 24], [128, 768],
+            [1024, 264], [1024, 256], [257, 256], [4096, 256], [3, 500, 256], [5, 48, 17],
+            [2, 3, 64, 130],
+        ])
+    func columns(_ shape: [Int]) {
+        let x = numbersOf(shape)
+        let rows = swappedAxes(x, -1, -2)
+        let transforms: [(MLXArray, Int) -> MLXArray] = [
+            { MLXFFT.fft($0, axis: $1) }, { MLXFFT.ifft($0, axis: $1) },
+        ]
+        for transform in transforms {
+            let expected = transform(contiguous(rows), -1)
+            #expect(distance(swappedAxes(transform(x, -2), -1, -2), expected) < 1e-7)
+            #expect(distance(transform(rows, -1), expected) < 1e-7)
+            #expect(
+                distance(
+                    transform(swappedAxes(contiguous(rows), -1, -2), -2),
+                    swappedAxes(expected, -1, -2)) < 1e-7)
+        }
+    }
+
+    @Test(
         "give the same bits with any number of threads",
         arguments: [
             ([300, 64], -1), ([77, 99], -1), ([1 << 18], -1), ([59_049], -1), ([3, 32_768], -1),

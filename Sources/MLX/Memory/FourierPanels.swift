@@ -64,4 +64,16 @@ struct FourierPanels {
             }
         }
     }
+
+    /// Transforms the columns of matrices of complex64 that follow each other.
+    func transform(
+        _ source: Numbers, to target: Numbers, matrices: Int, isInverse: Bool, on workers: Workers
+    ) {
+        run(matrices: matrices, to: target, on: workers) { matrix, column, count, place, room in
+            let offset = 2 * (matrix * passes.length * columns + column)
+            passes.transform(
+                FourierPasses.Columns(address: source + offset, pitch: columns), to: place,
+                count: count, isInverse: isInverse, room: room)
+        }
+    }
 }

@@ -12,6 +12,9 @@ protocol RowTransform: LinearPrimitive, Portable {
     func transform(
         _ source: UnsafeMutablePointer<Float>, to target: UnsafeMutablePointer<Float>, rows: Int,
         count: Int, on workers: Workers)
+
+    /// Transforms rows that are columns of matrices, if that can be done without moving them.
+    func transform(columnsOf input: Tensor, to output: Tensor, on workers: Workers) -> Bool
 }
 
 extension RowTransform {
@@ -31,6 +34,7 @@ extension RowTransform {
     package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let output = outputs[0]
         if output.count == 0 { return }
+        if transform(columnsOf: inputs[0], to: output, on: workers) { return }
         let order = output.shape.indices.filter { $0 != axis } + [axis]
         var source = inputs[0]
         source.layout = source.layout.transposed(order)
@@ -42,6 +46,10 @@ extension RowTransform {
             source.address.as(Float.self), to: rows.address.as(Float.self),
             rows: output.count / output.shape[axis], count: inputs[0].shape[axis], on: workers)
         if !target.layout.isContiguous { StridedCopy.write(rows, into: target, on: workers) }
+    }
+
+    func transform(columnsOf input: Tensor, to output: Tensor, on workers: Workers) -> Bool {
+        false
     }
 }
 
@@ -60,6 +68,19 @@ struct FourierTransform: RowTransform {
     ) {
         FourierPlan(length: count)
             .transform(source, to: target, rows: rows, isInverse: isInverse, on: workers)
+    }
+
+    func transform(columnsOf input: Tensor, to output: Tensor, on workers: Workers) -> Bool {
+        let (shape, length) = (output.shape, output.shape[axis])
+        let columns = shape[(axis + 1)...].reduce(1, *)
+        guard columns >= 8, length <= FourierRow.most, output.layout.isContiguous,
+            let passes = FourierPasses(length: length, lanes: .rows)
+        else { return false }
+        let source = input.contiguous(on: workers)
+        FourierPanels(passes: passes, columns: columns).transform(
+            source.address.as(Float.self), to: output.address.as(Float.self),
+            matrices: shape[..<axis].reduce(1, *), isInverse: isInverse, on: workers)
+        return true
     }
 
     /// The matrix of the transform is its own inverse, conjugated, times the length.
