@@ -1,4 +1,4 @@
-// Gathering and overwriting by an index array.
+// Gathering by an index array.
 
 #include "bytes.h"
 
@@ -10,18 +10,19 @@ INLINE void call_for_row(const char *src, int64_t index, long axis_size, long ro
     for (long i = 0; i < smaller(row_bytes, 2048); i += 64) __builtin_prefetch(row + i);
 }
 
-// Rows of one element.
-#define TAKE_ELEMENTS(T, UNUSED)                                                                   \
-    static long take_elements_##T(                                                                 \
-        T *out, const T *in, const int64_t *idx, long n, long axis_size) {                         \
-        for (long i = 0; i < n; i++) {                                                             \
-            u64 place = place_of(idx[i], axis_size);                                               \
-            if (place >= (u64)axis_size) return i;                                                 \
-            out[i] = in[place];                                                                    \
-        }                                                                                          \
-        return -1;                                                                                 \
-    }
-FOR_UNSIGNED(TAKE_ELEMENTS, )
+// Whether all indices lie inside the axis: most do, and then they need no look one by one.
+KERNEL static bool all_inside(const int64_t *idx, long n, long axis_size) {
+    u64 outside = 0;
+    LANES for (long i = 0; i < n; i++) outside |= place_of(idx[i], axis_size) >= (u64)axis_size;
+    return !outside;
+}
+
+// The first index outside the axis.
+static long first_outside(const int64_t *idx, long n, long axis_size) {
+    long i = 0;
+    while (i < n && place_of(idx[i], axis_size) < (u64)axis_size) i++;
+    return i;
+}
 
 KERNEL static long take_long_rows(void *out, const void *src, const int64_t *idx, long n,
     long axis_size, long row_bytes) {
@@ -36,42 +37,48 @@ KERNEL static long take_long_rows(void *out, const void *src, const int64_t *idx
     return -1;
 }
 
-long ck_take_rows(void *out, const void *src, const int64_t *idx, long n, long axis_size,
-    long row_bytes) {
-    switch (row_bytes) {
-    case 1: return take_elements_u8(out, src, idx, n, axis_size);
-    case 2: return take_elements_u16(out, src, idx, n, axis_size);
-    case 4: return take_elements_u32(out, src, idx, n, axis_size);
-    case 8: return take_elements_u64(out, src, idx, n, axis_size);
-    default: return take_long_rows(out, src, idx, n, axis_size, row_bytes);
-    }
-}
-
 // Rows of `width` elements that lie `stride` apart in the array, and one behind the other beside
 // their indices.
-#define ALONG(NAME, T, MOVE)                                                                       \
-    static long NAME##_##T(T *out, const T *in, const int64_t *idx, long rows, long width,         \
+#define TAKE_ALONG(T, UNUSED)                                                                      \
+    KERNEL static void take_##T(T *out, const T *in, const int64_t *idx, long rows, long width,    \
         long stride, long axis_size) {                                                             \
-        long e = 0;                                                                                \
-        for (long r = 0; r < rows; r++)                                                            \
-            for (long column = 0; column < width; column++, e++) {                                 \
-                u64 place = place_of(idx[e], axis_size);                                           \
-                if (place >= (u64)axis_size) return e;                                             \
-                MOVE;                                                                              \
-            }                                                                                      \
-        return -1;                                                                                 \
+        if (width == 1) {                                                                          \
+            LANES for (long r = 0; r < rows; r++)                                                  \
+                out[r] = in[(long)place_of(idx[r], axis_size) * stride];                           \
+            return;                                                                                \
+        }                                                                                          \
+        for (long r = 0; r < rows; r++, out += width, idx += width) {                              \
+            LANES for (long column = 0; column < width; column++)                                  \
+                out[column] = in[(long)place_of(idx[column], axis_size) * stride + column];        \
+        }                                                                                          \
     }
-#define MAKE_ALONG(T, UNUSED) ALONG(take, T, out[e] = in[(long)place * stride + column])
-FOR_UNSIGNED(MAKE_ALONG, )
+FOR_UNSIGNED(TAKE_ALONG, )
 
 long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
     long stride, long axis_size, int itemsize) {
-    // A column's elements lie one behind the other.
-    if (width == 1 && stride == 1) return ck_take_rows(out, src, idx, rows, axis_size, itemsize);
-    switch (itemsize) {
-    case 1: return take_u8(out, src, idx, rows, width, stride, axis_size);
-    case 2: return take_u16(out, src, idx, rows, width, stride, axis_size);
-    case 4: return take_u32(out, src, idx, rows, width, stride, axis_size);
-    default: return take_u64(out, src, idx, rows, width, stride, axis_size);
+    // Pieces that stay in the first cache between the two looks at them.
+    enum { PIECE = 1024 };
+    long step = width < PIECE ? PIECE / width : 1;
+    for (long row = 0; row < rows; row += step) {
+        long some = smaller(step, rows - row), first = row * width;
+        if (!all_inside(idx + first, some * width, axis_size))
+            return first + first_outside(idx + first, some * width, axis_size);
+        char *to = (char *)out + first * itemsize;
+        const int64_t *from = idx + first;
+        switch (itemsize) {
+        case 1: take_u8((u8 *)to, src, from, some, width, stride, axis_size); break;
+        case 2: take_u16((u16 *)to, src, from, some, width, stride, axis_size); break;
+        case 4: take_u32((u32 *)to, src, from, some, width, stride, axis_size); break;
+        default: take_u64((u64 *)to, src, from, some, width, stride, axis_size); break;
+        }
     }
+    return -1;
+}
+
+// Rows of one element are those of a column.
+long ck_take_rows(void *out, const void *src, const int64_t *idx, long n, long axis_size,
+    long row_bytes) {
+    bool is_element = row_bytes == 1 || row_bytes == 2 || row_bytes == 4 || row_bytes == 8;
+    return is_element ? ck_take_along(out, src, idx, n, 1, 1, axis_size, (int)row_bytes)
+                      : take_long_rows(out, src, idx, n, axis_size, row_bytes);
 }
