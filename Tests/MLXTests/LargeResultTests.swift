@@ -56,7 +56,11 @@ struct LargeResultTests {
         check({ [concatenated([$0, $0[0..., ..<700]], axis: 1)] }, of: x)
         check({ [padded($0, widths: [0, IntOrPair((3, 70))])] }, of: x)
         check({ [roll($0, shift: 300, axis: 1)] }, of: x)
-        check({ [concatenated([$0.reshaped(-1, 9, 229), $0.reshaped(-1, 9, 229)], axis: 1)] }, of: x)
+        check(
+            { array in
+                let parts = array.reshaped(-1, 9, 229)
+                return [concatenated([parts, parts], axis: 1)]
+            }, of: x)
         let line = concatenated([x.flattened(), x.flattened()])
         #expect(arrayEqual(line[(rows * columns)...], x.flattened()).item())
     }

@@ -9,12 +9,18 @@ func withThreadMemory<Result>(
 ) -> Result {
     let own: UnsafeMutablePointer<cs_thread_memory> = cs_memory_of_thread()
     let bytes = (byteCount + 63) & ~63
-    guard let start: UnsafeMutablePointer<CChar> = own.pointee.start, bytes <= own.pointee.left else {
+    guard bytes <= own.pointee.left,
+        let start: UnsafeMutablePointer<CChar> = own.pointee.start
+    else {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes, 64), alignment: 64)
         defer { memory.deallocate() }
         return body(memory)
     }
-    (own.pointee.start, own.pointee.left) = (start + bytes, own.pointee.left - bytes)
-    defer { (own.pointee.start, own.pointee.left) = (start, own.pointee.left + bytes) }
+    own.pointee.start = start + bytes
+    own.pointee.left -= bytes
+    defer {
+        own.pointee.start = start
+        own.pointee.left += bytes
+    }
     return body(UnsafeMutableRawPointer(start))
 }
