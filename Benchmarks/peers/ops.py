@@ -1,4 +1,6 @@
 """The single operations: their names, shapes and what is counted. A peer brings the functions."""
+from math import prod
+
 from harness import memory, reset_peak
 
 CHAIN = 10_000
@@ -38,13 +40,28 @@ def rows(peer):
 
 
 def convolutions(peer):
-    for name, images, channels in ("mnist", (32, 28, 28, 1), 32), ("64ch", (16, 32, 32, 64), 64):
-        n, height, width, inputs = images
-        count = 2 * n * height * width * inputs * channels * 9
+    forms = [("mnist", (32, 28, 28, 1), (32, 3, 3, 1), 1), ("64ch", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
+    if hasattr(peer, "joined"):
+        forms += [("depthwise", (16, 32, 32, 64), (64, 3, 3, 1), 64), ("groups4", (16, 32, 32, 64), (64, 3, 3, 16), 4),
+                  ("volume", (4, 16, 16, 16, 16), (32, 3, 3, 3, 16), 1)]
+    for name, images, kernels, groups in forms:
+        count = 2 * prod(images[:-1]) * prod(kernels)
         for suffix, factor, gradients in ("fwd", 1, False), ("fwdbwd", 3, True):
             yield f"conv_{name}_{suffix}", (
                 *flops(factor * count),
-                lambda images=images, channels=channels, gradients=gradients: peer.convolution(images, channels, gradients))
+                lambda form=(images, kernels, groups), gradients=gradients: peer.convolution(*form, gradients))
+
+
+def arrays(peer):
+    """Transforms, functions and elements on the move, for peers that have them."""
+    if not hasattr(peer, "joined"):
+        return
+    for name, shape in ("fft_2^20", (2**20,)), ("fft_1024x1024", (1024, 1024)), ("rfft_1024x1024", (1024, 1024)), ("fft2_1024x1024", (1024, 1024)):
+        yield name, (*elements(prod(shape)), lambda name=name, shape=shape: peer.transform(name.split("_")[0], shape))
+    for name in "power", "cube", "arctan2", "remainder", "tan":
+        yield f"{name}_2^20", (*elements(2**20), lambda name=name: peer.function(name, 2**20))
+    for name in "concatenate", "roll", "take_along0", "take_along1":
+        yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.joined(name, 2048))
 
 
 def attention(peer):
@@ -85,5 +102,5 @@ def chain(peer):
 
 def cases(peer):
     """All cases of a peer; the peak of memory first, before an allocator holds anything."""
-    families = memory_peak, products, rows, convolutions, attention, elementwise, chain
+    families = memory_peak, products, rows, convolutions, attention, elementwise, arrays, chain
     return {name: case for family in families for name, case in family(peer)}

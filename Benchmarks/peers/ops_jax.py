@@ -54,10 +54,11 @@ class Jax:
         indices = jnp.asarray(random.integers(0, count, wanted))
         return awaited(jax.jit(lambda table, i: table[i]), normal(count, width), indices)
 
-    def convolution(self, images, channels, backward):
-        x, w = normal(*images), normal(3, 3, images[3], channels)
+    def convolution(self, images, kernels, groups, backward):
+        channels, height, width, inputs = kernels
+        x, w = normal(*images), normal(height, width, inputs, channels)
         convolve = lambda x, w: lax.conv_general_dilated(
-            x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups)
         if not backward:
             return awaited(jax.jit(convolve), x, w)
         return awaited(with_gradients(convolve), jnp.ones((*images[:3], channels)), x, w)

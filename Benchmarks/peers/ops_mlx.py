@@ -43,12 +43,12 @@ class MLX:
         mx.eval(indices)
         return lambda: mx.eval(table[indices])
 
-    def convolution(self, images, channels, backward):
-        x, w = normal(*images), normal(channels, 3, 3, images[3])
-        convolve = lambda x, w: mx.conv2d(x, w, padding=1)
+    def convolution(self, images, kernels, groups, backward):
+        x, w = normal(*images), normal(*kernels)
+        convolve = lambda x, w: mx.conv2d(x, w, padding=1, groups=groups)
         if not backward:
             return lambda: mx.eval(convolve(x, w))
-        return with_gradients(convolve, x, w, cotangent=mx.ones((*images[:3], channels)))
+        return with_gradients(convolve, x, w, cotangent=mx.ones((*images[:3], kernels[0])))
 
     def attention(self, batch, heads, length, width, backward):
         q, k, v, cotangent = (normal(batch, heads, length, width) for _ in range(4))

@@ -41,15 +41,36 @@ class Torch:
         table, indices = torch.randn(count, width), torch.randint(0, count, (wanted,))
         return lambda: F.embedding(indices, table)
 
-    def convolution(self, images, channels, backward):
-        last = {"memory_format": torch.channels_last}  # stored as [N, H, W, C], as ours
-        n, height, width, inputs = images
-        x = torch.randn(n, inputs, height, width).to(**last)
-        w = torch.randn(channels, inputs, 3, 3).to(**last)
-        convolve = lambda x, w: F.conv2d(x, w, padding=1)
+    def convolution(self, images, kernels, groups, backward):
+        flat = len(images) == 4
+        # Stored as [N, …, C], as ours.
+        last = {"memory_format": torch.channels_last if flat else torch.channels_last_3d}
+        turned = lambda shape: (shape[0], shape[-1], *shape[1:-1])
+        x, w = (torch.randn(turned(shape)).to(**last) for shape in (images, kernels))
+        operation = F.conv2d if flat else F.conv3d
+        convolve = lambda x, w: operation(x, w, padding=1, groups=groups)
         if not backward:
             return lambda: convolve(x, w)
-        return gradients(convolve, x, w, cotangent=torch.ones(n, channels, height, width).to(**last))
+        return gradients(convolve, x, w, cotangent=torch.ones(turned((*images[:-1], kernels[0]))).to(**last))
+
+    def transform(self, name, shape):
+        x, function = torch.randn(shape), getattr(torch.fft, name)
+        x = x if name == "rfft" else x.to(torch.complex64)
+        return lambda: function(x)
+
+    def function(self, name, count):
+        x, y = torch.randn(count), torch.randn(count).abs() + 0.1
+        return {
+            "power": lambda: torch.pow(y, x), "cube": lambda: x**3, "arctan2": lambda: torch.atan2(x, y),
+            "remainder": lambda: torch.remainder(x, y), "tan": lambda: torch.tan(x),
+        }[name]
+
+    def joined(self, name, side):
+        x, indices = torch.randn(side, side), torch.randint(0, side, (side, side))
+        return {
+            "concatenate": lambda: torch.cat([x, x], 1), "roll": lambda: x.roll(100, 1),
+            "take_along0": lambda: x.gather(0, indices), "take_along1": lambda: x.gather(1, indices),
+        }[name]
 
     def attention(self, batch, heads, length, width, backward):
         q, k, v, cotangent = (torch.randn(batch, heads, length, width) for _ in range(4))

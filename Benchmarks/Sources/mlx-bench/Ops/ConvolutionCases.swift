@@ -1,16 +1,26 @@
 import MLX
 
-/// Two-dimensional convolutions with 3×3 weights and a border of one.
+/// Convolutions with kernels of 3 along every axis and a border of one.
 enum ConvolutionCases {
     static func all() -> [Case] {
-        both("conv_mnist", images: [32, 28, 28, 1], channels: 32)
-            + both("conv_64ch", images: [16, 32, 32, 64], channels: 64)
+        both("conv_mnist", [32, 28, 28, 1], [32, 3, 3, 1])
+            + both("conv_64ch", [16, 32, 32, 64], [64, 3, 3, 64])
+            + both("conv_depthwise", [16, 32, 32, 64], [64, 3, 3, 1], groups: 64)
+            + both("conv_groups4", [16, 32, 32, 64], [64, 3, 3, 16], groups: 4)
+            + both("conv_volume", [4, 16, 16, 16, 16], [32, 3, 3, 3, 16])
     }
 
-    private static func both(_ name: String, images: [Int], channels: Int) -> [Case] {
-        let flops = 2 * images.reduce(1, *) * channels * 9
-        let convolve = { (arrays: [MLXArray]) in [conv2d(arrays[0], arrays[1], padding: 1)] }
-        func inputs() -> [MLXArray] { [normal(images), normal([channels, 3, 3, images[3]])] }
+    private static func both(
+        _ name: String, _ images: [Int], _ kernels: [Int], groups: Int = 1
+    ) -> [Case] {
+        let places = images.dropLast()
+        let flops = 2 * places.reduce(1, *) * kernels.reduce(1, *)
+        let convolve = { (arrays: [MLXArray]) in
+            images.count == 5
+                ? [conv3d(arrays[0], arrays[1], padding: 1)]
+                : [conv2d(arrays[0], arrays[1], padding: 1, groups: groups)]
+        }
+        func inputs() -> [MLXArray] { [normal(images), normal(kernels)] }
         return [
             .flops(name + "_fwd", flops) {
                 let inputs = inputs()
@@ -18,7 +28,7 @@ enum ConvolutionCases {
             },
             .flops(name + "_fwdbwd", 3 * flops) {
                 let inputs = inputs()
-                let cotangent = MLXArray.ones(images.dropLast() + [channels])
+                let cotangent = MLXArray.ones(places + [kernels[0]])
                 cotangent.eval()
                 return {
                     let (results, gradients) = vjp(

@@ -4,6 +4,6 @@ enum OpsSuite {
     static func cases() -> [Case] {
         [GraphCases.memoryPeak()]
             + ProductCases.all() + RowCases.all() + ConvolutionCases.all() + AttentionCases.all()
-            + ElementwiseCases.all() + GraphCases.chains()
+            + ElementwiseCases.all() + ArrayCases.all() + GraphCases.chains()
     }
 }

@@ -1,0 +1,66 @@
+import MLX
+
+/// What programs do with arrays beside training: transforms, functions, and elements on the move.
+enum ArrayCases {
+    static func all() -> [Case] {
+        transforms() + functions() + moves()
+    }
+
+    private static func transforms() -> [Case] {
+        func fourier(
+            _ name: String, _ shape: [Int], _ transform: @escaping (MLXArray) -> MLXArray
+        ) -> Case {
+            .elements(name, shape.reduce(1, *)) {
+                let x = normal(shape)
+                let numbers = name.hasPrefix("rfft") ? x : x.asType(.complex64)
+                numbers.eval()
+                return { eval(transform(numbers)) }
+            }
+        }
+        return [
+            fourier("fft_2^20", [1 << 20]) { MLXFFT.fft($0) },
+            fourier("fft_1024x1024", [1024, 1024]) { MLXFFT.fft($0) },
+            fourier("rfft_1024x1024", [1024, 1024]) { MLXFFT.rfft($0) },
+            fourier("fft2_1024x1024", [1024, 1024]) { MLXFFT.fft2($0) },
+        ]
+    }
+
+    private static func functions() -> [Case] {
+        func pair(
+            _ name: String, _ function: @escaping (MLXArray, MLXArray) -> MLXArray
+        ) -> Case {
+            .elements(name + "_2^20", 1 << 20) {
+                let (x, y) = (normal([1 << 20]), abs(normal([1 << 20])) + 0.1)
+                y.eval()
+                return { eval(function(x, y)) }
+            }
+        }
+        return [
+            pair("power") { pow($1, $0) },
+            pair("cube") { x, _ in pow(x, 3) },
+            pair("arctan2") { atan2($0, $1) },
+            pair("remainder") { remainder($0, $1) },
+            pair("tan") { x, _ in tan(x) },
+        ]
+    }
+
+    private static func moves() -> [Case] {
+        let side = 2048
+        func moved(
+            _ name: String, _ move: @escaping (MLXArray, MLXArray) -> MLXArray
+        ) -> Case {
+            .elements("\(name)_\(side)", side * side) {
+                let x = normal([side, side])
+                let indices = MLXRandom.randInt(0..<side, [side, side]).asType(.int64)
+                indices.eval()
+                return { eval(move(x, indices)) }
+            }
+        }
+        return [
+            moved("concatenate") { x, _ in concatenated([x, x], axis: 1) },
+            moved("roll") { x, _ in roll(x, shift: 100, axis: 1) },
+            moved("take_along0") { takeAlong($0, $1, axis: 0) },
+            moved("take_along1") { takeAlong($0, $1, axis: 1) },
+        ]
+    }
+}
