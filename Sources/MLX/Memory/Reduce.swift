@@ -175,8 +175,9 @@ struct TileReader {
             if let run = walk.run(start, count) { return body(run) }
         }
         let bytes = count * max(itemSize, targetSize)
+        let (walk, convert, place) = (walk, convert, base + start * itemSize)
         withThreadMemory(2 * bytes) { scratch in
-            var elements = UnsafeRawPointer(base + start * itemSize)
+            var elements = UnsafeRawPointer(place)
             if let walk {
                 walk.load(start, count, to: scratch)
                 elements = UnsafeRawPointer(scratch)

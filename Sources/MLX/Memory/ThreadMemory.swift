@@ -9,18 +9,24 @@ func withThreadMemory<Result>(
 ) -> Result {
     let own: UnsafeMutablePointer<cs_thread_memory> = cs_memory_of_thread()
     let bytes = (byteCount + 63) & ~63
-    guard bytes <= own.pointee.left,
-        let start: UnsafeMutablePointer<CChar> = own.pointee.start
-    else {
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes, 64), alignment: 64)
-        defer { memory.deallocate() }
-        return body(memory)
+    let start: UnsafeMutablePointer<CChar>? = own.pointee.start
+    let isLent = bytes <= own.pointee.left
+    let memory: UnsafeMutableRawPointer
+    if isLent, let start {
+        memory = UnsafeMutableRawPointer(start)
+        own.pointee.start = start + bytes
+        own.pointee.left -= bytes
+    } else {
+        memory = .allocate(byteCount: max(bytes, 64), alignment: 64)
     }
-    own.pointee.start = start + bytes
-    own.pointee.left -= bytes
     defer {
-        own.pointee.start = start
-        own.pointee.left += bytes
+        if isLent, start != nil {
+            own.pointee.start = start
+            own.pointee.left += bytes
+        } else {
+            memory.deallocate()
+        }
     }
-    return body(UnsafeMutableRawPointer(start))
+    // The only call, so that it is compiled in place and holds on to nothing.
+    return body(memory)
 }

@@ -1,22 +1,28 @@
 /// Takes runs of elements as contiguous memory of one type and converts them to a row-major
 /// tensor's own.
 struct TileWriter {
-    private let tensor: Tensor
+    /// What the address points into.
+    private let owner: Storage
+    private let address: UnsafeMutableRawPointer
+    private let targetSize: Int
     private let convert: Kernels.Unary?
     private let itemSize: Int
 
     init(_ tensor: Tensor, from source: DType) {
-        self.tensor = tensor
+        owner = tensor.storage
+        address = tensor.address
+        targetSize = tensor.dtype.size
         convert = tensor.dtype == source ? nil : Kernels.convert(from: source, to: tensor.dtype)
         itemSize = source.size
     }
 
     /// Calls the body with memory for the elements `start ..< start + count`, which it fills.
     func withElements(_ start: Int, _ count: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
-        guard let convert else { return body(tensor.address(at: start)) }
+        let target = address + start * targetSize
+        guard let convert else { return body(target) }
         withThreadMemory(count * itemSize) { base in
             body(base)
-            convert(tensor.address(at: start), base, count)
+            convert(target, base, count)
         }
     }
 }
