@@ -193,23 +193,21 @@ extension StridedCopy {
         let size = source.dtype.size
         let (read, written) = (source.storage.address, target.storage.address)
         let isPastCaches = source.count * size >= Caches.capacity && planes.isInLongRows
-        workers.forRanges(of: planes.count * planes.bands, grain: planes.grain) { range in
-            for task in range {
-                let (plane, band) = task.quotientAndRemainder(dividingBy: planes.bands)
-                let (from, to) = planes.offsets(plane, band)
-                let (out, into) = (read + from * size, written + to * size)
-                let rows = planes.rows(band)
+        workers.forRanges(of: planes.pieceCount, grain: planes.grain) { range in
+            for index in range {
+                let piece = planes.piece(index)
+                let (out, into) = (read + piece.source * size, written + piece.target * size)
                 if isPastCaches {
-                    for row in 0..<rows {
+                    for row in 0..<piece.rows {
                         ck_copy_past_caches(
                             into + row * planes.target.row * size,
-                            out + row * planes.source.row * size, planes.columns * size)
+                            out + row * planes.source.row * size, piece.columns * size)
                     }
                     ck_await_copies()
                 } else {
                     ck_copy_2d(
-                        into, out, rows, planes.columns, planes.target.row, planes.target.column,
-                        planes.source.row, planes.source.column, Int32(size))
+                        into, out, piece.rows, piece.columns, planes.target.row,
+                        planes.target.column, planes.source.row, planes.source.column, Int32(size))
                 }
             }
         }
@@ -217,18 +215,21 @@ extension StridedCopy {
 }
 
 /// The planes of the two innermost axes of two tensors of one shape, whose axes are joined where
-/// both allow it; cut in bands of rows.
+/// both allow it; cut in pieces of some rows, or of a part of one where rows are long.
 private struct PlanePairs {
     typealias Steps = (row: Int, column: Int)
+    typealias Piece = (rows: Int, columns: Int, source: Int, target: Int)
 
-    let rows: Int
-    let columns: Int
-    let count: Int
     let source: Steps
     let target: Steps
-    /// The bands of a plane, and how many a worker takes at a time.
-    let bands: Int
+    let pieceCount: Int
+    /// The pieces that a worker takes at a time.
     let grain: Int
+    private let rows: Int
+    private let columns: Int
+    /// The pieces of a plane's height and of a row's length.
+    private let bands: Int
+    private let parts: Int
     private let outer: [(size: Int, source: Int, target: Int)]
     private let start: (source: Int, target: Int)
 
@@ -246,23 +247,15 @@ private struct PlanePairs {
                 axes.append((size, from, to))
             }
         }
-        // A long row is cut as a matrix of parts of it.
-        if let last = axes.last, axes.count == 1, last.size >= 2 * Self.most,
-            last.size % Self.most == 0
-        {
-            axes = [
-                (last.size / Self.most, last.source * Self.most, last.target * Self.most),
-                (Self.most, last.source, last.target),
-            ]
-        }
         while axes.count < 2 { axes.insert((1, 0, 0), at: 0) }
         let (row, column) = (axes[axes.count - 2], axes[axes.count - 1])
         (rows, columns) = (row.size, column.size)
         self.source = (row.source, column.source)
         self.target = (row.target, column.target)
         outer = axes.dropLast(2)
-        count = outer.map(\.size).reduce(1, *)
-        bands = min(rows, max(1, rows * columns / Self.most))
+        parts = max(1, columns / Self.most)
+        bands = min(rows, max(1, rows * (columns / parts) / Self.most))
+        pieceCount = outer.map(\.size).reduce(1, *) * bands * parts
         grain = max(1, Self.most / (rows * columns))
         start = (source.layout.offset, target.layout.offset)
     }
@@ -272,13 +265,16 @@ private struct PlanePairs {
         source.column == 1 && target.column == 1 && columns >= TileProgram.tile
     }
 
-    func rows(_ band: Int) -> Int { rows * (band + 1) / bands - rows * band / bands }
-
-    /// Where a band of a plane begins in both.
-    func offsets(_ plane: Int, _ band: Int) -> (source: Int, target: Int) {
-        let first = rows * band / bands
+    /// The size of a piece, and where it begins in both.
+    func piece(_ index: Int) -> Piece {
+        let (place, part) = index.quotientAndRemainder(dividingBy: parts)
+        let (plane, band) = place.quotientAndRemainder(dividingBy: bands)
+        let down = rows * band / bands..<rows * (band + 1) / bands
+        let across = columns * part / parts..<columns * (part + 1) / parts
         var (rest, from, to) = (
-            plane, start.source + first * source.row, start.target + first * target.row
+            plane,
+            start.source + down.lowerBound * source.row + across.lowerBound * source.column,
+            start.target + down.lowerBound * target.row + across.lowerBound * target.column
         )
         for axis in outer.reversed() {
             let (quotient, index) = rest.quotientAndRemainder(dividingBy: axis.size)
@@ -286,7 +282,7 @@ private struct PlanePairs {
             to += index * axis.target
             rest = quotient
         }
-        return (from, to)
+        return (down.count, across.count, from, to)
     }
 }
 
