@@ -50,9 +50,23 @@ struct FusionTests {
                 }, x) == 1)
     }
 
+    @Test("what a reduction or a row operation reads with it into one step")
+    func readers() {
+        #expect(steps({ [(exp($0[0]) * 2 - 1).sum(axis: 1)] }, x) == 1)
+        #expect(steps({ [softmax($0[0] * 2, axis: -1)] }, x) == 1)
+        #expect(steps({ [exp(softmax($0[0] * 2, axis: -1)).max()] }, x) == 2)
+        // Across the order in which elements are made, or with another user, they lie in memory.
+        #expect(steps({ [exp($0[0]).T.sum(axis: 0)] }, x) == 2)
+        #expect(
+            steps(
+                {
+                    let y = exp($0[0])
+                    return [y - y.sum(axis: 1, keepDims: true)]
+                }, x) == 3)
+    }
+
     @Test("what lies between operations of other kinds, each kind a step")
-    func reductions() {
-        #expect(steps({ [(exp($0[0]) * 2 - 1).sum(axis: 1)] }, x) == 2)
+    func products() {
         let product = matmul(x, x.T)
         product.eval()
         #expect(steps({ [tanh(matmul($0[0], $0[0]) * 2 + 1)] }, product) == 2)

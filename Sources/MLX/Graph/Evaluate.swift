@@ -16,8 +16,11 @@ package enum Evaluate {
         for end in schedule.ends {
             if schedule.isElementwise(at: start) {
                 runTiles(start..<end, &schedule, keepsGraph: keepsGraph)
-            } else {
-                try runCall(schedule.members[start], &schedule, keepsGraph: keepsGraph)
+            }
+            // A reader of elements that another thread has made meanwhile is left.
+            let last = schedule.members[end - 1]
+            if schedule.nodes[last] != nil {
+                try runCall(last, &schedule, keepsGraph: keepsGraph)
             }
             start = end
         }
@@ -102,26 +105,47 @@ package enum Evaluate {
             step.add(node, isKept: position == last || holders > schedule.uses[position])
         }
         step.release()
+        let reader = step.reader?.node
+        let results = reader?.specs.mapped { Tensor($0) } ?? .none
         let event = Timeline.begin(
             Timeline.Event(
-                schedule.names(places), step.sources.map(\.spec), step.kept.map { $0.specs[0] }))
+                schedule.names(places), step.sources.map(\.spec),
+                step.kept.map { $0.specs[0] } + results.map(\.spec)))
         defer { event?.end() }
+        let others = step.reader?.others.compactMap(\.tensor) ?? []
         for place in places {
             let position = schedule.members[place]
-            guard let node = schedule.nodes[position] else { continue }
+            guard let node = schedule.nodes[position], node.isElementwise || node === reader else {
+                continue
+            }
             node.mark = -1
             // Under a transform the walk back may ask again for what is not kept.
-            if !keepsGraph || (!node.isTraced && step.kept.contains { $0 === node }) {
+            if !keepsGraph
+                || (!node.isTraced && (node === reader || step.kept.contains { $0 === node }))
+            {
                 node.detach()
             }
             schedule.nodes[position] = nil
         }
-        let kept = step.kept
+        run(&step, others, into: results)
+        reader?.finish(results)
+    }
+
+    private static func run(
+        _ step: inout TileStep, _ others: [Tensor], into results: Few<Tensor>
+    ) {
         var inputs = step.takeInputs()
         let outputs = step.program.outputs(
-            kept.map { (Layout(contiguous: $0.specs[0].shape), $0.specs[0].dtype) }, &inputs)
-        step.program.laidOut().run(inputs, into: outputs, on: .shared)
-        for (node, output) in zip(kept, outputs) { node.finish(.one(output)) }
+            step.kept.map { (Layout(contiguous: $0.specs[0].shape), $0.specs[0].dtype) }, &inputs)
+        let run = step.program.laidOut()
+        if let reader = step.reader {
+            run.run(
+                inputs, into: outputs, on: .shared, reader.primitive, reader.elements, others,
+                into: results.map { $0 })
+        } else {
+            run.run(inputs, into: outputs, on: .shared)
+        }
+        for (node, output) in zip(step.kept, outputs) { node.finish(.one(output)) }
     }
 }
 

@@ -178,6 +178,24 @@ package final class Node: @unchecked Sendable {
         return single.shape[0]
     }
 
+    /// Whether the first input is elementwise and pending, and is read as it is made.
+    var takesElements: Bool {
+        guard let input = firstInput, input.tileKernel != nil, !input.isDone,
+            let reading = primitive?.tileReading
+        else { return false }
+        return reading.takesElements(of: input.single)
+    }
+
+    /// The shape of the elements that this node's step makes a tile at a time.
+    var tileShape: [Int] {
+        tileKernel == nil ? firstInput?.single.shape ?? single.shape : single.shape
+    }
+
+    private var firstInput: Node? {
+        if let first = looked.0 { return first._withUnsafeGuaranteedRef { $0 } }
+        return inputs.first?.node
+    }
+
     func retainValue() { holders.wrappingAdd(1, ordering: .relaxed) }
     func releaseValue() { holders.wrappingSubtract(1, ordering: .relaxed) }
 

@@ -7,6 +7,8 @@ struct Plan {
     private enum Work {
         /// An elementwise run.
         case tiles(TileProgram, TileRun)
+        /// One whose result a primitive reads as elements of a spec.
+        case read(TileProgram, TileRun, any TileReading, Spec)
         case call(any Primitive)
     }
 
@@ -104,13 +106,17 @@ struct Plan {
         }
         step.release()
         for member in members { schedule.nodes[schedule.members[member]]?.mark = -1 }
-        let inputs = step.sources.map { place(of: $0, &places) }
+        var inputs = step.sources.map { place(of: $0, &places) }
         var results: [Result] = []
         for node in step.kept { results += newPlaces(node, &places) }
+        var work = Work.tiles(step.program, step.program.laidOut())
+        if let reader = step.reader {
+            inputs += reader.others.map { place(of: $0, &places) }
+            results += newPlaces(reader.node, &places)
+            work = .read(step.program, step.program.laidOut(), reader.primitive, reader.elements)
+        }
         steps.append(
-            Step(
-                name: schedule.names(members), work: .tiles(step.program, step.program.laidOut()),
-                inputs: inputs, results: results))
+            Step(name: schedule.names(members), work: work, inputs: inputs, results: results))
     }
 
     /// Finds the last step that reads each input and each result of a step.
@@ -166,6 +172,15 @@ extension Plan {
         case .tiles(let program, let run):
             results = program.outputs(step.results.map { ($0.layout, $0.dtype) }, &inputs)
             run.run(inputs, into: results, on: workers)
+        case .read(let program, let run, let primitive, let elements):
+            let others = Array(inputs.dropFirst(program.inputs.count))
+            inputs.removeLast(others.count)
+            let kept = program.outputs.count
+            let outputs = program.outputs(
+                step.results.prefix(kept).map { ($0.layout, $0.dtype) }, &inputs)
+            let read = step.results.dropFirst(kept).map { Tensor($0.layout, $0.dtype) }
+            run.run(inputs, into: outputs, on: workers, primitive, elements, others, into: read)
+            results = outputs + read
         case .call(let primitive):
             results = try Self.run(primitive, consume inputs, step.results, on: workers)
         }

@@ -1,5 +1,6 @@
 /// The order in which the pending nodes under some roots are computed: a list of steps, each one
-/// node, or several elementwise nodes that run as one tile program.
+/// node, or several elementwise nodes that run as one tile program, the last of them read by a node
+/// that takes elements as they are made.
 struct Schedule {
     /// The pending nodes, inputs before users; a place is emptied when its node is computed.
     var nodes: [Node?]
@@ -99,8 +100,8 @@ struct Schedule {
     /// For each node the last node of its step.
     ///
     /// Walks from the last node to the first, so that all users of a node are settled before it.
-    /// An elementwise node joins its users' step if that is one and the same elementwise step: then
-    /// no way leads out of the step and back into it.
+    /// An elementwise node joins its users' step if that is one and the same step of such nodes, or
+    /// of one that reads what they make: then no way leads out of the step and back into it.
     private static func homes(of order: [Node]) -> [Int] {
         let (unseen, refused) = (-1, -2)
         var homes = [Int](repeating: unseen, count: order.count)
@@ -115,17 +116,20 @@ struct Schedule {
             let joins =
                 offer >= 0 && isElementwise && sizes[offer] < mostMembers
                 && inputCounts[offer] + inputCount <= mostInputs
-                && order[offer].specs[0].shape == node.specs[0].shape
+                && order[offer].tileShape == node.single.shape
             let home = joins ? offer : index
             homes[index] = home
             sizes[home] += 1
             inputCounts[home] += inputCount - (joins ? 1 : 0)
-            let vote = isElementwise ? home : refused
+            // Others than elementwise nodes read at most their first input so.
+            var vote = isElementwise || node.takesElements ? home : refused
             node.visitInputs { input in
                 let position = input.mark
-                guard position >= 0 else { return }
-                homes[position] =
-                    homes[position] == unseen || homes[position] == vote ? vote : refused
+                if position >= 0 {
+                    homes[position] =
+                        homes[position] == unseen || homes[position] == vote ? vote : refused
+                }
+                if !isElementwise { vote = refused }
             }
         }
         return homes

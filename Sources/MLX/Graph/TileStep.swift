@@ -1,10 +1,22 @@
-/// Elementwise nodes that are computed together: their program, what it reads and what is kept.
+/// Elementwise nodes that are computed together, and the node that reads the last of them, if any:
+/// their program, what it reads and what is kept.
 struct TileStep {
     private(set) var program = TileProgram()
     /// The values that the nodes read from outside, each once.
     private(set) var sources: [Node.Value] = []
     /// The nodes whose values are written to memory.
     private(set) var kept: [Node] = []
+    /// The node that reads what the program makes.
+    private(set) var reader: Reader?
+
+    /// A node, and its primitive, that reads elements of a spec.
+    struct Reader {
+        let node: Node
+        let primitive: any TileReading
+        let elements: Spec
+        /// The values that it reads beside them.
+        var others: ArraySlice<Node.Value> { node.inputs.map { $0 }.dropFirst() }
+    }
 
     /// A step of about so many nodes.
     init(nodes: Int) {
@@ -14,8 +26,10 @@ struct TileStep {
 
     /// Adds a node, whose inputs are done or were added before it. Until ``release()`` the marks of
     /// nodes are the numbers of their values in the program.
+    ///
+    /// A node that is not elementwise becomes the reader, where its first input was added.
     mutating func add(_ node: Node, isKept: Bool) {
-        guard let kernel = node.tileKernel else { return }
+        guard let kernel = node.tileKernel else { return add(reader: node) }
         var operands = TileProgram.Operands()
         switch node.inputs {
         case .none: break
@@ -34,6 +48,14 @@ struct TileStep {
             program.addOutput(node.mark)
             kept.append(node)
         }
+    }
+
+    private mutating func add(reader node: Node) {
+        guard let input = node.inputs.first, let primitive = node.primitive?.tileReading,
+            program.values.indices ~= input.node.mark, program.values[input.node.mark].made >= 0
+        else { return }
+        program.setResult(input.node.mark)
+        reader = Reader(node: node, primitive: primitive, elements: input.spec)
     }
 
     private mutating func number(of value: Node.Value) -> Int {

@@ -43,14 +43,17 @@ struct AlongPlan {
         let failure = FirstFailure()
         let tasks = axes.outer * across * down
         workers.forRanges(of: tasks, grain: max(1, Self.grain / (rows * width))) { range in
+            func take(_ piece: Piece) {
+                let result = body(piece)
+                if result >= 0 { failure.record(piece.element + result) }
+            }
+            if across * down == 1, range.count > 1 { return readBlocks(range, reader, take) }
             for task in range {
                 let (column, rest) = (task % across, task / across)
                 let (block, piece) = rest.quotientAndRemainder(dividingBy: down)
                 let first = piece * rows
-                readRows(first..<min(count, first + rows), block, column * width, reader) { piece in
-                    let result = body(piece)
-                    if result >= 0 { failure.record(piece.element + result) }
-                }
+                readRows(
+                    first..<min(count, first + rows), block, column * width, reader, take)
             }
         }
         guard let position = failure.position else { return }
@@ -58,6 +61,21 @@ struct AlongPlan {
         reader.withElements(position, 1) { index = $0.load(as: Int64.self) }
         throw primitive.refusal(
             "index \(index) at position \(position) lies outside an axis of \(axes.length)")
+    }
+
+    /// Calls the body with the indices of small blocks, which are read together.
+    private func readBlocks(_ range: Range<Int>, _ reader: TileReader, _ body: (Piece) -> Void) {
+        let size = count * axes.inner
+        reader.withElements(range.lowerBound * size, range.count * size) { indices in
+            let indices = indices.assumingMemoryBound(to: Int64.self)
+            for block in range {
+                body(
+                    Piece(
+                        indices: indices + (block - range.lowerBound) * size, rows: count,
+                        width: axes.inner, element: block * size,
+                        place: block * axes.length * axes.inner))
+            }
+        }
     }
 
     /// Calls the body with whole rows of indices that follow each other, or with parts of each row.

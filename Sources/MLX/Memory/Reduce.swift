@@ -1,12 +1,29 @@
 import CKernels
 
 extension Reduction {
+    package func takesElements(of input: Spec) -> Bool {
+        let computed = result(input.dtype).computed
+        return Self.rows(computed.code) != nil && input.shape.allSatisfy { $0 > 0 }
+            && plan(input.shape, computed).isInOrder(input.shape)
+    }
+
+    package func eval(
+        _ elements: TileSource, _ others: ArraySlice<Tensor>, into outputs: [Tensor],
+        on workers: Workers
+    ) {
+        reduce(elements, into: outputs[0], on: workers)
+    }
+
+    private func plan(_ shape: [Int], _ computed: DType) -> ReductionPlan {
+        ReductionPlan(shape, axes: axes, joinsRows: Self.joins?(computed.code) != nil)
+    }
+
     /// Joins the elements of the vanishing axes. The order in which they are joined depends on the
     /// shape and the layout alone, not on the number of threads.
-    func reduce(_ input: Tensor, into output: Tensor, on workers: Workers) {
+    func reduce(_ input: TileSource, into output: Tensor, on workers: Workers) {
         guard output.count > 0 else { return }
         let computed = output.dtype.computed
-        guard let row = Self.rows(computed.code), input.count > 0 else {
+        guard let row = Self.rows(computed.code), input.spec.shape.allSatisfy({ $0 > 0 }) else {
             fill(output, with: Self.empty ?? 0)
             return
         }
@@ -17,22 +34,22 @@ extension Reduction {
                 output.address, wide.address, output.count)
             return
         }
-        let plan = ReductionPlan(input, axes: axes)
-        if plan.reducesRows || Self.joins?(computed.code) == nil {
-            reduceRows(plan, row, into: output, computed, workers)
-        } else if let join = Self.joins?(computed.code) {
-            reduceColumns(plan, join, into: output, computed, workers)
+        let plan = plan(input.spec.shape, computed)
+        let reader = TileReader(input.transposed(plan.order), as: computed)
+        if !plan.reducesRows, let join = Self.joins?(computed.code) {
+            reduceColumns(plan, reader, join, into: output, computed, workers)
+        } else {
+            reduceRows(plan, reader, row, into: output, computed, workers)
         }
     }
 
     /// Each result is a run of elements that follow each other in the reduced axes' order.
     private func reduceRows(
-        _ plan: ReductionPlan, _ kernel: @escaping RowKernel, into output: Tensor, _ dtype: DType,
-        _ workers: Workers
+        _ plan: ReductionPlan, _ reader: TileReader, _ kernel: @escaping RowKernel,
+        into output: Tensor, _ dtype: DType, _ workers: Workers
     ) {
         let length = plan.reducedCount
-        let reader = TileReader(plan.rowsLayout, as: dtype)
-        if output.count < 2 * Workers.count, length > ReductionPlan.chunk {
+        if output.count < 2 * Workers.count, length > reader.share {
             for index in 0..<output.count {
                 reduceLongRow(
                     index * length, length, reader, kernel, output.address(at: index), dtype,
@@ -40,10 +57,30 @@ extension Reduction {
             }
             return
         }
+        let most = max(1, reader.batch / length)
         workers.forRanges(of: output.count, grain: max(1, (1 << 15) / length)) { range in
+            if most > 1 {
+                reduceShortRows(range, most, length, reader, kernel, output, dtype.size)
+                return
+            }
             for index in range {
                 Self.reduceChunks(
                     index * length, length, reader, kernel, output.address(at: index), dtype)
+            }
+        }
+    }
+
+    /// Some rows at a time.
+    private func reduceShortRows(
+        _ range: Range<Int>, _ most: Int, _ length: Int, _ reader: TileReader, _ kernel: RowKernel,
+        _ output: Tensor, _ itemSize: Int
+    ) {
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
+            let count = min(most, range.upperBound - first)
+            reader.withElements(first * length, count * length) { rows in
+                for row in 0..<count {
+                    kernel(output.address(at: first + row), rows + row * length * itemSize, length)
+                }
             }
         }
     }
@@ -53,15 +90,17 @@ extension Reduction {
         _ start: Int, _ length: Int, _ reader: TileReader, _ kernel: @escaping RowKernel,
         _ result: UnsafeMutableRawPointer, _ dtype: DType, _ workers: Workers
     ) {
-        let chunks = (length + ReductionPlan.chunk - 1) / ReductionPlan.chunk
-        let partials = Tensor(Spec([chunks], dtype))
-        workers.forRanges(of: length, grain: ReductionPlan.chunk) { range in
-            reader.withElements(start + range.lowerBound, range.count) {
-                kernel(
-                    partials.address(at: range.lowerBound / ReductionPlan.chunk), $0, range.count)
+        let chunk = ReductionPlan.chunk
+        let partials = Tensor(Spec([(length + chunk - 1) / chunk], dtype))
+        workers.forRanges(of: length, grain: reader.share) { range in
+            for first in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
+                let count = min(chunk, range.upperBound - first)
+                reader.withElements(start + first, count) {
+                    kernel(partials.address(at: first / chunk), $0, count)
+                }
             }
         }
-        kernel(result, partials.address, chunks)
+        kernel(result, partials.address, partials.count)
     }
 
     /// One row by one worker, in the same chunks as by all.
@@ -89,14 +128,13 @@ extension Reduction {
     /// Rows of results are joined one after the other, pairwise over blocks of rows; where there are
     /// few results, pieces of the rows by themselves, and then what they give.
     private func reduceColumns(
-        _ plan: ReductionPlan, _ join: @escaping Kernels.Binary, into output: Tensor,
-        _ dtype: DType, _ workers: Workers
+        _ plan: ReductionPlan, _ reader: TileReader, _ join: @escaping Kernels.Binary,
+        into output: Tensor, _ dtype: DType, _ workers: Workers
     ) {
         let width = plan.innerKept
         let rows = JoinedRows(
             blocks: output.count / width, rows: plan.reducedCount, columns: width, dtype: dtype,
             join: join)
-        let reader = TileReader(plan.columnsLayout, as: dtype)
         let pieces = rows.pieces
         if pieces == 1 { return rows.reduce(reader, into: output, on: workers) }
         let partials = Tensor(Spec([output.count / width, pieces, width], dtype))
@@ -105,7 +143,7 @@ extension Reduction {
         (whole.rows, whole.piece) = (pieces, pieces)
         // They lie in the caches of all cores: every one joins some columns.
         whole.tile = min(rows.tile, PairwiseRows.narrow)
-        whole.reduce(TileReader(partials, as: dtype), into: output, on: workers)
+        whole.reduce(TileReader(.tensor(partials), as: dtype), into: output, on: workers)
     }
 
     private func fill(_ output: Tensor, with value: Double) {
@@ -119,75 +157,32 @@ extension Reduction {
 /// innermost kept axes inside when they are the ones that lie together in memory.
 struct ReductionPlan {
     /// The elements of a row that are joined before anything else.
-    static let chunk = 1 << 16
+    static let chunk = 1 << 14
 
+    /// Whether the reduced axes are walked inside.
     let reducesRows: Bool
     let reducedCount: Int
     /// The elements of the kept axes behind the last reduced one.
     let innerKept: Int
-    let rowsLayout: Tensor
-    let columnsLayout: Tensor
+    /// The axes in the order in which they are walked.
+    let order: [Int]
 
-    init(_ input: Tensor, axes: [Int]) {
+    /// For a shape; `joinsRows` tells whether two rows can be joined element by element.
+    init(_ shape: [Int], axes: [Int], joinsRows: Bool) {
         let reduced = Set(axes)
         let last = axes.max() ?? -1
-        let kept = input.shape.indices.filter { !reduced.contains($0) }
+        let kept = shape.indices.filter { !reduced.contains($0) }
         let inner = kept.filter { $0 > last }
         let outer = kept.filter { $0 <= last }
-        innerKept = inner.map { input.shape[$0] }.reduce(1, *)
-        reducedCount = axes.map { input.shape[$0] }.reduce(1, *)
-        rowsLayout = input.transposed(kept + axes)
-        columnsLayout = input.transposed(outer + axes + inner)
-        reducesRows = innerKept < 4
-    }
-}
-
-extension Tensor {
-    fileprivate func transposed(_ order: [Int]) -> Tensor {
-        var result = self
-        result.layout = layout.transposed(order)
-        return result
-    }
-}
-
-/// Hands out elements in row-major order as contiguous memory of one type, gathered and converted
-/// where they do not lie so.
-struct TileReader {
-    private let base: UnsafeMutableRawPointer
-    private let itemSize: Int
-    private let walk: StridedWalk?
-    private let convert: Kernels.Unary?
-    private let targetSize: Int
-    /// What the pointers point into.
-    private let owners: (Storage, StridedCopy?)
-
-    init(_ tensor: Tensor, as target: DType) {
-        let copy = tensor.layout.isContiguous ? nil : StridedCopy(from: tensor)
-        owners = (tensor.storage, copy)
-        (base, itemSize, targetSize) = (tensor.address, tensor.dtype.size, target.size)
-        walk = copy?.walk
-        convert = tensor.dtype == target ? nil : Kernels.convert(from: tensor.dtype, to: target)
+        innerKept = inner.map { shape[$0] }.reduce(1, *)
+        reducedCount = axes.map { shape[$0] }.reduce(1, *)
+        reducesRows = innerKept < 4 || !joinsRows
+        order = reducesRows ? kept + axes : outer + axes + inner
     }
 
-    func withElements(_ start: Int, _ count: Int, _ body: (UnsafeRawPointer) -> Void) {
-        if convert == nil {
-            guard let walk else { return body(base + start * itemSize) }
-            if let run = walk.run(start, count) { return body(run) }
-        }
-        let bytes = count * max(itemSize, targetSize)
-        let (walk, convert, place) = (walk, convert, base + start * itemSize)
-        withThreadMemory(2 * bytes) { scratch in
-            var elements = UnsafeRawPointer(place)
-            if let walk {
-                walk.load(start, count, to: scratch)
-                elements = UnsafeRawPointer(scratch)
-            }
-            if let convert {
-                convert(scratch + bytes, elements, count)
-                elements = UnsafeRawPointer(scratch + bytes)
-            }
-            body(elements)
-        }
+    /// Whether the elements of row-major memory are walked one after the other.
+    func isInOrder(_ shape: [Int]) -> Bool {
+        Layout(contiguous: shape).transposed(order).isContiguous
     }
 }
 
@@ -263,9 +258,13 @@ private struct JoinedRows {
                 half /= 2
             }
         }
+        let most = width == columns ? max(1, reader.batch / width) : 1
         while row < count {
-            reader.withElements(start + row * columns, width) { sums.add($0, width) }
-            row += 1
+            let some = min(most, count - row)
+            reader.withElements(start + row * columns, some * width) { rows in
+                for index in 0..<some { sums.add(rows + index * width * sums.itemSize, width) }
+            }
+            row += some
         }
     }
 }
@@ -278,7 +277,7 @@ struct PairwiseRows {
     static let narrow = 128
 
     private let capacity: Int
-    private let itemSize: Int
+    let itemSize: Int
     private let join: Kernels.Binary
     private var levels: [(row: Row, count: Int)] = []
     private var halves: Row?

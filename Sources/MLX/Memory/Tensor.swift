@@ -25,6 +25,7 @@ package struct Tensor: Sendable {
             storage: Storage(byteCount: layout.count * dtype.size), layout: layout, dtype: dtype)
     }
 
+    package var spec: Spec { Spec(shape, dtype) }
     package var shape: [Int] { layout.shape }
     package var count: Int { layout.count }
 

@@ -4,63 +4,83 @@ import CKernels
 /// the outputs, then temporary tiles.
 struct TileRun {
     var instructions: [TileProgram.Instruction] = []
-    let inputCount: Int
-    let outputCount: Int
     /// How many temporary tiles the kernels use.
     var temporaries = 0
     /// The bytes of an element of the widest value.
     var widest = 1
+    /// Where in the table the value lies that a reader hands on.
+    var result: Int?
 
     /// The elements that one worker takes at a time: several pieces for each, none so small that
     /// handing it out costs more than a part of its work.
     private static let (least, most) = (16 * TileProgram.tile, 64 * TileProgram.tile)
 
-    init(inputCount: Int, outputCount: Int) {
-        self.inputCount = inputCount
-        self.outputCount = outputCount
-    }
-
     /// Runs the program on tensors of one shape; the outputs are row-major.
     func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let count = outputs.first?.count, count > 0 else { return }
+        withTiles(inputs, into: outputs, count: count) { tiles in
+            var tiles = tiles
+            tiles.isPastCaches = tiles.isLeftToMemory(count)
+            let share = count / (4 * Workers.count) / TileProgram.tile
+            let grain = min(max(share * TileProgram.tile, Self.least), Self.most)
+            if count <= grain {
+                tiles.run(0..<count)
+            } else {
+                workers.forRanges(of: count, grain: grain) { tiles.run($0) }
+            }
+        }
+    }
+
+    /// Calls the body with the program on so many elements of some memory: what all threads read
+    /// again for each tile is laid out for them.
+    func withTiles(
+        _ inputs: [Tensor], into outputs: [Tensor], count: Int, _ body: (Tiles) -> Void
+    ) {
         var copies: [StridedCopy] = []
-        let sources = inputs.map { Source($0, keeping: &copies) }
-        let targets = outputs.map { Target(address: $0.address, itemSize: $0.dtype.size) }
+        var sources = inputs.map { Tiles.Source($0, keeping: &copies) }
+        let targets = outputs.map { Tiles.Target(address: $0.address, itemSize: $0.dtype.size) }
+        let longest = min(TileProgram.tile, count)
+        let bytes = sources.reduce(0) { $0 + $1.byteCount(longest) }
         // The loops over tiles count no references, which all threads would write to.
-        withExtendedLifetime(copies) {
-            instructions.withUnsafeBufferPointer { instructions in
-                sources.withUnsafeBufferPointer { sources in
-                    targets.withUnsafeBufferPointer { targets in
-                        let tiles = Tiles(
-                            instructions: instructions, sources: sources, targets: targets,
-                            temporaries: temporaries, widest: widest,
-                            isPastCaches: isPastCaches(sources, targets, count))
-                        let share = count / (4 * Workers.count) / TileProgram.tile
-                        let grain = min(max(share * TileProgram.tile, Self.least), Self.most)
-                        if count <= grain {
-                            tiles.run(0..<count)
-                        } else {
-                            workers.forRanges(of: count, grain: grain) { tiles.run($0) }
+        withExtendedLifetime((copies, inputs, outputs)) {
+            withThreadMemory(bytes) { memory in
+                var next = memory
+                for index in sources.indices {
+                    let start = next
+                    next += sources[index].byteCount(longest)
+                    sources[index].layOut(at: start, longest)
+                }
+                instructions.withUnsafeBufferPointer { instructions in
+                    sources.withUnsafeBufferPointer { sources in
+                        targets.withUnsafeBufferPointer { targets in
+                            body(
+                                Tiles(
+                                    instructions: instructions, sources: sources,
+                                    targets: targets, temporaries: temporaries, widest: widest,
+                                    result: result, page: Tiles.placeInPage(next)))
                         }
                     }
                 }
             }
         }
     }
+}
 
-    /// Whether the outputs are so large that no cache would keep them for who reads them next, and
-    /// lie where nothing was read.
-    private func isPastCaches(
-        _ sources: UnsafeBufferPointer<Source>, _ targets: UnsafeBufferPointer<Target>, _ count: Int
-    ) -> Bool {
-        guard targets.reduce(0, { $0 + $1.itemSize }) * count >= Caches.capacity else {
-            return false
-        }
-        return !sources.contains { source in
-            guard case .direct(let address, _) = source else { return false }
-            return targets.contains { $0.address == address }
-        }
-    }
+/// A program with the memory that it runs on, for as long as ``TileRun/withTiles(_:into:count:_:)``
+/// lends it.
+package struct Tiles: @unchecked Sendable {
+    // Unchecked: what is shared is only read.
+    fileprivate let instructions: UnsafeBufferPointer<TileProgram.Instruction>
+    fileprivate let sources: UnsafeBufferPointer<Source>
+    fileprivate let targets: UnsafeBufferPointer<Target>
+    fileprivate let temporaries: Int
+    fileprivate let widest: Int
+    fileprivate let result: Int?
+    /// Where in a page what is laid out ends: a thread's own tiles go on from there, as what is
+    /// written a little behind what is read, by the last bits of its address, holds up the reader.
+    fileprivate let page: Int
+    /// Whether the outputs are made in tiles of their own, which then go past the caches.
+    fileprivate var isPastCaches = false
 
     /// How an input reaches the kernels.
     fileprivate enum Source {
@@ -72,7 +92,7 @@ struct TileRun {
         /// tile reaches, so that every tile finds its elements one after the other.
         case repeated(UnsafeMutableRawPointer, itemSize: Int, period: Int)
         /// Gathered for each tile.
-        case gathered(StridedWalk)
+        case gathered(StridedWalk, itemSize: Int)
 
         /// The longest row that is laid out.
         private static let longest = 4 * TileProgram.tile
@@ -90,19 +110,33 @@ struct TileRun {
                     self = .repeated(tensor.address, itemSize: itemSize, period: period)
                 } else {
                     copies.append(copy)
-                    self = .gathered(copy.walk)
+                    self = .gathered(copy.walk, itemSize: itemSize)
                 }
             }
         }
 
-        /// The bytes that it takes beside the tensor, for tiles of `count` elements of at most
-        /// `widest` bytes each.
-        func scratchBytes(_ count: Int, widest: Int) -> Int {
+        /// The bytes that it is laid out in for tiles of so many elements.
+        func byteCount(_ count: Int) -> Int {
             switch self {
-            case .direct: 0
-            case .spread, .gathered: TileRun.tileBytes(count, widest)
-            case .repeated(_, let itemSize, let period):
-                TileRun.tileBytes(period + count, itemSize)
+            case .direct, .gathered: 0
+            case .spread(_, let itemSize): Tiles.byteCount(count, itemSize)
+            case .repeated(_, let itemSize, let period): Tiles.byteCount(period + count, itemSize)
+            }
+        }
+
+        /// Lays out what stays the same for all tiles.
+        mutating func layOut(at memory: UnsafeMutableRawPointer, _ count: Int) {
+            switch self {
+            case .direct, .gathered: break
+            case .spread(let element, let itemSize):
+                StridedCopy.spread(element, count, itemSize: itemSize, to: memory)
+                self = .spread(memory, itemSize: itemSize)
+            case .repeated(let row, let itemSize, let period):
+                let (length, end) = (period * itemSize, (period + count) * itemSize)
+                for place in stride(from: 0, to: end, by: length) {
+                    (memory + place).copyMemory(from: row, byteCount: min(length, end - place))
+                }
+                self = .repeated(memory, itemSize: itemSize, period: period)
             }
         }
     }
@@ -112,75 +146,91 @@ struct TileRun {
         let itemSize: Int
     }
 
+    /// Where a program's result is read, as elements of a size, and how it is converted to them.
+    struct Reading {
+        let address: UnsafeMutableRawPointer
+        let itemSize: Int
+        let convert: Kernels.Unary?
+
+        func address(at element: Int) -> UnsafeMutableRawPointer { address + element * itemSize }
+
+        func take(_ tile: UnsafeMutableRawPointer, _ count: Int, to place: UnsafeMutableRawPointer)
+        {
+            if let convert {
+                convert(place, tile, count)
+            } else {
+                place.copyMemory(from: tile, byteCount: count * itemSize)
+            }
+        }
+    }
+
     /// A line of the cache between tiles, as much as memory allows them to start apart.
-    fileprivate static func tileBytes(_ count: Int, _ widest: Int) -> Int {
+    private static func byteCount(_ count: Int, _ widest: Int) -> Int {
         (count * widest + 63) / 64 * 64 + (count < 256 ? 0 : 128)
+    }
+
+    fileprivate static func placeInPage(_ memory: UnsafeMutableRawPointer) -> Int {
+        Int(bitPattern: memory) & 4095
+    }
+
+    /// Whether so many elements of the outputs are so large that no cache would keep them for who
+    /// reads them next, and lie where nothing was read.
+    fileprivate func isLeftToMemory(_ count: Int) -> Bool {
+        guard targets.reduce(0, { $0 + $1.itemSize }) * count >= Caches.capacity else {
+            return false
+        }
+        return !sources.contains { source in
+            guard case .direct(let address, _) = source else { return false }
+            return targets.contains { $0.address == address }
+        }
     }
 }
 
-/// A program with the memory that it runs on.
-private struct Tiles {
-    let instructions: UnsafeBufferPointer<TileProgram.Instruction>
-    let sources: UnsafeBufferPointer<TileRun.Source>
-    let targets: UnsafeBufferPointer<TileRun.Target>
-    let temporaries: Int
-    let widest: Int
-    /// Whether the outputs are made in tiles of their own, which then go past the caches.
-    let isPastCaches: Bool
-
-    /// Runs the program on some elements.
-    func run(_ range: Range<Int>) {
+extension Tiles {
+    /// Runs the program on some elements and hands on their results.
+    func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
         let longest = min(TileProgram.tile, range.count)
-        let tileBytes = TileRun.tileBytes(longest, widest)
+        let tileBytes = Self.byteCount(longest, widest)
         let tableBytes = (slots * MemoryLayout<UnsafeMutableRawPointer>.size + 63) / 64 * 64
-        let tileCount = temporaries + (isPastCaches ? targets.count : 0)
-        var bytes = tableBytes + tileCount * tileBytes
-        for index in sources.indices {
-            bytes += sources[index].scratchBytes(longest, widest: widest)
-        }
-        withThreadMemory(bytes) { memory in
-            let table = memory.bindMemory(to: UnsafeMutableRawPointer.self, capacity: slots)
-            // Where each input's own memory starts, while the table points into it.
-            withUnsafeTemporaryAllocation(
-                of: UnsafeMutableRawPointer.self, capacity: sources.count
-            ) { rows in
-                prepare(table, rows, memory + tableBytes, tileBytes, longest)
-                var start = range.lowerBound
-                while start < range.upperBound {
-                    let count = min(TileProgram.tile, range.upperBound - start)
-                    point(table, rows, at: start, count)
-                    for index in instructions.indices { instructions[index].run(table, count) }
-                    if isPastCaches { copyOut(table, start, count) }
-                    start += count
-                }
-                if isPastCaches { ck_await_copies() }
+        var tileCount = temporaries + (isPastCaches ? targets.count : 0)
+        for case .gathered in sources { tileCount += 1 }
+        let slot = result ?? 0
+        let isMadeThere = reading?.convert == nil && slot >= sources.count + targets.count
+        withThreadMemory(4096 + tileCount * tileBytes + tableBytes) { memory in
+            let tiles = memory + ((page - Self.placeInPage(memory)) & 4095)
+            let table = (tiles + tileCount * tileBytes).bindMemory(
+                to: UnsafeMutableRawPointer.self, capacity: slots)
+            prepare(table, tiles, tileBytes)
+            var start = range.lowerBound
+            while start < range.upperBound {
+                let count = min(TileProgram.tile, range.upperBound - start)
+                point(table, at: start, count)
+                let place = reading?.address(at: start - range.lowerBound)
+                if isMadeThere, let place { table[slot] = place }
+                for index in instructions.indices { instructions[index].run(table, count) }
+                if !isMadeThere, let place { reading?.take(table[slot], count, to: place) }
+                if isPastCaches { copyOut(table, start, count) }
+                start += count
             }
+            if isPastCaches { ck_await_copies() }
         }
     }
 
-    /// Fills what stays the same for all tiles.
+    /// Sets the pointers that stay the same for all tiles.
     private func prepare(
         _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
-        _ rows: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>,
-        _ memory: UnsafeMutableRawPointer, _ tileBytes: Int, _ count: Int
+        _ memory: UnsafeMutableRawPointer, _ tileBytes: Int
     ) {
         var next = memory
         for index in sources.indices {
-            table[index] = next
-            rows.initializeElement(at: index, to: next)
             switch sources[index] {
-            case .direct, .gathered: break
-            case .spread(let element, let itemSize):
-                StridedCopy.spread(element, count, itemSize: itemSize, to: next)
-            case .repeated(let row, let itemSize, let period):
-                let length = period * itemSize
-                for place in stride(from: 0, to: (period + count) * itemSize, by: length) {
-                    let part = min(length, (period + count) * itemSize - place)
-                    (next + place).copyMemory(from: row, byteCount: part)
-                }
+            case .direct(let address, _), .spread(let address, _), .repeated(let address, _, _):
+                table[index] = address
+            case .gathered:
+                table[index] = next
+                next += tileBytes
             }
-            next += sources[index].scratchBytes(count, widest: widest)
         }
         let outputs = sources.count + (isPastCaches ? 0 : targets.count)
         for index in outputs..<sources.count + targets.count + temporaries {
@@ -191,15 +241,14 @@ private struct Tiles {
 
     /// Sets the pointers for one tile.
     private func point(
-        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
-        _ rows: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>, at start: Int, _ count: Int
+        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, at start: Int, _ count: Int
     ) {
         for index in sources.indices {
             switch sources[index] {
             case .direct(let address, let itemSize): table[index] = address + start * itemSize
-            case .gathered(let walk): walk.load(start, count, to: table[index])
-            case .repeated(_, let itemSize, let period):
-                table[index] = rows[index] + start % period * itemSize
+            case .gathered(let walk, _): walk.load(start, count, to: table[index])
+            case .repeated(let row, let itemSize, let period):
+                table[index] = row + start % period * itemSize
             case .spread: break
             }
         }

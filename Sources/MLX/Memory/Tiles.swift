@@ -35,6 +35,8 @@ struct TileProgram {
     /// The values that are inputs, and those that are outputs, in their order.
     private(set) var inputs: [Int] = []
     private(set) var outputs: [Int] = []
+    /// The value that a ``TileReader`` hands on.
+    private(set) var result: Int?
 
     /// Makes room for about so many calls.
     mutating func reserve(calls: Int) {
@@ -73,6 +75,12 @@ struct TileProgram {
     mutating func addOutput(_ value: Int) {
         values[value].place = outputs.count
         outputs.append(value)
+    }
+
+    /// Hands a value on to who reads it, whether or not it is written to memory as well.
+    mutating func setResult(_ value: Int) {
+        values[value].lastUse = instructions.count
+        result = value
     }
 
     private mutating func convert(_ value: Int, to dtype: DType) -> Int {
@@ -125,18 +133,18 @@ extension TileProgram.Operands {
 
 extension TileProgram {
     /// The program with its values laid on pointers: inputs, then outputs, then temporary tiles,
-    /// which are used again when their value is done with.
+    /// which are used again when their value is done with; the result has one to itself.
     func laidOut() -> TileRun {
         var slots = [Int](repeating: -1, count: values.count)
         let first = inputs.count + outputs.count
         for input in inputs { slots[input] = values[input].place }
-        var run = TileRun(inputCount: inputs.count, outputCount: outputs.count)
+        var run = TileRun()
         run.instructions.reserveCapacity(instructions.count)
         run.widest = values.reduce(1) { max($0, $1.dtype.size) }
         var free: [Int] = []
         for (position, instruction) in instructions.enumerated() {
-            let result = values[instruction.output]
-            let width = result.dtype.size
+            let output = values[instruction.output]
+            let width = output.dtype.size
             // In place only where the elements have one size: a narrow result would run over
             // wide inputs that are still to be read.
             instruction.inputs.forEach(of: instruction.body) { input in
@@ -147,9 +155,9 @@ extension TileProgram {
                     free.append(slot)
                 }
             }
-            if result.place >= 0 {
-                slots[instruction.output] = inputs.count + result.place
-            } else if let slot = free.popLast() {
+            if output.place >= 0 {
+                slots[instruction.output] = inputs.count + output.place
+            } else if instruction.output != result, let slot = free.popLast() {
                 slots[instruction.output] = slot
             } else {
                 slots[instruction.output] = first + run.temporaries
@@ -173,6 +181,7 @@ extension TileProgram {
                 }
             }
         }
+        run.result = result.map { slots[$0] }
         return run
     }
 }

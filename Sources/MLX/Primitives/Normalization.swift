@@ -2,7 +2,7 @@ import CKernels
 
 /// The rows of the last axis brought to mean 0 and variance 1, or to mean square 1 alone, then
 /// scaled and shifted feature by feature: inputs x, weight, bias.
-struct NormalizeRows: Portable {
+struct NormalizeRows: Portable, TileReading {
     let isCentered: Bool
     let eps: Double
     /// The leading axes of x that the weight and the bias have too.
@@ -28,13 +28,18 @@ struct NormalizeRows: Portable {
         return [x]
     }
 
-    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let rows = NormalizedRows(inputs[0], leading: leading)
+    func takesElements(of input: Spec) -> Bool { input.count > 0 }
+
+    func eval(
+        _ elements: TileSource, _ others: ArraySlice<Tensor>, into outputs: [Tensor],
+        on workers: Workers
+    ) {
+        let rows = NormalizedRows(elements.spec, leading: leading)
         let table = isCentered ? ck_layer_norm_row : ck_rms_norm_row
         guard rows.count > 0, let kernel = table(rows.computed.code) else { return }
-        let weight = inputs[1].converted(to: rows.computed, on: workers)
-        let bias = inputs[2].converted(to: rows.computed, on: workers)
-        let reader = TileReader(inputs[0], as: rows.computed)
+        let parameters = others.map { $0.converted(to: rows.computed, on: workers) }
+        let (weight, bias) = (parameters[0], parameters[1])
+        let reader = TileReader(elements, as: rows.computed)
         let writer = TileWriter(outputs[0], from: rows.computed)
         let length = rows.length
         workers.forRanges(of: rows.count, grain: max(1, (1 << 14) / length)) { range in
@@ -101,7 +106,7 @@ struct NormalizeRowsGradient: Portable {
 
     /// Blocks of rows are summed each by itself, then the blocks, whatever the threads.
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let rows = NormalizedRows(inputs[0], leading: leading)
+        let rows = NormalizedRows(inputs[0].spec, leading: leading)
         let table = isCentered ? ck_layer_norm_gradient_row : ck_rms_norm_gradient_row
         guard rows.count > 0, let kernel = table(rows.computed.code) else {
             for output in outputs { output.clear(on: workers) }
@@ -182,7 +187,7 @@ struct NormalizedRows {
     let count: Int
     let perGroup: Int
 
-    init(_ x: Tensor, leading: Int) {
+    init(_ x: Spec, leading: Int) {
         computed = x.dtype.computed
         length = x.shape.last ?? 1
         count = x.count / max(length, 1)

@@ -16,7 +16,7 @@ struct NormalizeRowsTangent: Portable {
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let rows = NormalizedRows(inputs[0], leading: leading)
+        let rows = NormalizedRows(inputs[0].spec, leading: leading)
         let table = isCentered ? ck_layer_norm_tangent_row : ck_rms_norm_tangent_row
         guard rows.count > 0, let kernel = table(rows.computed.code) else { return }
         let features = [1, 3, 4].map { inputs[$0].converted(to: rows.computed, on: workers) }

@@ -33,6 +33,9 @@ package protocol Primitive: Sendable {
     /// the inputs; nil for other operations.
     func kernel(_ inputs: Few<DType>) -> TileKernel?
 
+    /// The primitive, where it can do with reading its first input in order, a part at a time.
+    var tileReading: (any TileReading)? { get }
+
     /// The results where they are inputs' memory seen otherwise; nil where they are not, or where
     /// the strides forbid it.
     func alias(_ inputs: [Tensor]) -> [Tensor]?
@@ -72,6 +75,7 @@ package protocol Primitive: Sendable {
 extension Primitive {
     package func widened(to shape: [Int]) -> (any Primitive)? { nil }
     package func kernel(_ inputs: Few<DType>) -> TileKernel? { nil }
+    package var tileReading: (any TileReading)? { nil }
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
     package var overwrites: [Int?] { [] }
     package var takesInputs: Bool { false }

@@ -1,7 +1,7 @@
 import CKernels
 
 /// An operation that makes one element of all elements along some axes.
-protocol Reduction: Portable {
+protocol Reduction: Portable, TileReading {
     /// The axes that vanish, in ascending order.
     var axes: [Int] { get }
 
@@ -40,10 +40,6 @@ extension Reduction {
         }
         let kept = shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
         return [Spec(kept, result(inputs[0].dtype))]
-    }
-
-    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        reduce(inputs[0], into: outputs[0], on: workers)
     }
 
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {

@@ -16,12 +16,13 @@ extension RowOperation {
     }
 
     /// Calls the body with pieces of the input, a few whole rows each.
-    func forPieces(of input: Tensor, on workers: Workers, _ body: (RowPiece) -> Void) {
-        let (length, size) = (input.shape.last ?? 1, input.dtype.computed.size)
+    func forPieces(of input: TileSource, on workers: Workers, _ body: (RowPiece) -> Void) {
+        let (spec, size) = (input.spec, input.spec.dtype.computed.size)
+        let length = spec.shape.last ?? 1
         // Rows whose elements lie apart share lines of the cache with their neighbours.
-        let least = input.layout.strides.last ?? 1 == 1 ? 1 : 16
+        let least = input.stepInRow == 1 ? 1 : 16
         let grain = max(least, (1 << 14) / length)
-        workers.forRanges(of: input.count / length, grain: grain) { range in
+        workers.forRanges(of: spec.count / length, grain: grain) { range in
             let pieces = RowPiece.all(of: range, length: length, least: least, itemSize: size)
             for piece in pieces { body(piece) }
         }
@@ -29,7 +30,7 @@ extension RowOperation {
 }
 
 /// exp(x) / Σ exp(x) over the last axis.
-struct Softmax: RowOperation {
+struct Softmax: RowOperation, TileReading {
     var name: String { "softmax" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -37,13 +38,18 @@ struct Softmax: RowOperation {
         return [inputs[0]]
     }
 
-    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let computed = inputs[0].dtype.computed
+    func takesElements(of input: Spec) -> Bool { input.count > 0 }
+
+    func eval(
+        _ elements: TileSource, _ others: ArraySlice<Tensor>, into outputs: [Tensor],
+        on workers: Workers
+    ) {
+        let computed = elements.spec.dtype.computed
         guard let kernel = ck_softmax_row(computed.code) else { return }
-        let length = inputs[0].shape.last ?? 1
-        let reader = TileReader(inputs[0], as: computed)
+        let length = elements.spec.shape.last ?? 1
+        let reader = TileReader(elements, as: computed)
         let writer = TileWriter(outputs[0], from: computed)
-        forPieces(of: inputs[0], on: workers) { piece in
+        forPieces(of: elements, on: workers) { piece in
             reader.withElements(piece.start, piece.count) { x in
                 writer.withElements(piece.start, piece.count) { y in
                     for (_, place) in piece { kernel(y + place, x + place, length) }
@@ -63,7 +69,7 @@ struct Softmax: RowOperation {
 }
 
 /// log Σ exp(x) over the last axis, which vanishes.
-struct LogSumExp: RowOperation {
+struct LogSumExp: RowOperation, TileReading {
     var name: String { "logSumExp" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -71,13 +77,18 @@ struct LogSumExp: RowOperation {
         return [Spec(inputs[0].shape.dropLast(), inputs[0].dtype)]
     }
 
-    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let computed = inputs[0].dtype.computed
+    func takesElements(of input: Spec) -> Bool { input.count > 0 }
+
+    func eval(
+        _ elements: TileSource, _ others: ArraySlice<Tensor>, into outputs: [Tensor],
+        on workers: Workers
+    ) {
+        let computed = elements.spec.dtype.computed
         guard let kernel = ck_logsumexp_row(computed.code) else { return }
-        let length = inputs[0].shape.last ?? 1
+        let length = elements.spec.shape.last ?? 1
         let wide = Tensor(Spec(outputs[0].shape, computed))
-        let reader = TileReader(inputs[0], as: computed)
-        forPieces(of: inputs[0], on: workers) { piece in
+        let reader = TileReader(elements, as: computed)
+        forPieces(of: elements, on: workers) { piece in
             reader.withElements(piece.start, piece.count) { x in
                 for (row, place) in piece { kernel(wide.address(at: row), x + place, length) }
             }

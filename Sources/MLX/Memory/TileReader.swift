@@ -1,0 +1,158 @@
+/// What is read in row-major order, each element once: a tensor, or what a tile program makes of
+/// others and is nowhere else.
+package enum TileSource {
+    case tensor(Tensor)
+    /// By a program whose result is of this spec.
+    case program(Tiles, Spec)
+
+    var spec: Spec {
+        switch self {
+        case .tensor(let tensor): tensor.spec
+        case .program(_, let spec): spec
+        }
+    }
+
+    /// How far the elements of a row of the last axis lie from each other.
+    var stepInRow: Int {
+        guard case .tensor(let tensor) = self else { return 1 }
+        return tensor.layout.strides.last ?? 1
+    }
+
+    /// The elements with the axes in another order, in which a program's lie as well.
+    func transposed(_ order: [Int]) -> TileSource {
+        guard case .tensor(var tensor) = self else { return self }
+        tensor.layout = tensor.layout.transposed(order)
+        return .tensor(tensor)
+    }
+}
+
+/// A primitive that can do with reading its first input's elements in row-major order, each once:
+/// where these come from elementwise operations and nobody else needs them, they are made a tile at
+/// a time and not written to memory.
+package protocol TileReading: Primitive {
+    /// Whether an input is read so.
+    func takesElements(of input: Spec) -> Bool
+
+    /// ``Primitive/eval(_:into:on:)`` of such elements and the inputs after them.
+    func eval(
+        _ elements: TileSource, _ others: ArraySlice<Tensor>, into outputs: [Tensor],
+        on workers: Workers)
+}
+
+extension TileReading {
+    package var tileReading: (any TileReading)? { self }
+
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+        eval(.tensor(inputs[0]), inputs.dropFirst(), into: outputs, on: workers)
+    }
+}
+
+extension TileRun {
+    /// Runs the program as a primitive reads its result, of a spec, beside other inputs.
+    func run(
+        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers,
+        _ primitive: any TileReading, _ elements: Spec, _ others: [Tensor],
+        into results: [Tensor]
+    ) {
+        withTiles(inputs, into: outputs, count: elements.count) { tiles in
+            primitive.eval(.program(tiles, elements), others[...], into: results, on: workers)
+        }
+    }
+}
+
+/// Hands out elements in row-major order as contiguous memory of one type: gathered, converted or
+/// made where they do not lie so.
+struct TileReader {
+    private let way: ReadingWay
+    /// What the way's pointers point into.
+    private let owners: (Storage?, StridedCopy?)
+
+    init(_ tensor: Tensor, as target: DType) { self.init(.tensor(tensor), as: target) }
+
+    init(_ source: TileSource, as target: DType) {
+        let origin: ReadingWay.Origin
+        switch source {
+        case .tensor(let tensor) where tensor.layout.isContiguous:
+            (origin, owners) = (.memory(tensor.address), (tensor.storage, nil))
+        case .tensor(let tensor):
+            let copy = StridedCopy(from: tensor)
+            (origin, owners) = (.walk(copy.walk), (tensor.storage, copy))
+        case .program(let tiles, _):
+            (origin, owners) = (.program(tiles), (nil, nil))
+        }
+        let dtype = source.spec.dtype
+        way = ReadingWay(
+            origin: origin, itemSize: dtype.size,
+            convert: dtype == target ? nil : Kernels.convert(from: dtype, to: target),
+            targetSize: target.size)
+    }
+
+    /// How many elements a worker reads at a time where it is one of many: what has to be made is
+    /// more work than what is there.
+    var share: Int { way.isProgram ? 1 << 14 : 1 << 16 }
+
+    /// How many elements are best read at a time, if more than are asked for: those that are made or
+    /// converted stay in the first cache.
+    var batch: Int { way.isProgram || way.convert != nil ? 4 * TileProgram.tile : 1 }
+
+    @inline(__always)
+    func withElements(_ start: Int, _ count: Int, _ body: (UnsafeRawPointer) -> Void) {
+        let way = way
+        withThreadMemory(way.byteCount(count)) { body(way.elements(start, count, $0)) }
+    }
+}
+
+/// How a ``TileReader`` comes by elements, as plain pointers: threads that read share nothing that
+/// they write to.
+private struct ReadingWay {
+    enum Origin {
+        case memory(UnsafeMutableRawPointer)
+        case walk(StridedWalk)
+        case program(Tiles)
+    }
+
+    let origin: Origin
+    let itemSize: Int
+    let convert: Kernels.Unary?
+    let targetSize: Int
+
+    var isProgram: Bool { if case .program = origin { true } else { false } }
+
+    /// The memory that it takes to read so many elements.
+    @inline(__always)
+    func byteCount(_ count: Int) -> Int {
+        let converted = convert == nil ? 0 : count * targetSize
+        switch origin {
+        case .memory: return converted
+        case .walk: return converted + count * itemSize
+        case .program: return count * targetSize
+        }
+    }
+
+    /// Where some elements lie, which is in that memory if they do not lie so by themselves.
+    @inline(__always)
+    func elements(
+        _ start: Int, _ count: Int, _ memory: UnsafeMutableRawPointer
+    ) -> UnsafeRawPointer {
+        var elements = UnsafeRawPointer(memory)
+        var free = memory
+        switch origin {
+        case .memory(let base): elements = UnsafeRawPointer(base + start * itemSize)
+        case .walk(let walk):
+            if let run = walk.run(start, count) {
+                elements = run
+            } else {
+                walk.load(start, count, to: memory)
+                free += count * itemSize
+            }
+        case .program(let tiles):
+            tiles.run(
+                start..<start + count,
+                Tiles.Reading(address: memory, itemSize: targetSize, convert: convert))
+            return elements
+        }
+        guard let convert else { return elements }
+        convert(free, elements, count)
+        return UnsafeRawPointer(free)
+    }
+}
