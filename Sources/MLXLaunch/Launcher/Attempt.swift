@@ -291,15 +291,16 @@ final class Attempt {
 
     private func verdict() -> AttemptEnd {
         if let signal = stop.urgent { return .done(status: 128 + signal) }
-        if let first = records.firstFailure(hasWords: relay.holdsError) {
+        if var first = records.firstFailure(hasWords: relay.holdsError) {
             var errors = relay.takeErrors(first.rank)
-            if errors.isEmpty, let end = first.end, end.signal == 0,
-                LaunchStatus.final.contains(end.status)
+            if errors.isEmpty, let end = first.end, end.isShared,
+                let speaker = records.first(where: { relay.holdsError($0.rank) && !$0.hasFailed })
             {
                 // All ranks end so together and one tells, whose agent mpirun may kill before it has
                 // reported.
-                let speaker = records.first { relay.holdsError($0.rank) }
-                errors = speaker.map { relay.takeErrors($0.rank) } ?? []
+                errors = relay.takeErrors(speaker.rank)
+                first = RankRecord(
+                    rank: speaker.rank, host: speaker.host, process: speaker.process, end: end)
             }
             for record in records where record.rank != first.rank {
                 dropEcho(of: errors, record.rank)

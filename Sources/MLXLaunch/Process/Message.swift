@@ -76,6 +76,12 @@ package struct RankEnd: Equatable, Sendable {
         self.step = step
     }
 
+    /// Whether the status is one with which all ranks end together, as the one that tells why asks them.
+    var isShared: Bool {
+        signal == 0 && LaunchStatus.usage...LaunchStatus.interrupted ~= status
+            && status != LaunchStatus.unavailable
+    }
+
     /// The status as a shell gives it.
     var code: Int32 { signal == 0 ? status : 128 + signal }
 }
