@@ -43,13 +43,14 @@ def convolutions(peer):
     forms = [("mnist", (32, 28, 28, 1), (32, 3, 3, 1), 1), ("64ch", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
     if hasattr(peer, "joined"):
         forms += [("depthwise", (16, 32, 32, 64), (64, 3, 3, 1), 64), ("groups4", (16, 32, 32, 64), (64, 3, 3, 16), 4),
-                  ("volume", (4, 16, 16, 16, 16), (32, 3, 3, 3, 16), 1)]
+                  ("volume", (4, 16, 16, 16, 16), (32, 3, 3, 3, 16), 1), ("64ch_bf16", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
     for name, images, kernels, groups in forms:
         count = 2 * prod(images[:-1]) * prod(kernels)
         for suffix, factor, gradients in ("fwd", 1, False), ("fwdbwd", 3, True):
             yield f"conv_{name}_{suffix}", (
                 *flops(factor * count),
-                lambda form=(images, kernels, groups), gradients=gradients: peer.convolution(*form, gradients))
+                lambda form=(images, kernels, groups), gradients=gradients, half=name.endswith("bf16"): peer.convolution(
+                    *form, gradients, **({"half": True} if half else {})))
 
 
 def arrays(peer):
@@ -62,6 +63,8 @@ def arrays(peer):
         yield f"{name}_2^20", (*elements(2**20), lambda name=name: peer.function(name, 2**20))
     for name in "concatenate", "roll", "take_along0", "take_along1":
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.joined(name, 2048))
+    for name in "variance_axis0", "variance_axis1", "norm_rows":
+        yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.moment(name, 2048))
 
 
 def attention(peer):

@@ -41,17 +41,18 @@ class Torch:
         table, indices = torch.randn(count, width), torch.randint(0, count, (wanted,))
         return lambda: F.embedding(indices, table)
 
-    def convolution(self, images, kernels, groups, backward):
+    def convolution(self, images, kernels, groups, backward, half=False):
         flat = len(images) == 4
         # Stored as [N, …, C], as ours.
         last = {"memory_format": torch.channels_last if flat else torch.channels_last_3d}
         turned = lambda shape: (shape[0], shape[-1], *shape[1:-1])
-        x, w = (torch.randn(turned(shape)).to(**last) for shape in (images, kernels))
+        dtype = torch.bfloat16 if half else torch.float32
+        x, w = (torch.randn(turned(shape)).to(dtype, **last) for shape in (images, kernels))
         operation = F.conv2d if flat else F.conv3d
         convolve = lambda x, w: operation(x, w, padding=1, groups=groups)
         if not backward:
             return lambda: convolve(x, w)
-        return gradients(convolve, x, w, cotangent=torch.ones(turned((*images[:-1], kernels[0]))).to(**last))
+        return gradients(convolve, x, w, cotangent=torch.ones(turned((*images[:-1], kernels[0]))).to(dtype, **last))
 
     def transform(self, name, shape):
         x, function = torch.randn(shape), getattr(torch.fft, name)
@@ -70,6 +71,13 @@ class Torch:
         return {
             "concatenate": lambda: torch.cat([x, x], 1), "roll": lambda: x.roll(100, 1),
             "take_along0": lambda: x.gather(0, indices), "take_along1": lambda: x.gather(1, indices),
+        }[name]
+
+    def moment(self, name, side):
+        x = torch.randn(side, side)
+        return {
+            "variance_axis0": lambda: x.var(0, correction=0), "variance_axis1": lambda: x.var(1, correction=0),
+            "norm_rows": lambda: torch.linalg.vector_norm(x, dim=1),
         }[name]
 
     def attention(self, batch, heads, length, width, backward):

@@ -3,7 +3,7 @@
 // instruction multiplies and adds to float32.
 
 #include "half.h"
-#include "wide.h"
+#include "pairs.h"
 
 #include "ck_matmul.h"
 
@@ -38,12 +38,9 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
 
 #if defined(__x86_64__)
 
-#define PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,prfchw")))
-#define PAIRS_INLINE PAIRS __attribute__((always_inline)) static inline
-
 int ck_has_packed_products(int dtype) {
     if (dtype == CK_F32) return has_wide();
-    return dtype == CK_BF16 && has_wide() && __builtin_cpu_supports("avx512bf16");
+    return dtype == CK_BF16 && has_pairs();
 }
 
 // A packed panel is a vector wide in lines; a panel of rows uses 14 of them.
@@ -136,9 +133,6 @@ void ck_pack(int dtype, void *out, const void *in, long lines, long count, long 
 WIDE_INLINE void store_half(char *out, __m512 value, __mmask16 mask, int is_added) {
     if (is_added) value += _mm512_maskz_loadu_ps(mask, out);
     _mm512_mask_storeu_ps(out, mask, value);
-}
-PAIRS_INLINE void store_narrow(char *out, __m512 value, __mmask16 mask) {
-    _mm256_mask_storeu_epi16(out, mask, (__m256i)_mm512_cvtneps_pbh(value));
 }
 
 // A tile's sums along k, where MULTIPLY adds the products of two vectors to a third. So many steps

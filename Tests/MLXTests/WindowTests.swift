@@ -234,6 +234,34 @@ struct WindowTests {
         #expect(bitDifference(result, wide.asType(dtype)) == nil)
     }
 
+    /// Of whole numbers, whose sums float32 holds exactly, in whatever order.
+    @Test(
+        "of bfloat16 are those of float32, rounded once, and so are their gradients",
+        arguments: settings + [
+            Setting(image: [5, 30, 33, 34], kernel: [50, 3, 3, 34], padding: [1, 1]),
+            Setting(image: [4, 17, 9, 8], kernel: [66, 1, 1, 8]),
+            Setting(image: [3, 20, 21, 16], kernel: [15, 3, 3, 16], stride: [2, 2]),
+            Setting(
+                image: [2, 70, 70, 6], kernel: [6, 5, 4, 6], padding: [2, 1], dilation: [2, 3]),
+            Setting(image: [2, 12, 12, 16], kernel: [16, 3, 3, 4], padding: [1, 1], groups: 4),
+        ])
+    func pairs(_ setting: Setting) {
+        let operands = [setting.image, setting.kernel].enumerated().map {
+            round(random($1, in: -6...6, seed: UInt64($0))).asType(.bfloat16)
+        }
+        let places = [setting.image[0], setting.positions(0), setting.positions(1)]
+        let cotangent = round(random(places + [setting.kernel[0]], in: -3...3, seed: 3))
+        func parts(_ dtype: DType) -> [MLXArray] {
+            let (results, gradients) = vjp(
+                { [convolved($0[0], $0[1], setting)] },
+                primals: operands.map { $0.asType(dtype) }, cotangents: [cotangent.asType(dtype)])
+            return results + gradients
+        }
+        for (part, wide) in zip(parts(.bfloat16), parts(.float32)) {
+            #expect(bitDifference(part, wide.asType(.bfloat16)) == nil)
+        }
+    }
+
     @Test(
         "have the same bits with any number of threads",
         arguments: [
@@ -241,10 +269,10 @@ struct WindowTests {
             Setting(image: [8, 20, 20, 32], kernel: [16, 5, 5, 32], padding: [2, 2]),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], padding: [1, 1], groups: 36),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], stride: [2, 2], groups: 36),
-        ])
-    func threads(_ setting: Setting) {
-        let x = random(setting.image, seed: 1)
-        let w = random(setting.kernel, seed: 2)
+        ], [DType.float32, .bfloat16])
+    func threads(_ setting: Setting, _ dtype: DType) {
+        let x = random(setting.image, dtype, seed: 1)
+        let w = random(setting.kernel, dtype, seed: 2)
         let gradients = { () -> [[UInt8]] in
             valueAndGrad(
                 { [square(convolved($0[0], $0[1], setting)).sum()] }, argumentNumbers: [0, 1])(

@@ -25,6 +25,14 @@ typedef void (*ck_tile)(void *c, long c_row, ck_tile_operands operands, long row
     int is_added);
 ck_tile _Nullable ck_tile_multiply(int dtype);
 
+/// The same of bfloat16 in pairs that follow each other along k, in both operands; NULL where the
+/// processor has no instruction for it. Strides and depths count pairs. The result is bfloat16, and
+/// never added to what is there; or, of left rows beside each other (a_row 1), float32.
+ck_tile _Nullable ck_tile_multiply_pairs(int is_summed);
+
+/// out[i] = the pair of first[i] and second[i], of 2 bytes each; without a second one, of zeros.
+void ck_join_pairs(void *out, const void *first, const void *_Nullable second, long count);
+
 /// Asks for memory that is read soon to come to the second cache.
 void ck_fetch(const void *address, long bytes);
 

@@ -15,40 +15,52 @@ protocol ConvolutionParts {
 /// depend on the number of threads. What runs on them uses numbers and addresses alone: references
 /// would be counted by all threads in one place.
 final class ConvolutionTiles: ConvolutionParts {
-    private let form: ConvolutionForm
+    let form: ConvolutionForm
     private let dtype: DType
+    /// The numbers that are multiplied at a time: pairs of bfloat16 count as elements of 4 bytes.
+    private let unit: Int
     private let multiply: ck_tile
-    private let transpose: ck_turn
-    private let accumulate: ck_accumulate
-    private let workers: Workers
+    let workers: Workers
 
     /// The columns of kernels that meet a strip before the next ones do; they lie in one piece.
     private static let columns = 32
     /// Sums for kernels are made by at most so many groups of images, of at most so many elements.
-    private static let most = (groups: 16, elements: 8 << 20)
+    static let most = (groups: 16, elements: 8 << 20)
 
-    /// For arrays of float32 or float64; nil for other types.
+    /// For arrays of float32 or float64, or of bfloat16 where it ``isInPairs(_:_:_:)``;
+    /// nil for other types.
     init?(_ form: ConvolutionForm, _ dtype: DType, on workers: Workers) {
-        guard let multiply = ck_tile_multiply(dtype.code),
-            let transpose = ck_tile_transpose(dtype.code),
-            let accumulate = ck_accumulate_2d(dtype.code)
+        unit = dtype == .bfloat16 ? 2 : 1
+        guard let multiply = unit == 2 ? ck_tile_multiply_pairs(0) : ck_tile_multiply(dtype.code)
         else { return nil }
-        (self.multiply, self.transpose, self.accumulate) = (multiply, transpose, accumulate)
+        self.multiply = multiply
         self.form = form
         self.dtype = dtype
         self.workers = workers
     }
 
+    /// Whether images are given back by a convolution of the results: that is much less work than
+    /// to spread these, unless there are few channels or gaps between the windows.
+    static func isTurned(_ form: ConvolutionForm, channels: Int) -> Bool {
+        func vectors(_ count: Int) -> Int { (count + 15) / 16 }
+        let taps = form.kernel[0] * form.kernel[1]
+        return form.strides == [1, 1] && 2 * vectors(channels) * taps < 3 * vectors(channels * taps)
+    }
+
+    /// The bytes of an element that is multiplied.
+    private var size: Int { dtype.size * unit }
+
     /// results [N, OH, OW, O] of images [N, H, W, C] and kernels [O, KH, KW, C], row-major.
     func results(images: Tensor, kernels: Tensor, into output: Tensor) {
-        let (filters, depth) = (kernels.shape[0], kernels.count / kernels.shape[0])
-        let transpose = transpose
+        let filters = kernels.shape[0]
+        let (size, depth) = (size, kernels.count / filters / unit)
+        let source = kernels.address
         let right = panels(columns: filters, depth: depth) { panel, columns in
-            transpose(
-                panel, Self.columns, kernels.address(at: columns.lowerBound * depth), depth, 1,
-                columns.count, depth, 1)
+            ck_copy_2d(
+                panel, source + columns.lowerBound * depth * size, depth, columns.count,
+                Self.columns, 1, 1, depth, Int32(size))
         }
-        let walk = StripWalk(form, channels: images.shape[3], itemSize: dtype.size)
+        let walk = StripWalk(form, channels: images.shape[3] / unit, itemSize: size)
         convolve(images, walk, right, columns: filters, into: output)
     }
 
@@ -56,18 +68,20 @@ final class ConvolutionTiles: ConvolutionParts {
     func images(kernels: Tensor, results: Tensor, into output: Tensor) {
         let (filters, channels) = (kernels.shape[0], kernels.shape[3])
         let taps = form.kernel[0] * form.kernel[1]
-        func vectors(_ count: Int) -> Int { (count + 15) / 16 }
-        guard form.strides == [1, 1], 2 * vectors(channels) * taps < 3 * vectors(channels * taps)
-        else { return spread(kernels, results, into: output) }
+        guard Self.isTurned(form, channels: channels) else {
+            return spread(kernels, results, into: output)
+        }
         // The transpose of a dense convolution is one by the kernels turned round.
-        let walk = StripWalk(form.turnedRound, channels: filters, itemSize: dtype.size)
-        let (size, source) = (dtype.size, kernels.address)
-        let right = panels(columns: channels, depth: taps * filters) { panel, columns in
+        let walk = StripWalk(form.turnedRound, channels: filters / unit, itemSize: size)
+        let (item, unit, source) = (dtype.size, unit, kernels.address)
+        let right = panels(columns: channels, depth: taps * filters / unit) { panel, columns in
             for row in 0..<taps * filters {
                 let (tap, filter) = row.quotientAndRemainder(dividingBy: filters)
                 let from = (filter * taps + taps - 1 - tap) * channels + columns.lowerBound
-                (panel + row * Self.columns * size).copyMemory(
-                    from: source + from * size, byteCount: columns.count * size)
+                let place = row / unit * Self.columns * unit + row % unit
+                ck_copy_2d(
+                    panel + place * item, source + from * item, 1, columns.count, 0, unit, 0, 1,
+                    Int32(item))
             }
         }
         convolve(results, walk, right, columns: channels, into: output)
@@ -78,8 +92,8 @@ final class ConvolutionTiles: ConvolutionParts {
         columns: Int, depth: Int, _ fill: (UnsafeMutableRawPointer, Range<Int>) -> Void
     ) -> Tensor {
         let count = (columns + Self.columns - 1) / Self.columns
-        let panels = Tensor(Spec([count, depth, Self.columns], dtype))
-        let (address, bytes) = (panels.address, depth * Self.columns * dtype.size)
+        let panels = Tensor(Spec([count, depth, Self.columns * unit], dtype))
+        let (address, bytes) = (panels.address, depth * Self.columns * size)
         workers.run(count) { index in
             let first = index * Self.columns
             fill(address + index * bytes, first..<min(columns, first + Self.columns))
@@ -91,10 +105,11 @@ final class ConvolutionTiles: ConvolutionParts {
     private func convolve(
         _ images: Tensor, _ walk: StripWalk, _ right: Tensor, columns: Int, into output: Tensor
     ) {
-        let (multiply, size, samples) = (multiply, dtype.size, images.shape[0])
+        let (multiply, size, item) = (multiply, size, dtype.size)
+        let samples = images.shape[0]
         let (source, kernels, target) = (images.address, right.address, output.address)
-        let end = source + images.count * size
-        let line = walk.places.width * columns * size
+        let end = source + images.count * item
+        let line = walk.places.width * columns * item
         let depth = right.shape[1]
         // Several small images make a task.
         let share = walk.imagesOfTask
@@ -114,7 +129,7 @@ final class ConvolutionTiles: ConvolutionParts {
                                 run_count: walk.runCount, b: kernels + column * depth * size,
                                 b_row: Self.columns, depth: walk.depth)
                             multiply(
-                                target + (sample * walk.places.height + row) * line + column * size,
+                                target + (sample * walk.places.height + row) * line + column * item,
                                 columns, operands, walk.places.width,
                                 min(Self.columns, columns - column), 0)
                         }
@@ -129,12 +144,13 @@ final class ConvolutionTiles: ConvolutionParts {
         let (filters, channels) = (kernels.shape[0], kernels.shape[3])
         let taps = form.kernel[0] * form.kernel[1]
         let (rows, width) = (form.places[0], form.places[1])
+        guard let accumulate = ck_accumulate_2d(dtype.code) else { return }
         let padded = PaddedImage(form, channels: channels, itemSize: dtype.size)
         let (strides, dilation) = (
             (form.strides[0], form.strides[1]), (form.dilation[0], form.dilation[1])
         )
         let (across, size) = (form.kernel[1], dtype.size)
-        let (multiply, accumulate) = (multiply, accumulate)
+        let multiply = multiply
         let (right, source, target) = (kernels.address, results.address, output.address)
         workers.run(results.shape[0]) { sample in
             padded.withSums(and: width * taps * channels * size) { sums, shares in
@@ -171,6 +187,7 @@ final class ConvolutionTiles: ConvolutionParts {
         let (samples, channels, filters) = (images.shape[0], images.shape[3], results.shape[3])
         let size = output.count
         if samples == 0 { return output.clear(on: workers) }
+        if unit == 2 { return kernelsInPairs(images, results, into: output) }
         let walk = StripWalk(form, channels: channels, itemSize: dtype.size)
         let groups = max(1, min(samples, Self.most.groups, Self.most.elements / size))
         // Too few groups for the threads are shared by the rows of the kernels.
@@ -206,7 +223,14 @@ final class ConvolutionTiles: ConvolutionParts {
                 }
             }
         }
+        finish(sums, filters, into: output)
+    }
+
+    /// kernels [O, KH · KW · C] of sums [groups, KH · KW · C, O].
+    func finish(_ sums: Tensor, _ filters: Int, into output: Tensor) {
         let left = sums.joined(on: workers)
+        let size = output.count
+        guard let transpose = ck_tile_transpose(output.dtype.code) else { return }
         workers.forRanges(of: size / filters, grain: 256) { range in
             transpose(
                 output.address(at: range.lowerBound), size / filters,

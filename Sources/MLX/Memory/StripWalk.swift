@@ -67,6 +67,9 @@ struct StripWalk {
         bands > 1 ? 1 : max(1, Self.most.ofTask * itemSize / max(imageBytes, 1))
     }
 
+    /// The rows of an image that a strip for some rows of results has.
+    func stripRows(_ rows: Range<Int>) -> Int { (rows.count - 1) * stride + reach + 1 }
+
     /// The rows of results that a strip serves.
     func rows(_ band: Int) -> Range<Int> {
         places.height * band / bands..<places.height * (band + 1) / bands
@@ -111,7 +114,7 @@ struct StripWalk {
         let line = self.image.width * pixel
         let first = rows.lowerBound * stride - top
         if isPlain { return image + first * line }
-        for row in 0..<(rows.count - 1) * stride + reach + 1 {
+        for row in 0..<stripRows(rows) {
             let target = room.strip + row * width * pixel
             let source = first + row
             guard 0..<self.image.height ~= source, held.count > 0 else {

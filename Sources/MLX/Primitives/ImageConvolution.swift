@@ -100,7 +100,10 @@ struct ImageConvolution: Portable {
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let dtype = outputs[0].dtype.computed
+        let isInPairs =
+            outputs[0].dtype == .bfloat16 && !isByChannel
+            && ConvolutionTiles.isInPairs(form, part, inputs[0])
+        let dtype = isInPairs ? .bfloat16 : outputs[0].dtype.computed
         guard outputs[0].count > 0, let tiles = tiles(dtype, on: workers) else { return }
         let wide = outputs[0].computing(dtype)
         let operands = inputs.map { $0.converted(to: dtype, on: workers) }

@@ -3,7 +3,21 @@ import MLX
 /// What programs do with arrays beside training: transforms, functions, and elements on the move.
 enum ArrayCases {
     static func all() -> [Case] {
-        transforms() + functions() + moves()
+        transforms() + functions() + moves() + moments()
+    }
+
+    private static func moments() -> [Case] {
+        func made(_ name: String, _ moment: @escaping (MLXArray) -> MLXArray) -> Case {
+            .elements(name + "_2048", 2048 * 2048) {
+                let x = normal([2048, 2048])
+                return { eval(moment(x)) }
+            }
+        }
+        return [
+            made("variance_axis0") { $0.variance(axis: 0) },
+            made("variance_axis1") { $0.variance(axis: 1) },
+            made("norm_rows") { MLXLinalg.norm($0, axis: 1) },
+        ]
     }
 
     private static func transforms() -> [Case] {

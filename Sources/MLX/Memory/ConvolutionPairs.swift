@@ -1,0 +1,103 @@
+import CKernels
+
+/// Convolutions of bfloat16 by the instruction that adds the products of two pairs to float32.
+extension ConvolutionTiles {
+    /// Whether a part of a convolution of bfloat16 is made of pairs, as the processor multiplies
+    /// them: of channels that follow each other, or of two images.
+    static func isInPairs(
+        _ form: ConvolutionForm, _ part: ImageConvolution.Part, _ first: Tensor
+    ) -> Bool {
+        guard ck_tile_multiply_pairs(0) != nil else { return false }
+        let shape = Array(first.shape.suffix(4))
+        switch part {
+        case .results: return shape[3] % 2 == 0
+        case .images: return shape[0] % 2 == 0 && isTurned(form, channels: shape[3])
+        case .kernels: return shape[0] >= 2
+        }
+    }
+
+    /// kernels [O, KH, KW, C] that images and results of bfloat16 give back: the pixels of two
+    /// images are joined in pairs, and so are their results.
+    func kernelsInPairs(_ images: Tensor, _ results: Tensor, into output: Tensor) {
+        guard let multiply = ck_tile_multiply_pairs(1) else { return }
+        let (channels, filters) = (images.shape[3], results.shape[3])
+        let (samples, size) = (images.shape[0], output.count)
+        let walk = StripWalk(form, channels: channels, itemSize: images.dtype.size)
+        let pairs = (samples + 1) / 2
+        let groups = max(1, min(pairs, Self.most.groups, Self.most.elements / size))
+        // Too few groups for the threads are shared by the rows of the kernels.
+        let shares = groups < max(Self.most.groups, 3 * Workers.count) ? form.kernel[0] : 1
+        let sums = Tensor(Spec([groups, size], .float32))  // [groups, KH · KW · C, O]
+        sums.clear(on: workers)
+        let (kernelRows, target) = (form.kernel[0], sums.address)
+        let joined = JoinedStrips(walk, images, results)
+        workers.run(groups * shares) { task in
+            let (group, share) = task.quotientAndRemainder(dividingBy: shares)
+            let downs = share * kernelRows / shares..<(share + 1) * kernelRows / shares
+            let across = walk.runCount / kernelRows
+            for pair in pairs * group / groups..<pairs * (group + 1) / groups {
+                for band in 0..<walk.bands {
+                    joined.withPair(pair, walk.rows(band)) { room, left, right in
+                        for run in downs.lowerBound * across..<downs.upperBound * across {
+                            let operands = ck_tile_operands(
+                                a: left + room.runs[run] * 4, a_row: 1,
+                                a_column: walk.step.column, runs: room.lines,
+                                run_count: walk.rows(band).count, b: right, b_row: filters,
+                                depth: walk.places.width)
+                            multiply(
+                                target + (group * size + run * walk.depth * filters) * 4, filters,
+                                operands, walk.depth, filters, 1)
+                        }
+                    }
+                }
+            }
+        }
+        let wide = output.computing(.float32)
+        finish(sums, filters, into: wide)
+        output.finish(wide, on: workers)
+    }
+}
+
+/// The strips of two images, and their results, as pairs: numbers and addresses alone.
+private struct JoinedStrips {
+    let walk: StripWalk
+    let images: UnsafeMutableRawPointer
+    let results: UnsafeMutableRawPointer
+    let samples: Int
+    let filters: Int
+
+    init(_ walk: StripWalk, _ images: Tensor, _ results: Tensor) {
+        self.walk = walk
+        (self.images, self.results) = (images.address, results.address)
+        (samples, filters) = (images.shape[0], results.shape[3])
+    }
+
+    /// Calls the body with the pairs around some rows of results and those of the results.
+    func withPair(
+        _ pair: Int, _ rows: Range<Int>,
+        _ body: (StripWalk.Room, UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
+    ) {
+        let (first, isWhole) = (2 * pair, 2 * pair + 1 < samples)
+        let pixels = walk.stripRows(rows) * walk.line
+        let line = walk.places.width * filters
+        walk.withRoom { room in
+            walk.withRoom { other in
+                withThreadMemory((pixels + rows.count * line) * 4) { memory in
+                    let right = memory + pixels * 4
+                    let low = walk.strip(of: images + first * walk.imageBytes, rows, in: room)
+                    let high =
+                        isWhole
+                        ? walk.strip(of: images + (first + 1) * walk.imageBytes, rows, in: other)
+                        : nil
+                    ck_join_pairs(memory, low, high, pixels)
+                    let place = (first * walk.places.height + rows.lowerBound) * line * 2
+                    let next = place + walk.places.height * line * 2
+                    ck_join_pairs(
+                        right, results + place, isWhole ? results + next : nil,
+                        rows.count * line)
+                    body(room, memory, right)
+                }
+            }
+        }
+    }
+}
