@@ -23,6 +23,32 @@ struct RepeatedRowTests {
         #expect(cut == bits((x * copy + copy)[1..., 1...]))
     }
 
+    @Test(
+        "may be another one for each block of rows",
+        arguments: [
+            [3, 1500, 7], [5, 1024, 4], [4, 33, 333], [2, 3, 4096], [7, 2, 5000], [9, 64, 64],
+        ])
+    func blocks(_ shape: [Int]) {
+        for dtype in [DType.float32, .bfloat16] {
+            let x = random(shape, dtype, seed: 1)
+            let rows = random([shape[0], 1, shape[2]], dtype, seed: 2)
+            let others = random([2, shape[0], 1, shape[2]], dtype, seed: 3)[1]
+            let (first, second) = (broadcast(rows, to: shape), broadcast(others, to: shape))
+            let (one, other) = (copied(first), copied(second))
+            eval(x, first, second, one, other)
+            let expected = withWorkers(1) { bits(tanh(x * one + other) - one) }
+            let sum = withWorkers(1) { bits((tanh(x * one + other) - one).sum(axis: 0)) }
+            for threads in [1, 2, 16] {
+                let got = withWorkers(threads) { bits(tanh(x * first + second) - first) }
+                #expect(got == expected, "\(dtype), \(threads) threads")
+                let read = withWorkers(threads) {
+                    bits((tanh(x * first + second) - first).sum(axis: 0))
+                }
+                #expect(read == sum, "\(dtype), \(threads) threads, read as it is made")
+            }
+        }
+    }
+
     @Test("may be a part of a longer one, and of more axes")
     func parts() {
         let x = random([9, 41, 6, 50], seed: 3)

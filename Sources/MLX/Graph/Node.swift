@@ -186,9 +186,11 @@ package final class Node: @unchecked Sendable {
         return reading.takesElements(of: input.single)
     }
 
-    /// The shape of the elements that this node's step makes a tile at a time.
-    var tileShape: [Int] {
-        tileKernel == nil ? firstInput?.single.shape ?? single.shape : single.shape
+    /// Whether the tiles that this node makes, or reads, are of the shape of an elementwise node's.
+    @inline(__always)
+    func hasTiles(like node: Node) -> Bool {
+        if tileKernel != nil { return single.shape == node.single.shape }
+        return firstInput.map { $0.single.shape == node.single.shape } ?? false
     }
 
     private var firstInput: Node? {

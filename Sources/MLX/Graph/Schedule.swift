@@ -116,7 +116,7 @@ struct Schedule {
             let joins =
                 offer >= 0 && isElementwise && sizes[offer] < mostMembers
                 && inputCounts[offer] + inputCount <= mostInputs
-                && order[offer].tileShape == node.single.shape
+                && order[offer].hasTiles(like: node)
             let home = joins ? offer : index
             homes[index] = home
             sizes[home] += 1

@@ -99,6 +99,13 @@ struct StridedWalk: @unchecked Sendable {
         return shape[1]
     }
 
+    /// The length of a row that is repeated over a block of elements, another one for each block, and
+    /// that of a block; nil where the elements do not lie so.
+    var blocks: (period: Int, block: Int)? {
+        guard rank > 2, strides[rank - 2] == 0, strides[rank - 1] == 1 else { return nil }
+        return (shape[rank - 1], planeCount)
+    }
+
     fileprivate func read(from start: Int, _ count: Int, into target: UnsafeMutableRawPointer) {
         load(start, count, to: target + start * itemSize)
     }

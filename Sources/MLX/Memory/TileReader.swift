@@ -2,8 +2,8 @@
 /// others and is nowhere else.
 package enum TileSource {
     case tensor(Tensor)
-    /// By a program whose result is of this spec.
-    case program(Tiles, Spec)
+    /// By a program whose result is of this spec, for as long as its memory is lent.
+    case program(UnsafePointer<Tiles>, Spec)
 
     var spec: Spec {
         switch self {
@@ -55,7 +55,9 @@ extension TileRun {
         into results: [Tensor]
     ) {
         withTiles(inputs, into: outputs, count: elements.count) { tiles in
-            primitive.eval(.program(tiles, elements), others[...], into: results, on: workers)
+            withUnsafePointer(to: tiles) { tiles in
+                primitive.eval(.program(tiles, elements), others[...], into: results, on: workers)
+            }
         }
     }
 }
@@ -92,8 +94,8 @@ struct TileReader {
     var share: Int { way.isProgram ? 1 << 14 : 1 << 16 }
 
     /// How many elements are best read at a time, if more than are asked for: those that are made or
-    /// converted stay in the first cache.
-    var batch: Int { way.isProgram || way.convert != nil ? 4 * TileProgram.tile : 1 }
+    /// converted stay in the first cache; of others that lie apart no more than lie together.
+    var batch: Int { way.isWalk && way.convert == nil ? 1 : 4 * TileProgram.tile }
 
     @inline(__always)
     func withElements(_ start: Int, _ count: Int, _ body: (UnsafeRawPointer) -> Void) {
@@ -108,7 +110,7 @@ private struct ReadingWay {
     enum Origin {
         case memory(UnsafeMutableRawPointer)
         case walk(StridedWalk)
-        case program(Tiles)
+        case program(UnsafePointer<Tiles>)
     }
 
     let origin: Origin
@@ -117,6 +119,7 @@ private struct ReadingWay {
     let targetSize: Int
 
     var isProgram: Bool { if case .program = origin { true } else { false } }
+    var isWalk: Bool { if case .walk = origin { true } else { false } }
 
     /// The memory that it takes to read so many elements.
     @inline(__always)
@@ -146,7 +149,7 @@ private struct ReadingWay {
                 free += count * itemSize
             }
         case .program(let tiles):
-            tiles.run(
+            tiles.pointee.run(
                 start..<start + count,
                 Tiles.Reading(address: memory, itemSize: targetSize, convert: convert))
             return elements

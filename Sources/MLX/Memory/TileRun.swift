@@ -40,16 +40,17 @@ struct TileRun {
         var sources = inputs.map { Tiles.Source($0, keeping: &copies) }
         let targets = outputs.map { Tiles.Target(address: $0.address, itemSize: $0.dtype.size) }
         let longest = min(TileProgram.tile, count)
-        let bytes = sources.reduce(0) { $0 + $1.byteCount(longest) }
+        var (bytes, ownBytes) = (0, 0)
+        for index in sources.indices {
+            let needs = sources[index].byteCounts(longest, widest: widest)
+            bytes += needs.shared
+            ownBytes += needs.own
+        }
         // The loops over tiles count no references, which all threads would write to.
         withExtendedLifetime((copies, inputs, outputs)) {
             withThreadMemory(bytes) { memory in
                 var next = memory
-                for index in sources.indices {
-                    let start = next
-                    next += sources[index].byteCount(longest)
-                    sources[index].layOut(at: start, longest)
-                }
+                for index in sources.indices { sources[index].layOut(at: &next, longest) }
                 instructions.withUnsafeBufferPointer { instructions in
                     sources.withUnsafeBufferPointer { sources in
                         targets.withUnsafeBufferPointer { targets in
@@ -57,7 +58,8 @@ struct TileRun {
                                 Tiles(
                                     instructions: instructions, sources: sources,
                                     targets: targets, temporaries: temporaries, widest: widest,
-                                    result: result, page: Tiles.placeInPage(next)))
+                                    ownBytes: ownBytes, result: result,
+                                    page: Tiles.placeInPage(next)))
                         }
                     }
                 }
@@ -75,6 +77,8 @@ package struct Tiles: @unchecked Sendable {
     fileprivate let targets: UnsafeBufferPointer<Target>
     fileprivate let temporaries: Int
     fileprivate let widest: Int
+    /// The bytes of what each thread lays out.
+    fileprivate let ownBytes: Int
     fileprivate let result: Int?
     /// Where in a page what is laid out ends: a thread's own tiles go on from there, as what is
     /// written a little behind what is read, by the last bits of its address, holds up the reader.
@@ -91,8 +95,11 @@ package struct Tiles: @unchecked Sendable {
         /// A short row that is repeated, such as a bias: laid out once beyond its end as far as a
         /// tile reaches, so that every tile finds its elements one after the other.
         case repeated(UnsafeMutableRawPointer, itemSize: Int, period: Int)
+        /// A short row that is repeated over blocks of elements, another one for each block: laid out
+        /// by each thread when it comes to a block.
+        case blocks(StridedWalk, itemSize: Int, period: Int, block: Int)
         /// Gathered for each tile.
-        case gathered(StridedWalk, itemSize: Int)
+        case gathered(StridedWalk)
 
         /// The longest row that is laid out.
         private static let longest = 4 * TileProgram.tile
@@ -108,35 +115,46 @@ package struct Tiles: @unchecked Sendable {
                 let copy = StridedCopy(from: tensor)
                 if let period = copy.walk.period, period <= Self.longest {
                     self = .repeated(tensor.address, itemSize: itemSize, period: period)
+                    return
+                }
+                copies.append(copy)
+                if let (period, block) = copy.walk.blocks, period <= Self.longest,
+                    block >= 4 * TileProgram.tile
+                {
+                    self = .blocks(copy.walk, itemSize: itemSize, period: period, block: block)
                 } else {
-                    copies.append(copy)
-                    self = .gathered(copy.walk, itemSize: itemSize)
+                    self = .gathered(copy.walk)
                 }
             }
         }
 
-        /// The bytes that it is laid out in for tiles of so many elements.
-        func byteCount(_ count: Int) -> Int {
+        /// The bytes that it is laid out in for tiles of so many elements: once for all threads, and
+        /// by each.
+        func byteCounts(_ count: Int, widest: Int) -> (shared: Int, own: Int) {
             switch self {
-            case .direct, .gathered: 0
-            case .spread(_, let itemSize): Tiles.byteCount(count, itemSize)
-            case .repeated(_, let itemSize, let period): Tiles.byteCount(period + count, itemSize)
+            case .direct: (0, 0)
+            case .spread(_, let itemSize): (Tiles.byteCount(count, itemSize), 0)
+            case .repeated(_, let itemSize, let period):
+                (Tiles.byteCount(period + count, itemSize), 0)
+            case .blocks(_, let itemSize, let period, _):
+                (0, Tiles.byteCount(period + count, itemSize))
+            case .gathered: (0, Tiles.byteCount(count, widest))
             }
         }
 
-        /// Lays out what stays the same for all tiles.
-        mutating func layOut(at memory: UnsafeMutableRawPointer, _ count: Int) {
+        /// Lays out what stays the same for all tiles, and takes the memory for it.
+        mutating func layOut(at next: inout UnsafeMutableRawPointer, _ count: Int) {
+            let memory = next
             switch self {
-            case .direct, .gathered: break
+            case .direct, .blocks, .gathered: break
             case .spread(let element, let itemSize):
                 StridedCopy.spread(element, count, itemSize: itemSize, to: memory)
                 self = .spread(memory, itemSize: itemSize)
+                next += Tiles.byteCount(count, itemSize)
             case .repeated(let row, let itemSize, let period):
-                let (length, end) = (period * itemSize, (period + count) * itemSize)
-                for place in stride(from: 0, to: end, by: length) {
-                    (memory + place).copyMemory(from: row, byteCount: min(length, end - place))
-                }
+                Tiles.repeatRow(row, period * itemSize, to: memory, (period + count) * itemSize)
                 self = .repeated(memory, itemSize: itemSize, period: period)
+                next += Tiles.byteCount(period + count, itemSize)
             }
         }
     }
@@ -169,6 +187,15 @@ package struct Tiles: @unchecked Sendable {
         (count * widest + 63) / 64 * 64 + (count < 256 ? 0 : 128)
     }
 
+    /// Fills so many bytes with a row, time after time.
+    private static func repeatRow(
+        _ row: UnsafeRawPointer, _ length: Int, to memory: UnsafeMutableRawPointer, _ end: Int
+    ) {
+        for place in stride(from: 0, to: end, by: length) {
+            (memory + place).copyMemory(from: row, byteCount: min(length, end - place))
+        }
+    }
+
     fileprivate static func placeInPage(_ memory: UnsafeMutableRawPointer) -> Int {
         Int(bitPattern: memory) & 4095
     }
@@ -187,30 +214,46 @@ package struct Tiles: @unchecked Sendable {
 }
 
 extension Tiles {
+    /// What a thread lays out of an input for itself: where, and for which block.
+    private struct Own {
+        let memory: UnsafeMutableRawPointer
+        var block: Int
+    }
+
+    /// The pointers of a thread: those of the program's values, and what it has laid out.
+    private struct Table {
+        let values: UnsafeMutablePointer<UnsafeMutableRawPointer>
+        let own: UnsafeMutablePointer<Own>
+    }
+
     /// Runs the program on some elements and hands on their results.
     func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
         let longest = min(TileProgram.tile, range.count)
         let tileBytes = Self.byteCount(longest, widest)
-        let tableBytes = (slots * MemoryLayout<UnsafeMutableRawPointer>.size + 63) / 64 * 64
-        var tileCount = temporaries + (isPastCaches ? targets.count : 0)
-        for case .gathered in sources { tileCount += 1 }
+        let tableBytes =
+            slots * MemoryLayout<UnsafeMutableRawPointer>.stride
+            + sources.count * MemoryLayout<Own>.stride
+        let bytes = ownBytes + (temporaries + (isPastCaches ? targets.count : 0)) * tileBytes
         let slot = result ?? 0
         let isMadeThere = reading?.convert == nil && slot >= sources.count + targets.count
-        withThreadMemory(4096 + tileCount * tileBytes + tableBytes) { memory in
+        withThreadMemory(4096 + bytes + tableBytes) { memory in
             let tiles = memory + ((page - Self.placeInPage(memory)) & 4095)
-            let table = (tiles + tileCount * tileBytes).bindMemory(
+            let values = (tiles + bytes).bindMemory(
                 to: UnsafeMutableRawPointer.self, capacity: slots)
-            prepare(table, tiles, tileBytes)
+            let own = UnsafeMutableRawPointer(values + slots).bindMemory(
+                to: Own.self, capacity: sources.count)
+            let table = Table(values: values, own: own)
+            prepare(table, tiles, tileBytes, longest)
             var start = range.lowerBound
             while start < range.upperBound {
                 let count = min(TileProgram.tile, range.upperBound - start)
                 point(table, at: start, count)
                 let place = reading?.address(at: start - range.lowerBound)
-                if isMadeThere, let place { table[slot] = place }
-                for index in instructions.indices { instructions[index].run(table, count) }
-                if !isMadeThere, let place { reading?.take(table[slot], count, to: place) }
-                if isPastCaches { copyOut(table, start, count) }
+                if isMadeThere, let place { values[slot] = place }
+                for index in instructions.indices { instructions[index].run(values, count) }
+                if !isMadeThere, let place { reading?.take(values[slot], count, to: place) }
+                if isPastCaches { copyOut(values, start, count) }
                 start += count
             }
             if isPastCaches { ck_await_copies() }
@@ -219,44 +262,69 @@ extension Tiles {
 
     /// Sets the pointers that stay the same for all tiles.
     private func prepare(
-        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>,
-        _ memory: UnsafeMutableRawPointer, _ tileBytes: Int
+        _ table: Table, _ memory: UnsafeMutableRawPointer, _ tileBytes: Int, _ count: Int
     ) {
         var next = memory
         for index in sources.indices {
             switch sources[index] {
             case .direct(let address, _), .spread(let address, _), .repeated(let address, _, _):
-                table[index] = address
+                table.values[index] = address
+            case .blocks(_, let itemSize, let period, _):
+                (table.own + index).initialize(to: Own(memory: next, block: -1))
+                next += Self.byteCount(period + count, itemSize)
             case .gathered:
-                table[index] = next
+                table.values[index] = next
                 next += tileBytes
             }
         }
         let outputs = sources.count + (isPastCaches ? 0 : targets.count)
         for index in outputs..<sources.count + targets.count + temporaries {
-            table[index] = next
+            table.values[index] = next
             next += tileBytes
         }
     }
 
     /// Sets the pointers for one tile.
-    private func point(
-        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, at start: Int, _ count: Int
-    ) {
+    private func point(_ table: Table, at start: Int, _ count: Int) {
+        let values = table.values
         for index in sources.indices {
             switch sources[index] {
-            case .direct(let address, let itemSize): table[index] = address + start * itemSize
-            case .gathered(let walk, _): walk.load(start, count, to: table[index])
+            case .direct(let address, let itemSize): values[index] = address + start * itemSize
+            case .gathered(let walk): walk.load(start, count, to: values[index])
+            case .blocks(let walk, let itemSize, let period, let block):
+                values[index] = Self.place(
+                    start, count, walk, itemSize, period, block, &table.own[index])
             case .repeated(let row, let itemSize, let period):
-                table[index] = row + start % period * itemSize
+                values[index] = row + start % period * itemSize
             case .spread: break
             }
         }
         if isPastCaches { return }
         for index in targets.indices {
             let target = targets[index]
-            table[sources.count + index] = target.address + start * target.itemSize
+            values[sources.count + index] = target.address + start * target.itemSize
         }
+    }
+
+    /// Where elements of repeated rows lie, which are laid out at the first tile of a block, or for
+    /// a tile at the edge of two.
+    private static func place(
+        _ start: Int, _ count: Int, _ walk: StridedWalk, _ itemSize: Int, _ period: Int,
+        _ block: Int, _ own: inout Own
+    ) -> UnsafeMutableRawPointer {
+        let (index, first) = start.quotientAndRemainder(dividingBy: block)
+        guard first + count <= block else {
+            walk.load(start, count, to: own.memory)
+            own.block = -1
+            return own.memory
+        }
+        if own.block != index {
+            let (row, end) = (period * itemSize, (period + count) * itemSize)
+            walk.load(index * block, period, to: own.memory)
+            repeatRow(own.memory, row, to: own.memory + row, end - row)
+            own.block = index
+        }
+        return own.memory + first % period * itemSize
     }
 
     /// Brings the tiles of the outputs to their places.
