@@ -97,7 +97,11 @@ static void multiply(char *c, long c_row, const ck_tile_operands *o, long rows, 
 
 static void multiply_rounded(
     void *c, long c_row, ck_tile_operands o, long rows, long columns, int is_added) {
-    multiply(c, c_row, &o, rows, columns, 0, 0);
+    if (o.a_column == 1 && ck_tiles_fit(rows, o.depth)) {
+        ck_tiled_multiply_pairs(c, c_row, &o, rows, columns);
+    } else {
+        multiply(c, c_row, &o, rows, columns, 0, 0);
+    }
 }
 static void multiply_summed(
     void *c, long c_row, ck_tile_operands o, long rows, long columns, int is_added) {

@@ -5,6 +5,7 @@
 #include "wide.h"
 
 #include "ck_matmul.h"
+#include "ck_tile.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
@@ -194,9 +195,90 @@ TILED void ck_tiled_multiply(void *out, long leading, const void *a, const void 
     _tile_release();
 }
 
+// MARK: operands where they lie
+
+// The pairs of a step along k: as many as a tile has room for that leave no rest of a run; 0 where
+// there are few such.
+static long step_along(long depth) {
+    long least = (depth + DEPTH / 2 - 1) / (DEPTH / 2);
+    for (long steps = least; steps < 2 * least; steps++)
+        if (depth % steps == 0) return depth / steps;
+    return 0;
+}
+
+int ck_tiles_fit(long rows, long depth) {
+    return ck_has_tiled_products() && rows >= LINES && step_along(depth) > 0;
+}
+
+// Sums of 16 rows from x on, and of 16 from y on, with so many times 16 columns.
+TILED_INLINE void sum_in_place(float *sums, const ck_tile_operands *o, const u32 *x, const u32 *y,
+    const u32 *b, long step, int height, int width) {
+    long a_bytes = o->a_row * 4, b_bytes = o->b_row * 4;
+    EACH(height, width, CLEAR, sums, 0)
+    for (long run = 0; run < o->run_count; run++) {
+        long start = o->runs[run];
+        for (long i = start; i < start + o->depth; i += step) {
+            _tile_loadd(4, x + i, a_bytes);
+            _tile_loadd(6, b, b_bytes);
+            _tile_dpbf16ps(0, 4, 6);
+            if (width == 2) {
+                _tile_loadd(7, b + WIDTH, b_bytes);
+                _tile_dpbf16ps(1, 4, 7);
+            }
+            if (height == 2) {
+                _tile_loadd(5, y + i, a_bytes);
+                _tile_dpbf16ps(2, 5, 6);
+                if (width == 2) _tile_dpbf16ps(3, 5, 7);
+            }
+            b += step * o->b_row;
+        }
+    }
+    EACH(height, width, _tile_stored, (char *)sums, 8 * WIDTH)
+}
+
+TILED void ck_tiled_multiply_pairs(
+    void *c, long c_row, const ck_tile_operands *o, long rows, long columns) {
+    long step = step_along(o->depth), row_bytes = c_row * 2;
+    struct tile_config config = {.palette = 1};
+    for (int tile = 0; tile < 8; tile++) config.line_bytes[tile] = 64, config.lines[tile] = LINES;
+    config.line_bytes[4] = config.line_bytes[5] = (u16)(step * 4);
+    config.lines[6] = config.lines[7] = (u8)step;
+    _tile_loadconfig(&config);
+    float sums[2][LINES * 2 * WIDTH] __attribute__((aligned(64)));
+    for (long column = 0; column < columns; column += 2 * WIDTH) {
+        long width = smaller(columns - column, 2 * WIDTH);
+        const u32 *b = (const u32 *)o->b + column;
+        char *out = (char *)c + column * 2;
+        for (long row = 0; row < rows; row += 2 * LINES) {
+            // The last rows are made with some of those before them, so that none beyond are read.
+            long first = smaller(row, rows - LINES), second = smaller(row + LINES, rows - LINES);
+            const u32 *x = (const u32 *)o->a + first * o->a_row;
+            const u32 *y = (const u32 *)o->a + second * o->a_row;
+            int is_both = second > first, is_wide = width > WIDTH;
+            if (is_both && is_wide) {
+                sum_in_place(sums[0], o, x, y, b, step, 2, 2);
+            } else if (is_both) {
+                sum_in_place(sums[0], o, x, y, b, step, 2, 1);
+            } else if (is_wide) {
+                sum_in_place(sums[0], o, x, y, b, step, 1, 2);
+            } else {
+                sum_in_place(sums[0], o, x, y, b, step, 1, 1);
+            }
+            deliver(out + first * row_bytes, row_bytes, sums[0], LINES, width, CK_PACKED_NARROW);
+            if (is_both)
+                deliver(
+                    out + second * row_bytes, row_bytes, sums[1], LINES, width, CK_PACKED_NARROW);
+        }
+    }
+    _tile_release();
+}
+
 #else
 
 int ck_has_tiled_products(void) { return 0; }
+int ck_tiles_fit(long rows, long depth) { return 0; }
+void ck_tiled_multiply_pairs(
+    void *c, long c_row, const ck_tile_operands *o, long rows, long columns) {}
 void ck_pack_tiles(
     void *out, const void *in, long lines, long count, long stride, int lies_beside) {}
 void ck_tiled_multiply(void *out, long leading, const void *a, const void *b, long rows,

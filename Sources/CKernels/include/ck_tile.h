@@ -30,6 +30,13 @@ ck_tile _Nullable ck_tile_multiply(int dtype);
 /// never added to what is there; or, of left rows beside each other (a_row 1), float32.
 ck_tile _Nullable ck_tile_multiply_pairs(int is_summed);
 
+/// Whether so many rows, in runs of so many pairs, are multiplied by the tiles of AMX; and such a
+/// product, of which the rounded result is written. The left rows have an a_column of 1; right ones
+/// are read as far as whole vectors reach.
+int ck_tiles_fit(long rows, long depth);
+void ck_tiled_multiply_pairs(void *c, long c_row, const ck_tile_operands *operands, long rows,
+    long columns);
+
 /// out[i] = the pair of first[i] and second[i], of 2 bytes each; without a second one, of zeros.
 void ck_join_pairs(void *out, const void *first, const void *_Nullable second, long count);
 

@@ -4,16 +4,27 @@ import CKernels
 extension ConvolutionTiles {
     /// Whether a part of a convolution of bfloat16 is made of pairs, as the processor multiplies
     /// them: of channels that follow each other, or of two images.
+    ///
+    /// A processor with AMX is no faster at pairs in vectors than at float32: there they are
+    /// multiplied by its tiles or not at all.
     static func isInPairs(
         _ form: ConvolutionForm, _ part: ImageConvolution.Part, _ first: Tensor
     ) -> Bool {
         guard ck_tile_multiply_pairs(0) != nil else { return false }
         let shape = Array(first.shape.suffix(4))
         switch part {
-        case .results: return shape[3] % 2 == 0
-        case .images: return shape[0] % 2 == 0 && isTurned(form, channels: shape[3])
-        case .kernels: return shape[0] >= 2
+        case .results: return shape[3] % 2 == 0 && fits(form, pairs: shape[3] / 2)
+        case .images:
+            return shape[0] % 2 == 0 && isTurned(form, channels: shape[3])
+                && fits(form.turnedRound, pairs: shape[0] / 2)
+        case .kernels: return shape[0] >= 2 && ck_has_tiled_products() == 0
         }
+    }
+
+    private static func fits(_ form: ConvolutionForm, pairs: Int) -> Bool {
+        if ck_has_tiled_products() == 0 { return true }
+        let depth = (form.dilation[1] == 1 ? form.kernel[1] : 1) * pairs
+        return ck_tiles_fit(form.places[1], depth) != 0
     }
 
     /// kernels [O, KH, KW, C] that images and results of bfloat16 give back: the pixels of two
