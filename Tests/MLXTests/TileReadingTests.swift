@@ -1,5 +1,4 @@
 import MLX
-import MLXNN
 import TestSupport
 import Testing
 
