@@ -294,10 +294,10 @@ final class Attempt {
         if var first = records.firstFailure(hasWords: relay.holdsError) {
             var errors = relay.takeErrors(first.rank)
             if errors.isEmpty, let end = first.end, end.isShared,
-                let speaker = records.first(where: { relay.holdsError($0.rank) && !$0.hasFailed })
+                let speaker = records.first(where: { relay.holdsError($0.rank) })
             {
-                // All ranks end so together and one tells, whose agent mpirun may kill before it has
-                // reported.
+                // All ranks end so together and one tells, which mpirun may kill, or its agent before
+                // that has reported.
                 errors = relay.takeErrors(speaker.rank)
                 first = RankRecord(
                     rank: speaker.rank, host: speaker.host, process: speaker.process, end: end)
