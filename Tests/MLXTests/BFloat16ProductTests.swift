@@ -42,7 +42,10 @@ struct BFloat16ProductTests {
 
     @Test(
         "have the same bits with any number of threads",
-        arguments: sizes + [[300, 5000, 200], [300, 5000, 240], [480, 2100, 470]])
+        arguments: sizes + [
+            [300, 5000, 200], [300, 5000, 240], [480, 2100, 470], [1100, 1000, 1030],
+            [300, 4100, 900],
+        ])
     func threads(_ size: [Int]) {
         let a = random([size[0], size[1]], .bfloat16, seed: 5)
         let b = random([size[1], size[2]], .bfloat16, seed: 6)

@@ -124,7 +124,9 @@ struct PackedProduct {
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
         let target = sums?.address ?? output
-        if BlockedProduct.suits(self) {
+        if let banded = BandedProduct(self, threads: min(Workers.count, threadsAtWork)) {
+            banded.run(into: target, isNarrow: isNarrow, on: workers)
+        } else if BlockedProduct.suits(self) {
             BlockedProduct(self).run(into: target, isNarrow: isNarrow, on: workers)
         } else if SharedProduct.suits(m: m, n: n, k: k) {
             SharedProduct(self).run(into: target, isNarrow: isNarrow, on: workers)
@@ -138,13 +140,17 @@ struct PackedProduct {
         }
     }
 
+    /// The threads for which there is enough work.
+    private var threadsAtWork: Int {
+        let work = m * n / 64 * (k + Self.perWritten) + Self.perPacked * (m + n) / 64 * k
+        return max(1, work / (Self.grain / 64))
+    }
+
     /// As many pieces as there are threads, each of which packs its operands by itself.
     private func runPieces(
         into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
     ) {
-        let work = m * n / 64 * (k + Self.perWritten) + Self.perPacked * (m + n) / 64 * k
-        let enough = max(1, work / (Self.grain / 64))
-        let (rows, columns) = grid(threads: min(Workers.count, enough))
+        let (rows, columns) = grid(threads: min(Workers.count, threadsAtWork))
         func piece(_ index: Int) -> Piece {
             let (row, column) = index.quotientAndRemainder(dividingBy: columns)
             return Piece(
