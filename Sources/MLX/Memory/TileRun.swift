@@ -220,20 +220,54 @@ extension Tiles {
         var block: Int
     }
 
-    /// The pointers of a thread: those of the program's values, and what it has laid out.
+    /// A value whose tiles follow each other in memory.
+    private struct Move {
+        let slot: Int
+        let itemSize: Int
+    }
+
+    /// The pointers of a thread: those of the program's values, what it has laid out, and which
+    /// pointers move on from tile to tile.
+    ///
+    /// What is done between two tiles holds up the reads of the next one: the processor looks only
+    /// some hundred instructions ahead.
     private struct Table {
         let values: UnsafeMutablePointer<UnsafeMutableRawPointer>
         let own: UnsafeMutablePointer<Own>
+        let moves: UnsafeMutablePointer<Move>
+        var moving = 0
+        /// Whether some pointers are set for each tile.
+        var isPointed = false
+
+        mutating func add(_ slot: Int, _ address: UnsafeMutableRawPointer, itemSize: Int) {
+            values[slot] = address
+            (moves + moving).initialize(to: Move(slot: slot, itemSize: itemSize))
+            moving += 1
+        }
+
+        @inline(__always)
+        func move(_ count: Int) {
+            for index in 0..<moving { values[moves[index].slot] += moves[index].itemSize * count }
+        }
+    }
+
+    /// Whether nothing is gained by tiles: one kernel reads and writes where the elements lie.
+    private var isOneKernel: Bool {
+        guard instructions.count == 1, temporaries == 0, !isPastCaches else { return false }
+        return sources.allSatisfy { source in
+            if case .direct = source { true } else { false }
+        }
     }
 
     /// Runs the program on some elements and hands on their results.
     func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
-        let longest = min(TileProgram.tile, range.count)
+        let longest = isOneKernel ? range.count : min(TileProgram.tile, range.count)
         let tileBytes = Self.byteCount(longest, widest)
         let tableBytes =
             slots * MemoryLayout<UnsafeMutableRawPointer>.stride
             + sources.count * MemoryLayout<Own>.stride
+            + (sources.count + targets.count) * MemoryLayout<Move>.stride
         let bytes = ownBytes + (temporaries + (isPastCaches ? targets.count : 0)) * tileBytes
         let slot = result ?? 0
         let isMadeThere = reading?.convert == nil && slot >= sources.count + targets.count
@@ -243,38 +277,53 @@ extension Tiles {
                 to: UnsafeMutableRawPointer.self, capacity: slots)
             let own = UnsafeMutableRawPointer(values + slots).bindMemory(
                 to: Own.self, capacity: sources.count)
-            let table = Table(values: values, own: own)
-            prepare(table, tiles, tileBytes, longest)
+            let moves = UnsafeMutableRawPointer(own + sources.count).bindMemory(
+                to: Move.self, capacity: sources.count + targets.count)
+            var table = Table(values: values, own: own, moves: moves)
+            prepare(&table, tiles, tileBytes, longest, at: range.lowerBound)
             var start = range.lowerBound
             while start < range.upperBound {
-                let count = min(TileProgram.tile, range.upperBound - start)
-                point(table, at: start, count)
+                let count = min(longest, range.upperBound - start)
+                if table.isPointed { point(table, at: start, count) }
                 let place = reading?.address(at: start - range.lowerBound)
                 if isMadeThere, let place { values[slot] = place }
                 for index in instructions.indices { instructions[index].run(values, count) }
                 if !isMadeThere, let place { reading?.take(values[slot], count, to: place) }
                 if isPastCaches { copyOut(values, start, count) }
+                table.move(count)
                 start += count
             }
             if isPastCaches { ck_await_copies() }
         }
     }
 
-    /// Sets the pointers that stay the same for all tiles.
+    /// Sets the pointers that stay the same for all tiles, and those that move on from an element.
     private func prepare(
-        _ table: Table, _ memory: UnsafeMutableRawPointer, _ tileBytes: Int, _ count: Int
+        _ table: inout Table, _ memory: UnsafeMutableRawPointer, _ tileBytes: Int, _ count: Int,
+        at start: Int
     ) {
         var next = memory
         for index in sources.indices {
             switch sources[index] {
-            case .direct(let address, _), .spread(let address, _), .repeated(let address, _, _):
-                table.values[index] = address
+            case .direct(let address, let itemSize):
+                table.add(index, address + start * itemSize, itemSize: itemSize)
+            case .spread(let address, _): table.values[index] = address
+            case .repeated: table.isPointed = true
             case .blocks(_, let itemSize, let period, _):
                 (table.own + index).initialize(to: Own(memory: next, block: -1))
                 next += Self.byteCount(period + count, itemSize)
+                table.isPointed = true
             case .gathered:
                 table.values[index] = next
                 next += tileBytes
+                table.isPointed = true
+            }
+        }
+        if !isPastCaches {
+            for (index, target) in targets.enumerated() {
+                table.add(
+                    sources.count + index, target.address + start * target.itemSize,
+                    itemSize: target.itemSize)
             }
         }
         let outputs = sources.count + (isPastCaches ? 0 : targets.count)
@@ -284,25 +333,19 @@ extension Tiles {
         }
     }
 
-    /// Sets the pointers for one tile.
+    /// Sets the pointers that neither stay nor move on, for one tile.
     private func point(_ table: Table, at start: Int, _ count: Int) {
         let values = table.values
         for index in sources.indices {
             switch sources[index] {
-            case .direct(let address, let itemSize): values[index] = address + start * itemSize
             case .gathered(let walk): walk.load(start, count, to: values[index])
             case .blocks(let walk, let itemSize, let period, let block):
                 values[index] = Self.place(
                     start, count, walk, itemSize, period, block, &table.own[index])
             case .repeated(let row, let itemSize, let period):
                 values[index] = row + start % period * itemSize
-            case .spread: break
+            case .direct, .spread: break
             }
-        }
-        if isPastCaches { return }
-        for index in targets.indices {
-            let target = targets[index]
-            values[sources.count + index] = target.address + start * target.itemSize
         }
     }
 
