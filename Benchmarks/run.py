@@ -107,9 +107,6 @@ def versions(peers):
 
 def beside_peers(options):
     """Times the cases of a suite family by family, and keeps what comes out."""
-    unknown = [peer for peer in options.peers.split(",") if peer and peer not in MODULES]
-    if unknown:
-        sys.exit(f"run.py: no such peer: {', '.join(unknown)} (there are {', '.join(MODULES)})")
     named = [peer for peer in options.peers.split(",") if peer]
     if options.suite == "lm":
         named = [peer for peer in named if peer in LM_PEERS]
@@ -147,6 +144,9 @@ def main():
     parser.add_argument("--ranks", help="jobs: the numbers of processes")
     parser.add_argument("--peers", default=",".join(record.PEERS))
     options = parser.parse_args()
+    unknown = [peer for peer in options.peers.split(",") if peer and peer not in MODULES]
+    if unknown:
+        sys.exit(f"run.py: no such peer: {', '.join(unknown)} (there are {', '.join(MODULES)})")
     if options.suite != "jobs" and not PROGRAM.exists():
         sys.exit("run.py: build first: (cd Benchmarks && swift build -c release)")
     if options.suite == "jobs" and not (jobs.BUILT / "mlx-train").exists():

@@ -105,7 +105,7 @@ struct LaunchCommand: ParsableCommand {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             var line = message(for: error).prefix { $0 != "\n" }
             if line.hasSuffix(".") { line.removeLast() }
-            fail("\(line); see mlx-launch --help", 64)
+            fail("\(line) (see mlx-launch --help)", 64)
         }
         do throws(LaunchError) {
             Glibc.exit(try Launcher(try command.plan()).run(try stop.get()))

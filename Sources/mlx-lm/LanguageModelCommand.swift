@@ -35,7 +35,7 @@ struct LanguageModelCommand: ParsableCommand {
         }
         var line = message(for: error).prefix { $0 != "\n" }
         if line.hasSuffix(".") { line.removeLast() }
-        Console.note("mlx-lm: \(line); see mlx-lm --help")
+        Console.note("mlx-lm: \(line) (see mlx-lm --help)")
         Glibc.exit(ExitCode.validationFailure.rawValue)
     }
 }

@@ -47,7 +47,7 @@ struct DoctorCommand: ParsableCommand {
         } catch {
             guard exitCode(for: error) != .success else { exit(withError: error) }
             let message = message(for: error).prefix { $0 != "\n" }
-            Launch.end(64, "\(message); see mlx-train doctor --help")
+            Launch.end(64, "\(message) (see mlx-train doctor --help)")
         }
         do {
             let report = try command.report()

@@ -58,7 +58,7 @@ struct Launch {
     static func refuse(_ message: String, help: String) -> Never {
         var line = message.prefix { $0 != "\n" }
         if line.hasSuffix(".") { line.removeLast() }
-        Console.complain("mlx-train: \(line); see \(help)")
+        Console.complain("mlx-train: \(line) (see \(help))")
         exit(ExitStatus.usage.rawValue)
     }
 

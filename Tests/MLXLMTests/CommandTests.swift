@@ -137,7 +137,7 @@ struct CommandTests {
             try run("generate", "--model", "x", "--sead", "1"), 64,
             "'--sead'. Did you mean '--seed'?")
         expectRefusal(try run("genrate", "-p", "a"), 64, "'genrate'; did you mean generate?")
-        expectRefusal(try run("serve"), 64, "no subcommand 'serve'; see mlx-lm --help")
+        expectRefusal(try run("serve"), 64, "no subcommand 'serve' (see mlx-lm --help)")
         expectRefusal(
             try run("generate", "--model", folder.path, "--mode", "quick"), 64, "--mode")
         #expect(try run("generate", "--help").status == 0)
