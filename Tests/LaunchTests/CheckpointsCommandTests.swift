@@ -59,8 +59,8 @@ extension LaunchTests {
             #expect(outcome.status == 64)
             #expect(
                 outcome.errors
-                    == "mlx-train: there is no subcommand 'lst'; did you mean list?; "
-                    + "see mlx-train checkpoints --help\n")
+                    == "mlx-train: there is no subcommand 'lst'; did you mean list? "
+                    + "(see mlx-train checkpoints --help)\n")
         }
 
         @Test func `list of a run without checkpoints says so, and of another place is refused`()
