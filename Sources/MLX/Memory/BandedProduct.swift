@@ -107,25 +107,32 @@ private struct Cut {
     /// The cut that takes the least time for so many threads, if any has bands of a size.
     static func best(_ product: PackedProduct, threads: Int) -> Cut? {
         let (parts, elements) = (product.separableParts, product.m * product.n)
-        var cuts = cuts(product, threads: threads, groups: 1, depth: product.k, adding: 0)
+        var best: Cut?
+        consider(product, threads: threads, groups: 1, depth: product.k, adding: 0, &best)
         if parts > 1, ApartSums.parts(parts, elements: elements, dtype: .float32) == parts {
-            cuts += Self.cuts(
+            consider(
                 product, threads: threads, groups: parts, depth: product.depth,
-                adding: call + elements * parts / threads / 2)
+                adding: call + elements * parts / threads / 2, &best)
         }
-        return cuts.min { $0.time < $1.time }
+        return best
     }
 
-    private static func cuts(
-        _ product: PackedProduct, threads: Int, groups: Int, depth: Int, adding: Int
-    ) -> [Cut] {
+    /// Puts the best cut into so many groups of parts along k in place of one that takes longer.
+    private static func consider(
+        _ product: PackedProduct, threads: Int, groups: Int, depth: Int, adding: Int,
+        _ best: inout Cut?
+    ) {
         let (panel, pair) = (product.rowPanel, 2 * PackedProduct.columnPanel)
         let (panels, pairs) = ((product.m + panel - 1) / panel, (product.n + pair - 1) / pair)
         let lines = product.usesTiles ? Self.lines.tiled : Self.lines.plain
-        var cuts: [Cut] = []
+        var lastHeight = 0
         for bands in 1...min(most * threads, panels) {
             let height = (panels + bands - 1) / bands * panel
-            if height / panel * product.rowBytes(depth) > mostBytes { continue }
+            // More bands of the same height are only more tasks.
+            if height == lastHeight || height / panel * product.rowBytes(depth) > mostBytes {
+                continue
+            }
+            lastHeight = height
             for each in 1...most {
                 let pieces = min(pairs, max(1, threads * each / (bands * groups)))
                 let width = (pairs + pieces - 1) / pieces * pair
@@ -134,12 +141,11 @@ private struct Cut {
                 let packed = tasks * width + ((tasks - 1) / pieces + (isEven ? 1 : 2)) * height
                 // A thread that is late is waited for, by a part of its last piece.
                 let multiplied = height * width / lines * (4 * tasks + 1) / 4
-                cuts.append(
-                    Cut(
-                        bands: bands, pieces: pieces, isApart: groups > 1,
-                        time: (packed + multiplied) * depth + adding))
+                let time = (packed + multiplied) * depth + adding
+                if time < best?.time ?? .max {
+                    best = Cut(bands: bands, pieces: pieces, isApart: groups > 1, time: time)
+                }
             }
         }
-        return cuts
     }
 }
