@@ -16,7 +16,7 @@ extension ConvolutionTiles {
         case .results: return shape[3] % 2 == 0 && fits(form, pairs: shape[3] / 2)
         case .images:
             return shape[0] % 2 == 0 && isTurned(form, channels: shape[3])
-                && fits(form.turnedRound, pairs: shape[0] / 2)
+                && ConvolutionPhase.all(of: form).allSatisfy { fits($0.form, pairs: shape[0] / 2) }
         case .kernels: return shape[0] >= 2 && ck_has_tiled_products() == 0
         }
     }

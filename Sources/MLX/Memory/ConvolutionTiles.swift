@@ -39,12 +39,13 @@ final class ConvolutionTiles: ConvolutionParts {
         self.workers = workers
     }
 
-    /// Whether images are given back by a convolution of the results: that is much less work than
-    /// to spread these, unless there are few channels or gaps between the windows.
+    /// Whether images are given back by convolutions of the results: that is much less work than to
+    /// spread these, unless there are few channels or gaps between the windows.
     static func isTurned(_ form: ConvolutionForm, channels: Int) -> Bool {
         func vectors(_ count: Int) -> Int { (count + 15) / 16 }
         let taps = form.kernel[0] * form.kernel[1]
-        return form.strides == [1, 1] && 2 * vectors(channels) * taps < 3 * vectors(channels * taps)
+        return ConvolutionPhase.exist(for: form)
+            && 2 * vectors(channels) * taps < 3 * vectors(channels * taps)
     }
 
     /// The bytes of an element that is multiplied.
@@ -61,7 +62,7 @@ final class ConvolutionTiles: ConvolutionParts {
                 Self.columns, 1, 1, depth, Int32(size))
         }
         let walk = StripWalk(form, channels: images.shape[3] / unit, itemSize: size)
-        convolve(images, walk, right, columns: filters, into: output)
+        convolve(images, walk, right, columns: filters, into: Places(output))
     }
 
     /// images [N, H, W, C] that kernels and results give back.
@@ -71,20 +72,42 @@ final class ConvolutionTiles: ConvolutionParts {
         guard Self.isTurned(form, channels: channels) else {
             return spread(kernels, results, into: output)
         }
-        // The transpose of a dense convolution is one by the kernels turned round.
-        let walk = StripWalk(form.turnedRound, channels: filters / unit, itemSize: size)
-        let (item, unit, source) = (dtype.size, unit, kernels.address)
-        let right = panels(columns: channels, depth: taps * filters / unit) { panel, columns in
-            for row in 0..<taps * filters {
-                let (tap, filter) = row.quotientAndRemainder(dividingBy: filters)
-                let from = (filter * taps + taps - 1 - tap) * channels + columns.lowerBound
-                let place = row / unit * Self.columns * unit + row % unit
-                ck_copy_2d(
-                    panel + place * item, source + from * item, 1, columns.count, 0, unit, 0, 1,
-                    Int32(item))
+        let phases = ConvolutionPhase.all(of: form)
+        if phases.contains(where: \.isEmpty) { output.clear(on: workers) }
+        let (item, unit, source, width) = (dtype.size, unit, kernels.address, form.kernel[1])
+        for phase in phases where !phase.isEmpty {
+            let count = phase.form.kernel[0] * phase.form.kernel[1]
+            let walk = StripWalk(phase.form, channels: filters / unit, itemSize: size)
+            let right = panels(columns: channels, depth: count * filters / unit) { panel, columns in
+                for row in 0..<count * filters {
+                    let (tap, filter) = row.quotientAndRemainder(dividingBy: filters)
+                    let element = filter * taps + phase.element(tap, width: width)
+                    let place = row / unit * Self.columns * unit + row % unit
+                    ck_copy_2d(
+                        panel + place * item,
+                        source + (element * channels + columns.lowerBound) * item, 1,
+                        columns.count, 0, unit, 0, 1, Int32(item))
+                }
             }
+            convolve(
+                results, walk, right, columns: channels,
+                into: Places(output, first: phase.first, step: phase.step))
         }
-        convolve(results, walk, right, columns: channels, into: output)
+    }
+
+    /// Where the results of a convolution go: elements from one to the next, and the first one.
+    private struct Places {
+        let address: UnsafeMutableRawPointer
+        let sample: Int
+        let row: Int
+        let column: Int
+
+        /// Pixels of images [N, H, W, C], from a first one on, some rows and columns apart.
+        init(_ images: Tensor, first: [Int] = [0, 0], step: [Int] = [1, 1]) {
+            let (pixel, line) = (images.shape[3], images.shape[2] * images.shape[3])
+            address = images.address(at: first[0] * line + first[1] * pixel)
+            (sample, row, column) = (images.shape[1] * line, step[0] * line, step[1] * pixel)
+        }
     }
 
     /// Kernels as a matrix of so many columns, in panels of a few columns each.
@@ -103,35 +126,34 @@ final class ConvolutionTiles: ConvolutionParts {
 
     /// Makes every place of the output from the strip of an image around it.
     private func convolve(
-        _ images: Tensor, _ walk: StripWalk, _ right: Tensor, columns: Int, into output: Tensor
+        _ images: Tensor, _ walk: StripWalk, _ right: Tensor, columns: Int, into places: Places
     ) {
         let (multiply, size, item) = (multiply, size, dtype.size)
         let samples = images.shape[0]
-        let (source, kernels, target) = (images.address, right.address, output.address)
+        let (source, kernels) = (images.address, right.address)
         let end = source + images.count * item
-        let line = walk.places.width * columns * item
         let depth = right.shape[1]
         // Several small images make a task.
         let share = walk.imagesOfTask
         workers.run((samples + share - 1) / share * walk.bands) { task in
             let (part, band) = task.quotientAndRemainder(dividingBy: walk.bands)
-            let places = walk.rows(band)
+            let rows = walk.rows(band)
             walk.withRoom { room in
                 for sample in part * share..<min(samples, (part + 1) * share) {
                     let image = source + sample * walk.imageBytes
-                    let strip = walk.strip(of: image, places, in: room)
+                    let strip = walk.strip(of: image, rows, in: room)
                     for column in stride(from: 0, to: columns, by: Self.columns) {
-                        for row in places {
-                            if column == 0 { walk.fetch(image, row + places.count, before: end) }
+                        for row in rows {
+                            if column == 0 { walk.fetch(image, row + rows.count, before: end) }
                             let operands = ck_tile_operands(
-                                a: strip + (row - places.lowerBound) * walk.step.row * size,
+                                a: strip + (row - rows.lowerBound) * walk.step.row * size,
                                 a_row: walk.step.column, a_column: 1, runs: room.runs,
                                 run_count: walk.runCount, b: kernels + column * depth * size,
                                 b_row: Self.columns, depth: walk.depth)
+                            let place = sample * places.sample + row * places.row + column
                             multiply(
-                                target + (sample * walk.places.height + row) * line + column * item,
-                                columns, operands, walk.places.width,
-                                min(Self.columns, columns - column), 0)
+                                places.address + place * item, places.column, operands,
+                                walk.places.width, min(Self.columns, columns - column), 0)
                         }
                     }
                 }

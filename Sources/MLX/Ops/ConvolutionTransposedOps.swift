@@ -81,19 +81,51 @@ private struct ConvolutionTransposed {
             return array
         }
         let dtype = DType.promoted(array.dtype, weight.dtype)
-        // Half types are summed as float32 where kernels overlap.
-        let placed = products(array.asType(dtype.computed), weight.asType(dtype.computed))
         let sizes = Array(weight.shape[1...rank])
         let full = (0..<rank).map {
             (array.dim($0 + 1) - 1) * strides[$0] + dilation[$0] * (sizes[$0] - 1) + 1
         }
+        let high = zip(padding, outputPadding).map { $0 - $1 }
+        let kept = (0..<rank).map { full[$0] - padding[$0] - high[$0] }
+        if rank <= 2, !dtype.isComplex, kept.allSatisfy({ $0 > 0 }) {
+            let isFlat = rank == 1
+            func two(_ sizes: [Int], _ missing: Int) -> [Int] { isFlat ? [missing] + sizes : sizes }
+            let form = ConvolutionForm(
+                image: two(kept, 1), kernel: two(sizes, 1), strides: two(strides, 1),
+                low: two(padding, 0), high: two(high, 0), dilation: two(dilation, 1))
+            let operands = [weight, array].map {
+                isFlat ? expandedDimensions($0.asType(dtype), axis: 1) : $0.asType(dtype)
+            }
+            let images = images(form, operands[0], operands[1])
+            return isFlat ? squeezed(images, axis: 1) : images
+        }
+        // Half types are summed as float32 where kernels overlap.
+        let placed = products(array.asType(dtype.computed), weight.asType(dtype.computed))
         let windows = SlidingWindows(sizes: sizes, strides: strides, dilation: dilation)
         let fold = Fold(windows: windows, target: [array.dim(0)] + full + [weight.dim(0)])
         let sums = MLXArray.apply(fold, [placed])
         let result = fitted(
             sums, low: [0] + padding.map { -$0 } + [0],
-            high: [0] + zip(outputPadding, padding).map { $0 - $1 } + [0])
+            high: [0] + high.map { -$0 } + [0])
         return result.asType(dtype)
+    }
+
+    /// The way back of a convolution of images, whose results are the array.
+    private func images(_ form: ConvolutionForm, _ weight: MLXArray, _ array: MLXArray) -> MLXArray
+    {
+        let (channels, filters) = (weight.dim(-1), weight.dim(0) / groups)
+        if groups == 1 || channels == 1 && filters == 1 {
+            let isByChannel = groups > 1
+            let convolution = ImageConvolution(form: form, part: .images, isByChannel: isByChannel)
+            let kernels = isByChannel ? weight : weight.swappedAxes(0, -1)
+            return MLXArray.apply(convolution, [kernels, array])
+        }
+        let kernels = unflatten(weight, axis: 0, shape: [groups, filters]).swappedAxes(1, -1)
+        let apart = movedAxis(
+            unflatten(array, axis: -1, shape: [groups, channels]), source: -2, destination: 0)
+        let convolution = ImageConvolution(form: form, part: .images, leading: 1)
+        let images = MLXArray.apply(convolution, [kernels, apart])
+        return flattened(movedAxis(images, source: 0, destination: -2), start: -2, end: -1)
     }
 
     /// What each element puts into each place of its kernel: `[N, spatial…, kernel…, O]`.
