@@ -1,4 +1,4 @@
-// The largest elements of windows that slide over an array, and their gradient.
+// The largest elements and the means of windows that slide over an array, and their gradients.
 
 #include "row.h"
 
@@ -61,5 +61,44 @@
 WINDOW(f32, f32x16, 16)
 WINDOW(f64, f64x8, 8)
 
+#define WINDOW_MEAN(V)                                                                             \
+    V total = AT(V, x, w->taps[0]);                                                                \
+    for (long t = 1; t < w->tap_count; t++) total += AT(V, x, w->taps[t]);                         \
+    *(V *)out = total / count;
+
+#define WINDOW_SHARE(V)                                                                            \
+    V share = *(const V *)dy / count;                                                              \
+    for (long t = 0; t < w->tap_count; t++) {                                                      \
+        V *place = (V *)(dx + w->taps[t]);                                                         \
+        *place = is_added ? *place + share : share;                                                \
+    }
+
+#define MEAN(T, V, W)                                                                              \
+    KERNEL static void window_mean_##T(void *result, const void *in, const ck_windows *w) {        \
+        T count = (T)w->tap_count;                                                                 \
+        for (long i = 0; i < w->width; i++) {                                                      \
+            T *out = (T *)result + i * w->channels;                                                \
+            const T *x = (const T *)in + i * w->step;                                              \
+            long c = 0;                                                                            \
+            for (; c + W <= w->channels; c += W, out += W, x += W) { WINDOW_MEAN(V) }              \
+            for (; c < w->channels; c++, out++, x++) { WINDOW_MEAN(T) }                            \
+        }                                                                                          \
+    }                                                                                              \
+    KERNEL static void window_mean_gradient_##T(                                                   \
+        void *result, const void *cotangent, const ck_windows *w, int is_added) {                  \
+        T count = (T)w->tap_count;                                                                 \
+        for (long i = 0; i < w->width; i++) {                                                      \
+            T *dx = (T *)result + i * w->step;                                                     \
+            const T *dy = (const T *)cotangent + i * w->channels;                                  \
+            long c = 0;                                                                            \
+            for (; c + W <= w->channels; c += W, dx += W, dy += W) { WINDOW_SHARE(V) }             \
+            for (; c < w->channels; c++, dx++, dy++) { WINDOW_SHARE(T) }                           \
+        }                                                                                          \
+    }
+MEAN(f32, f32x16, 16)
+MEAN(f64, f64x8, 8)
+
 LOOKUP(ck_window_reduce, ck_window_max, ROWS_FLOATS(window_max))
 LOOKUP(ck_window_spread, ck_window_max_gradient, ROWS_FLOATS(window_max_gradient))
+LOOKUP(ck_window_reduce, ck_window_mean, ROWS_FLOATS(window_mean))
+LOOKUP(ck_window_share, ck_window_mean_gradient, ROWS_FLOATS(window_mean_gradient))

@@ -55,6 +55,11 @@ extension Pool {
     fileprivate func largest(of x: MLXArray) -> MLXArray {
         windowMaximum(x, size: kernelSize, strides: stride, padding: padding)
     }
+
+    /// The mean of each window, in one pass.
+    fileprivate func mean(of x: MLXArray) -> MLXArray {
+        windowMean(x, size: kernelSize, strides: stride, padding: padding)
+    }
 }
 
 /// The greatest value of each window over one spatial axis; padding is -infinity.
@@ -112,6 +117,9 @@ open class AvgPool1d: Pool {
             padding: [padding], paddingValue: 0
         ) { $0.mean(axes: $1) }
     }
+
+    /// The pooled `x`, [batch, spatial..., channels].
+    open override func callAsFunction(_ x: MLX.MLXArray) -> MLX.MLXArray { mean(of: x) }
 }
 
 /// The mean of each window over two spatial axes; padding is zeros, which count.
@@ -124,6 +132,9 @@ open class AvgPool2d: Pool {
             padding: [padding.first, padding.second], paddingValue: 0
         ) { $0.mean(axes: $1) }
     }
+
+    /// The pooled `x`, [batch, spatial..., channels].
+    open override func callAsFunction(_ x: MLX.MLXArray) -> MLX.MLXArray { mean(of: x) }
 }
 
 /// The mean of each window over three spatial axes; padding is zeros, which count.
@@ -136,4 +147,7 @@ open class AvgPool3d: Pool {
             padding: [padding.first, padding.second, padding.third], paddingValue: 0
         ) { $0.mean(axes: $1) }
     }
+
+    /// The pooled `x`, [batch, spatial..., channels].
+    open override func callAsFunction(_ x: MLX.MLXArray) -> MLX.MLXArray { mean(of: x) }
 }

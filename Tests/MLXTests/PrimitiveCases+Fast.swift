@@ -151,6 +151,25 @@ extension PrimitiveCase {
                 largest($0[0], [2, 2], strides: [2, 2], padding: [0, 0])
             }
         },
+        row("WindowMean", "of images", [[2, 5, 6, 3]], large: [[3, 41, 42, 20]]) {
+            windowMean($0[0], size: [2, 3], strides: [2, 1], padding: [1, 0])
+        },
+        row(
+            "WindowMeanGradient", "where windows overlap", [[2, 5, 6, 3], [2, 3, 4, 3]],
+            large: [[3, 41, 42, 20], [3, 21, 40, 20]]
+        ) { inputs in
+            pulledBack(inputs[1], [inputs[0]]) {
+                windowMean($0[0], size: [2, 3], strides: [2, 1], padding: [1, 0])
+            }
+        },
+        row(
+            "WindowMeanGradient", "where windows lie side by side", [[2, 4, 6, 3], [2, 2, 3, 3]],
+            large: [[3, 40, 42, 20], [3, 20, 21, 20]]
+        ) { inputs in
+            pulledBack(inputs[1], [inputs[0]]) {
+                windowMean($0[0], size: [2, 2], strides: [2, 2], padding: [0, 0])
+            }
+        },
         row(
             "AttentionGradient", "to keys before", small + [[2, 4, 3, 3]],
             large: large + [[2, 4, 150, 5]]

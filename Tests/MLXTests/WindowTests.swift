@@ -71,6 +71,11 @@ struct WindowTests {
             image: [2, 6, 12, 5], kernel: [5, 3, 2, 1], stride: [2, 1], padding: [1, 0],
             dilation: [1, 2], groups: 5),
         Setting(image: [1, 4, 3, 2], kernel: [6, 2, 2, 1], padding: [1, 1], groups: 2),
+        Setting(image: [1, 7, 8, 16], kernel: [3, 3, 3, 16], stride: [2, 3], padding: [1, 2]),
+        Setting(image: [2, 8, 5, 17], kernel: [2, 1, 2, 17], stride: [3, 2]),
+        Setting(
+            image: [1, 9, 8, 16], kernel: [2, 4, 3, 16], stride: [3, 1], padding: [4, 0],
+            dilation: [1, 2]),
     ]
 
     private func convolved(_ x: MLXArray, _ w: MLXArray, _ setting: Setting) -> MLXArray {
@@ -241,6 +246,7 @@ struct WindowTests {
             Setting(image: [5, 30, 33, 34], kernel: [50, 3, 3, 34], padding: [1, 1]),
             Setting(image: [4, 17, 9, 8], kernel: [66, 1, 1, 8]),
             Setting(image: [3, 20, 21, 16], kernel: [15, 3, 3, 16], stride: [2, 2]),
+            Setting(image: [3, 20, 21, 16], kernel: [16, 3, 3, 16], stride: [2, 2]),
             Setting(
                 image: [2, 70, 70, 6], kernel: [6, 5, 4, 6], padding: [2, 1], dilation: [2, 3]),
             Setting(image: [2, 12, 12, 16], kernel: [16, 3, 3, 4], padding: [1, 1], groups: 4),
@@ -267,6 +273,7 @@ struct WindowTests {
         arguments: [
             Setting(image: [8, 20, 20, 6], kernel: [16, 5, 5, 6], padding: [2, 2]),
             Setting(image: [8, 20, 20, 32], kernel: [16, 5, 5, 32], padding: [2, 2]),
+            Setting(image: [8, 20, 21, 32], kernel: [16, 3, 3, 32], stride: [2, 2]),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], padding: [1, 1], groups: 36),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], stride: [2, 2], groups: 36),
         ], [DType.float32, .bfloat16])
@@ -318,5 +325,33 @@ struct WindowTests {
         let (wanted, expected) = vjp(all, primals: [x], cotangents: [cotangent])
         #expect(difference(found[0], numbers(wanted[0]), .exact) == nil)
         #expect(difference(gradient[0], numbers(expected[0]), .of(.float32)) == nil)
+    }
+
+    @Test(
+        "give the means that all their elements have, forward and backward",
+        arguments: [
+            [2, 2, 2, 2, 0], [3, 2, 1, 2, 1], [1, 3, 2, 1, 0], [2, 2, 3, 4, 0], [4, 4, 2, 2, 2],
+        ], [DType.float32, .float64, .float16])
+    func means(_ sizes: [Int], _ dtype: DType) {
+        let (size, strides) = (Array(sizes[..<2]), Array(sizes[2..<4]))
+        let padding = [sizes[4], sizes[4]]
+        let x = random([3, 9, 10, 19], dtype, seed: 7)
+        let one = { (a: [MLXArray]) in
+            [windowMean(a[0], size: size, strides: strides, padding: padding)]
+        }
+        let all = { (a: [MLXArray]) in
+            [
+                slidingWindows(
+                    a[0], size: size, strides: strides, padding: padding, dilation: [1, 1]
+                ).mean(axes: [-3, -2])
+            ]
+        }
+        let cotangent = random(one([x])[0].shape, .float64, seed: 8)
+        let (found, gradient) = vjp(one, primals: [x], cotangents: [cotangent.asType(dtype)])
+        let (wanted, expected) = vjp(
+            all, primals: [x.asType(.float64)], cotangents: [cotangent])
+        #expect(found[0].dtype == dtype && gradient[0].dtype == dtype)
+        #expect(difference(found[0], numbers(wanted[0]), .of(dtype)) == nil)
+        #expect(difference(gradient[0], numbers(expected[0]), .of(dtype)) == nil)
     }
 }

@@ -24,6 +24,14 @@ typedef void (*ck_window_spread)(void *dx, const void *x, const void *y, const v
     const ck_windows *windows, int is_added);
 ck_window_spread _Nullable ck_window_max_gradient(int dtype);
 
+/// out[i·channels + c] = the mean of the elements of window i in channel c.
+ck_window_reduce _Nullable ck_window_mean(int dtype);
+
+/// The gradient of the means, given dy by them. Writes to dx, or adds to what is there.
+typedef void (*ck_window_share)(
+    void *dx, const void *dy, const ck_windows *windows, int is_added);
+ck_window_share _Nullable ck_window_mean_gradient(int dtype);
+
 /// A kernel for each channel, w[t·channels + c]. The first: out[i·channels + c] = the sum over t of
 /// element t of window i times the kernel's. Its two transposes add to what is there: the second
 /// to the kernels, from x and dy; the third to dx, laid out as x, from dy and the kernels.

@@ -36,6 +36,23 @@ package func windowMaximum(
     return MLXArray.apply(WindowMax(windows: windows), [wide])
 }
 
+/// The mean of each window over the spatial axes of an array, whose padding is zeros that count.
+///
+/// - Parameters: see ``slidingWindows(_:size:strides:padding:dilation:paddingValue:)``
+/// - Returns: `[N, positions…, C]`
+package func windowMean(
+    _ x: MLXArray, size: [Int], strides: [Int], padding: [Int]
+) -> MLXArray {
+    let dilation = size.map { _ in 1 }
+    guard x.dtype.isFloatingPoint, !x.dtype.isComplex else {
+        let seen = slidingWindows(
+            x, size: size, strides: strides, padding: padding, dilation: dilation)
+        return seen.mean(axes: Array(-(size.count + 1) ... -2))
+    }
+    let windows = SlidingWindows(sizes: size, strides: strides, dilation: dilation)
+    return MLXArray.apply(WindowMean(windows: windows), [widened(x, padding, value: 0)])
+}
+
 /// The array with something put before and behind each spatial axis.
 private func widened(_ x: MLXArray, _ padding: [Int], value: Float) -> MLXArray {
     if padding.allSatisfy({ $0 == 0 }) { return x }

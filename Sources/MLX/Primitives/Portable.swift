@@ -69,7 +69,7 @@ package enum PortablePrimitives {
         Split.self, StopGradient.self, AsStrided.self, StridedSum.self, Diagonal.self,
         Contiguous.self,
         Reinterpret.self, Depends.self, SliceUpdate.self, SlidingWindows.self, Fold.self,
-        WindowMax.self, WindowMaxGradient.self,
+        WindowMax.self, WindowMaxGradient.self, WindowMean.self, WindowMeanGradient.self,
     ]
 
     private static let indexing: [any Portable.Type] = [

@@ -14,8 +14,7 @@ struct WindowMax: Portable {
         guard x.dtype.isFloatingPoint, !x.dtype.isComplex else {
             throw refusal("not defined for \(x.dtype)")
         }
-        let seen = try windows.shape(x.shape)
-        return [Spec(seen[...windows.sizes.count] + [seen[seen.count - 1]], x.dtype)]
+        return [Spec(try windows.reducedShape(x.shape), x.dtype)]
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
@@ -103,8 +102,14 @@ struct WindowMaxGradient: Portable {
 }
 
 extension SlidingWindows {
+    /// The shape of an array of one element a window: `[N, positions…, C]`.
+    func reducedShape(_ input: [Int]) throws(MLXError) -> [Int] {
+        let seen = try shape(input)
+        return seen[...sizes.count] + [seen[seen.count - 1]]
+    }
+
     /// A call whose inputs and result all have samples in front, of which a batch is only more.
-    fileprivate func folded(
+    func folded(
         _ primitive: any Primitive, _ inputs: [MLXArray], _ batch: Batch
     ) -> Batched {
         let wide = batch.stretched(inputs)
