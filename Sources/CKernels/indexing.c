@@ -1,4 +1,4 @@
-// Gathering by an index array.
+// Gathering by an index array, and writing by one.
 
 #include "bytes.h"
 
@@ -17,10 +17,10 @@ KERNEL static bool all_inside(const int64_t *idx, long n, long axis_size) {
     return !outside;
 }
 
-// The first index outside the axis.
-static long first_outside(const int64_t *idx, long n, long axis_size) {
+long ck_first_outside(const int64_t *idx, long n, long axis_size) {
+    if (all_inside(idx, n, axis_size)) return -1;
     long i = 0;
-    while (i < n && place_of(idx[i], axis_size) < (u64)axis_size) i++;
+    while (place_of(idx[i], axis_size) < (u64)axis_size) i++;
     return i;
 }
 
@@ -61,8 +61,8 @@ long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, lo
     long step = width < PIECE ? PIECE / width : 1;
     for (long row = 0; row < rows; row += step) {
         long some = smaller(step, rows - row), first = row * width;
-        if (!all_inside(idx + first, some * width, axis_size))
-            return first + first_outside(idx + first, some * width, axis_size);
+        long outside = ck_first_outside(idx + first, some * width, axis_size);
+        if (outside >= 0) return first + outside;
         char *to = (char *)out + first * itemsize;
         const int64_t *from = idx + first;
         switch (itemsize) {
@@ -73,6 +73,32 @@ long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, lo
         }
     }
     return -1;
+}
+
+// Columns lie apart, so that the elements of a row go to different places.
+#define PUT_ALONG(T, UNUSED)                                                                       \
+    KERNEL static void put_##T(T *out, const T *in, const int64_t *idx, long rows, long width,     \
+        long stride, long axis_size) {                                                             \
+        if (width == 1) {                                                                          \
+            for (long r = 0; r < rows; r++)                                                        \
+                out[(long)place_of(idx[r], axis_size) * stride] = in[r];                           \
+            return;                                                                                \
+        }                                                                                          \
+        for (long r = 0; r < rows; r++, in += width, idx += width) {                               \
+            LANES for (long column = 0; column < width; column++)                                  \
+                out[(long)place_of(idx[column], axis_size) * stride + column] = in[column];        \
+        }                                                                                          \
+    }
+FOR_UNSIGNED(PUT_ALONG, )
+
+void ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
+    long stride, long axis_size, int itemsize) {
+    switch (itemsize) {
+    case 1: return put_u8(out, updates, idx, rows, width, stride, axis_size);
+    case 2: return put_u16(out, updates, idx, rows, width, stride, axis_size);
+    case 4: return put_u32(out, updates, idx, rows, width, stride, axis_size);
+    default: return put_u64(out, updates, idx, rows, width, stride, axis_size);
+    }
 }
 
 // Rows of one element are those of a column.

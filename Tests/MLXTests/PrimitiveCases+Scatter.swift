@@ -28,6 +28,10 @@ extension PrimitiveCase {
                 array[1...2, 3] = updates
                 return array
             },
+            scattering("along an axis", [4, 3, 2], [4, 5, 2], of: "PutAlong") { array, updates in
+                let places = MLXArray([2, 0, 0, -1, 1], [1, 5, 1])
+                return putAlong(array, places, values: updates, axis: 1)
+            },
             PrimitiveCase(
                 primitive: "JoinIndices", aspect: "of two axes", inputs: indices(40),
                 large: indices(50_021), isElementwise: true, step: nil

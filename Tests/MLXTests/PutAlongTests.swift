@@ -44,4 +44,50 @@ struct PutAlongTests {
             (0..<3).map { putAlong(arrays[$0], indices[$0], values: values[$0], axis: 1) })
         #expect(bitDifference(result, expected) == nil)
     }
+
+    @Test(
+        "writes in the order of the indices, with any number of threads", arguments: [0, 1, 2],
+        [DType.float32, .int8, .float16, .complex64])
+    func order(_ axis: Int, _ dtype: DType) {
+        let shape = [3, 130, 190]
+        var picked = shape
+        picked[axis] = 150
+        let array = random(shape, seed: 1).asType(dtype)
+        let values = (random(picked, seed: 2) * 100).asType(dtype)
+        let length = shape[axis]
+        let indices = MLXRandom.randInt(-length..<length, picked, key: MLXRandom.key(3))
+        let places = indices.asArray(Int.self)
+        // Where each value goes, by plain loops; the last one stays.
+        let inner = shape[(axis + 1)...].reduce(1, *)
+        var writers = [Int: Int]()
+        for (element, index) in places.enumerated() {
+            let (block, rest) = element.quotientAndRemainder(dividingBy: picked[axis] * inner)
+            let place = (block * length + (index + length) % length) * inner + rest % inner
+            writers[place] = element
+        }
+        var (wanted, written) = (bits(array), bits(values))
+        let size = wanted.count / array.size
+        for (place, element) in writers {
+            for byte in 0..<size { wanted[place * size + byte] = written[element * size + byte] }
+        }
+        written = []
+        for count in [1, 2, 3, 16] {
+            let result = withWorkers(count) { () -> [UInt8] in
+                bits(putAlong(array, indices, values: values, axis: axis))
+            }
+            #expect(result == wanted)
+        }
+    }
+
+    @Test("refuses an index outside the axis before it writes")
+    func refusals() {
+        let array = MLXArray([1, 2, 3, 4, 5, 6] as [Float], [2, 3])
+        let indices = MLXArray([0, 1, 2, 3], [2, 2])
+        let error = #expect(throws: MLXError.self) {
+            try withError { putAlong(array, indices, values: MLXArray(Float(9)), axis: 1).eval() }
+        }
+        let told = error.map { "\($0)" }
+        #expect(told == "[putAlong] index 3 at position 3 lies outside an axis of 3")
+        #expect(array.asArray(Float.self) == [1, 2, 3, 4, 5, 6])
+    }
 }

@@ -184,7 +184,7 @@ struct SubscriptAssignmentTests {
                 == "[index] an update of shape [3] does not fit elements of shape [4]")
         #expect(
             refusal { eval(putAlong($0, far.reshaped([3, 1]), values: MLXArray(1), axis: 0)) }
-                == "[index] index 3 at position 8 lies outside an axis of 3")
+                == "[putAlong] index 3 at position 8 lies outside an axis of 3")
         #expect(refusal { eval($0.asType(.int32).at[0].divide(2)) }.hasPrefix("[divide]"))
     }
 

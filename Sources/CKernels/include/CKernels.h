@@ -206,6 +206,12 @@ long ck_take_rows(void *out, const void *src, const int64_t *idx, long n, long a
 /// out[r·width + c] = src[idx[r·width + c]·stride + c]
 long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
     long stride, long axis_size, int itemsize);
+/// out[idx[r·width + c]·stride + c] = updates[r·width + c], in order of r; the indices are known to
+/// lie inside.
+void ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
+    long stride, long axis_size, int itemsize);
+/// The position of the first index outside an axis, or -1.
+long ck_first_outside(const int64_t *idx, long n, long axis_size);
 /// out[idx[i]·inner + k] += updates[i·inner + k], in order of i.
 ck_scatter _Nullable ck_scatter_add_rows(int dtype);
 /// out[idx[r·width + c]·stride + c] += updates[r·width + c], in order of r.

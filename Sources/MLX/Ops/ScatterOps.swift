@@ -33,18 +33,7 @@ public func putAlong(
     let places = broadcast(indices, to: shape)
     let updates = broadcast(values.asType(array.dtype), to: shape)
     shape[axis] = array.dim(axis)
-    let whole = broadcast(array, to: shape)
-    let axes = SplitShape(shape, axis)
-    let joined = joinedIndices(
-        [
-            arange(axes.outer).reshaped([axes.outer, 1, 1]),
-            reshaped(places, [axes.outer, indices.dim(axis), axes.inner]),
-            arange(axes.inner),
-        ], lengths: [axes.outer, axes.length, axes.inner])
-    let result = MLXArray.apply(
-        Scatter(axis: 0, reduction: .set),
-        [flattened(whole), flattened(joined), flattened(updates)])
-    return reshaped(result, shape)
+    return MLXArray.apply(PutAlong(axis: axis), [broadcast(array, to: shape), places, updates])
 }
 
 /// The array with values written where indices into its elements, in row-major order, name them;

@@ -74,7 +74,7 @@ package enum PortablePrimitives {
 
     private static let indexing: [any Portable.Type] = [
         Take.self, ScatterAdd.self, TakeAlong.self, ScatterAddAlong.self, Scatter.self,
-        JoinIndices.self,
+        JoinIndices.self, PutAlong.self,
     ]
 
     private static let order: [any Portable.Type] = [
