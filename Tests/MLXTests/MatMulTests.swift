@@ -71,6 +71,35 @@ struct MatMulTests {
                 == nil)
     }
 
+    @Test(
+        "of many small planes agree with float64's, wherever they lie",
+        arguments: [
+            [4, 4, 4], [1, 7, 16], [13, 5, 3], [16, 16, 16], [9, 33, 1], [30, 20, 17],
+        ])
+    func smallPlanes(_ size: [Int]) {
+        let (m, k, n) = (size[0], size[1], size[2])
+        let a = random([3, 70, m, k], seed: 1)
+        let b = random([3, 70, k, n], seed: 2)
+        func check(_ left: MLXArray, _ right: MLXArray) {
+            let wide = matmul(left.asType(.float64), right.asType(.float64))
+            let bytes = [1, 2, 3].map { withWorkers($0) { bits(matmul(left, right)) } }
+            #expect(
+                difference(matmul(left, right), numbers(wide), Tolerance.of(.float32).times(4))
+                    == nil)
+            #expect(bytes[0] == bytes[1] && bytes[0] == bytes[2])
+        }
+        for left in Arrangement.allCases {
+            for right in Arrangement.allCases { check(left(a), right(b)) }
+        }
+        check(copied(a.swappedAxes(2, 3)).swappedAxes(2, 3), b)
+        check(copied(a.swappedAxes(0, 1)).swappedAxes(0, 1), b)
+        check(a[0..., 0..<1], b)
+        check(a[0..<1], b)
+        check(a, b[1..., 3..<4][0])
+        check(a[.stride(by: 2)], b[.stride(by: 2)])
+        check(a[0..., .stride(from: 69, by: -1)], b)
+    }
+
     @Test("run over batches, which broadcast")
     func batches() {
         let a = random([2, 1, 3, 4], seed: 8)

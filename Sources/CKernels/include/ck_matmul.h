@@ -61,6 +61,27 @@ void ck_tiled_multiply(void *out, long leading, const void *a, const void *b, lo
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
     long b_stride, long rows, long lines, long count, int is_narrow);
 
+/// Many products of small float32 matrices: their sizes, and the elements from a plane, a row or a
+/// column of the operands to the next. The rows of the right ones lie in one piece.
+typedef struct {
+    long rows;
+    long depth;
+    long columns;
+    long a_plane;
+    long a_row;
+    long a_column;
+    long b_plane;
+    long b_row;
+} ck_small_matrices;
+
+/// Whether this machine can run the function below.
+int ck_has_small_products(void);
+
+/// The products of so many planes of matrices of at most 16 columns, summed in order along the
+/// depth; row-major, one behind the other.
+void ck_small_products(float *out, const float *a, const float *b,
+    const ck_small_matrices *matrices, long planes);
+
 #pragma clang assume_nonnull end
 
 #endif

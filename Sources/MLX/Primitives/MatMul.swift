@@ -31,6 +31,12 @@ struct MatMul: Portable {
             }
             return
         }
+        if output.shape.count > 2, let small = SmallProducts(inputs[0], inputs[1]) {
+            withExtendedLifetime(inputs) {
+                small.run(into: output.address.as(Float.self), on: workers)
+            }
+            return
+        }
         let (a, b) = (Operand(inputs[0], on: workers), Operand(inputs[1], on: workers))
         multiply(a, b, into: output, on: workers)
     }
