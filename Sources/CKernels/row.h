@@ -15,12 +15,19 @@ enum { BLOCK = 4096 };
 typedef float f32x16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef double f64x8 __attribute__((ext_vector_type(8), aligned(8)));
 
+// Asks for what a walk along memory meets a page later: the processor's own requests end with a
+// page, and begin anew in the next one.
+#define ASK_AHEAD(T, x, count)                                                                     \
+    UNROLL for (long ahead = 0; ahead < (count); ahead += 64 / (long)sizeof(T))                    \
+        __builtin_prefetch((const char *)((x) + ahead) + 4096);
+
 // Joins `count` elements with OP, in four vectors of W lanes; ONE is the neutral element.
 #define ROW_BLOCK(NAME, T, V, W, OP, ONE)                                                       \
     INLINE T NAME##_block_##T(const T *x, long count) {                                            \
         V a = ONE, b = ONE, c = ONE, d = ONE;                                                      \
         long i = 0;                                                                                \
         for (; i + 4 * W <= count; i += 4 * W) {                                                   \
+            ASK_AHEAD(T, x + i, 4 * W)                                                             \
             a = a OP *(const V *)(x + i);                                                          \
             b = b OP *(const V *)(x + i + W);                                                      \
             c = c OP *(const V *)(x + i + 2 * W);                                                  \
@@ -49,6 +56,7 @@ ROW_BLOCK(sum, f64, f64x8, 8, +, 0)
         long i = 0;                                                                                \
         for (; i + 2 * W <= n; i += 2 * W) {                                                       \
             V p = *(const V *)(x + i), q = *(const V *)(x + i + W);                                \
+            ASK_AHEAD(T, x + i, 2 * W)                                                             \
             a = p > a ? p : a;                                                                     \
             b = q > b ? q : b;                                                                     \
         }                                                                                          \
