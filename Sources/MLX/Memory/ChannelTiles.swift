@@ -55,7 +55,7 @@ struct ChannelTiles: ConvolutionParts {
         let (products, size, samples, channels) = (
             products, dtype.size, images.shape[0], images.shape[3]
         )
-        let walk = StripWalk(form, channels: channels, itemSize: size)
+        let walk = StripWalk(form, channels: channels, apart: channels, itemSize: size)
         let row = ChannelRow(form, line: walk.line, channels: channels)
         let (source, factors, target) = (images.address, kernels.address, output.address)
         let line = walk.places.width * channels * size
@@ -83,7 +83,7 @@ struct ChannelTiles: ConvolutionParts {
     /// Every result gives its share to all pixels under the kernel.
     private func spread(_ kernels: Tensor, _ results: Tensor, into output: Tensor) {
         let (spread, size, channels) = (spread, dtype.size, output.shape[3])
-        let padded = PaddedImage(form, channels: channels, itemSize: size)
+        let padded = PaddedImage(form, channels: channels, apart: channels, itemSize: size)
         let row = ChannelRow(form, line: padded.line, channels: channels)
         let (factors, source, target) = (kernels.address, results.address, output.address)
         let (rows, line) = (form.places[0], form.places[1] * channels * size)
@@ -106,7 +106,7 @@ struct ChannelTiles: ConvolutionParts {
     func kernels(images: Tensor, results: Tensor, into output: Tensor) {
         let (samples, channels) = (images.shape[0], images.shape[3])
         let (kernelSums, size, count) = (kernelSums, dtype.size, output.count)
-        let walk = StripWalk(form, channels: channels, itemSize: size)
+        let walk = StripWalk(form, channels: channels, apart: channels, itemSize: size)
         let strips = samples * walk.bands
         if strips == 0 { return output.clear(on: workers) }
         let row = ChannelRow(form, line: walk.line, channels: channels)

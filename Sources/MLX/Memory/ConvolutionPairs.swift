@@ -8,15 +8,18 @@ extension ConvolutionTiles {
     /// A processor with AMX is no faster at pairs in vectors than at float32: there they are
     /// multiplied by its tiles or not at all.
     static func isInPairs(
-        _ form: ConvolutionForm, _ part: ImageConvolution.Part, _ first: Tensor
+        _ form: ConvolutionForm, _ part: ImageConvolution.Part, groups: Int, _ first: Tensor
     ) -> Bool {
         guard ck_tile_multiply_pairs(0) != nil else { return false }
         let shape = Array(first.shape.suffix(4))
         switch part {
-        case .results: return shape[3] % 2 == 0 && fits(form, pairs: shape[3] / 2)
+        case .results:
+            let channels = shape[3] / groups
+            return channels % 2 == 0 && fits(form, pairs: channels / 2)
         case .images:
-            return shape[0] % 2 == 0 && isTurned(form, channels: shape[3])
-                && ConvolutionPhase.all(of: form).allSatisfy { fits($0.form, pairs: shape[0] / 2) }
+            let filters = shape[0] / groups
+            return filters % 2 == 0 && isTurned(form, channels: shape[3])
+                && ConvolutionPhase.all(of: form).allSatisfy { fits($0.form, pairs: filters / 2) }
         case .kernels: return shape[0] >= 2 && ck_has_tiled_products() == 0
         }
     }
@@ -33,7 +36,8 @@ extension ConvolutionTiles {
         guard let multiply = ck_tile_multiply_pairs(1) else { return }
         let (channels, filters) = (images.shape[3], results.shape[3])
         let (samples, size) = (images.shape[0], output.count)
-        let walk = StripWalk(form, channels: channels, itemSize: images.dtype.size)
+        let walk = StripWalk(
+            form, channels: channels, apart: images.pixelStride, itemSize: images.dtype.size)
         let pairs = (samples + 1) / 2
         let groups = max(1, min(pairs, Self.most.groups, Self.most.elements / size))
         // Too few groups for the threads are shared by the rows of the kernels.
@@ -76,11 +80,13 @@ private struct JoinedStrips {
     let results: UnsafeMutableRawPointer
     let samples: Int
     let filters: Int
+    /// The elements from one place of the results to the next.
+    let apart: Int
 
     init(_ walk: StripWalk, _ images: Tensor, _ results: Tensor) {
         self.walk = walk
         (self.images, self.results) = (images.address, results.address)
-        (samples, filters) = (images.shape[0], results.shape[3])
+        (samples, filters, apart) = (images.shape[0], results.shape[3], results.pixelStride)
     }
 
     /// Calls the body with the pairs around some rows of results and those of the results.
@@ -90,10 +96,10 @@ private struct JoinedStrips {
     ) {
         let (first, isWhole) = (2 * pair, 2 * pair + 1 < samples)
         let pixels = walk.stripRows(rows) * walk.line
-        let line = walk.places.width * filters
+        let places = rows.count * walk.places.width
         walk.withRoom { room in
             walk.withRoom { other in
-                withThreadMemory((pixels + rows.count * line) * 4) { memory in
+                withThreadMemory((pixels + places * filters) * 4) { memory in
                     let right = memory + pixels * 4
                     let low = walk.strip(of: images + first * walk.imageBytes, rows, in: room)
                     let high =
@@ -101,14 +107,26 @@ private struct JoinedStrips {
                         ? walk.strip(of: images + (first + 1) * walk.imageBytes, rows, in: other)
                         : nil
                     ck_join_pairs(memory, low, high, pixels)
-                    let place = (first * walk.places.height + rows.lowerBound) * line * 2
-                    let next = place + walk.places.height * line * 2
-                    ck_join_pairs(
-                        right, results + place, isWhole ? results + next : nil,
-                        rows.count * line)
+                    joinResults(first, isWhole, rows.lowerBound, places, into: right)
                     body(room, memory, right)
                 }
             }
+        }
+    }
+
+    /// Joins the results of two images from a row on.
+    private func joinResults(
+        _ first: Int, _ isWhole: Bool, _ row: Int, _ places: Int,
+        into right: UnsafeMutableRawPointer
+    ) {
+        let start = (first * walk.places.height + row) * walk.places.width
+        let next = walk.places.height * walk.places.width
+        let isDense = apart == filters
+        for place in 0..<(isDense ? 1 : places) {
+            let low = results + (start + place) * apart * 2
+            ck_join_pairs(
+                right + place * filters * 4, low, isWhole ? low + next * apart * 2 : nil,
+                isDense ? places * filters : filters)
         }
     }
 }

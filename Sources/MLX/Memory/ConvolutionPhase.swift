@@ -18,6 +18,11 @@ struct ConvolutionPhase {
         }
     }
 
+    /// Whether there are pixels that no element of a kernel meets, which phases leave as they are.
+    static func leaveGaps(in form: ConvolutionForm) -> Bool {
+        zip(form.strides, form.kernel).contains { $0 > $1 }
+    }
+
     /// The phases of a convolution that together make all pixels.
     static func all(of form: ConvolutionForm) -> [ConvolutionPhase] {
         let (rows, columns) = (Axis.all(of: form, 0), Axis.all(of: form, 1))

@@ -1,7 +1,8 @@
 import CKernels
 import Glibc
 
-/// Computes a convolution's results, and the two transposes; all tensors are row-major.
+/// Computes a convolution's results, and the two transposes; all tensors are row-major, but pixels of
+/// images and of results may lie further apart than their channels are many.
 protocol ConvolutionParts {
     func results(images: Tensor, kernels: Tensor, into output: Tensor)
     func images(kernels: Tensor, results: Tensor, into output: Tensor)
@@ -61,7 +62,9 @@ final class ConvolutionTiles: ConvolutionParts {
                 panel, source + columns.lowerBound * depth * size, depth, columns.count,
                 Self.columns, 1, 1, depth, Int32(size))
         }
-        let walk = StripWalk(form, channels: images.shape[3] / unit, itemSize: size)
+        let walk = StripWalk(
+            form, channels: images.shape[3] / unit, apart: images.pixelStride / unit,
+            itemSize: size)
         convolve(images, walk, right, columns: filters, into: Places(output))
     }
 
@@ -72,12 +75,12 @@ final class ConvolutionTiles: ConvolutionParts {
         guard Self.isTurned(form, channels: channels) else {
             return spread(kernels, results, into: output)
         }
-        let phases = ConvolutionPhase.all(of: form)
-        if phases.contains(where: \.isEmpty) { output.clear(on: workers) }
         let (item, unit, source, width) = (dtype.size, unit, kernels.address, form.kernel[1])
-        for phase in phases where !phase.isEmpty {
+        for phase in ConvolutionPhase.all(of: form) where !phase.isEmpty {
             let count = phase.form.kernel[0] * phase.form.kernel[1]
-            let walk = StripWalk(phase.form, channels: filters / unit, itemSize: size)
+            let walk = StripWalk(
+                phase.form, channels: filters / unit, apart: results.pixelStride / unit,
+                itemSize: size)
             let right = panels(columns: channels, depth: count * filters / unit) { panel, columns in
                 for row in 0..<count * filters {
                     let (tap, filter) = row.quotientAndRemainder(dividingBy: filters)
@@ -104,7 +107,8 @@ final class ConvolutionTiles: ConvolutionParts {
 
         /// Pixels of images [N, H, W, C], from a first one on, some rows and columns apart.
         init(_ images: Tensor, first: [Int] = [0, 0], step: [Int] = [1, 1]) {
-            let (pixel, line) = (images.shape[3], images.shape[2] * images.shape[3])
+            let pixel = images.pixelStride
+            let line = images.shape[2] * pixel
             address = images.address(at: first[0] * line + first[1] * pixel)
             (sample, row, column) = (images.shape[1] * line, step[0] * line, step[1] * pixel)
         }
@@ -131,7 +135,7 @@ final class ConvolutionTiles: ConvolutionParts {
         let (multiply, size, item) = (multiply, size, dtype.size)
         let samples = images.shape[0]
         let (source, kernels) = (images.address, right.address)
-        let end = source + images.count * item
+        let end = source + samples * walk.imageBytes
         let depth = right.shape[1]
         // Several small images make a task.
         let share = walk.imagesOfTask
@@ -167,7 +171,9 @@ final class ConvolutionTiles: ConvolutionParts {
         let taps = form.kernel[0] * form.kernel[1]
         let (rows, width) = (form.places[0], form.places[1])
         guard let accumulate = ck_accumulate_2d(dtype.code) else { return }
-        let padded = PaddedImage(form, channels: channels, itemSize: dtype.size)
+        let padded = PaddedImage(
+            form, channels: channels, apart: output.pixelStride, itemSize: dtype.size)
+        let apart = results.pixelStride
         let (strides, dilation) = (
             (form.strides[0], form.strides[1]), (form.dilation[0], form.dilation[1])
         )
@@ -180,8 +186,8 @@ final class ConvolutionTiles: ConvolutionParts {
                 for row in 0..<rows {
                     withUnsafePointer(to: &start) { start in
                         let operands = ck_tile_operands(
-                            a: source + (sample * rows + row) * width * filters * size,
-                            a_row: filters, a_column: 1, runs: start, run_count: 1, b: right,
+                            a: source + (sample * rows + row) * width * apart * size,
+                            a_row: apart, a_column: 1, runs: start, run_count: 1, b: right,
                             b_row: taps * channels, depth: filters)
                         multiply(shares, taps * channels, operands, width, taps * channels, 0)
                     }
@@ -210,7 +216,11 @@ final class ConvolutionTiles: ConvolutionParts {
         let size = output.count
         if samples == 0 { return output.clear(on: workers) }
         if unit == 2 { return kernelsInPairs(images, results, into: output) }
-        let walk = StripWalk(form, channels: channels, itemSize: dtype.size)
+        let (walk, apart) = (
+            StripWalk(
+                form, channels: channels, apart: images.pixelStride, itemSize: dtype.size),
+            results.pixelStride
+        )
         let groups = max(1, min(samples, Self.most.groups, Self.most.elements / size))
         // Too few groups for the threads are shared by the rows of the kernels.
         let shares = groups < max(Self.most.groups, 3 * Workers.count) ? form.kernel[0] : 1
@@ -218,7 +228,7 @@ final class ConvolutionTiles: ConvolutionParts {
         sums.clear(on: workers)
         let (multiply, itemSize, kernelRows) = (multiply, dtype.size, form.kernel[0])
         let (source, right, target) = (images.address, results.address, sums.address)
-        let line = walk.places.width * filters * itemSize
+        let line = walk.places.width * apart * itemSize
         workers.run(groups * shares) { task in
             let (group, share) = task.quotientAndRemainder(dividingBy: shares)
             let downs = share * kernelRows / shares..<(share + 1) * kernelRows / shares
@@ -236,7 +246,7 @@ final class ConvolutionTiles: ConvolutionParts {
                                 a: strip + room.runs[run] * itemSize, a_row: 1,
                                 a_column: walk.step.column, runs: room.lines,
                                 run_count: places.count, b: right + place * line,
-                                b_row: filters, depth: walk.places.width)
+                                b_row: apart, depth: walk.places.width)
                             multiply(
                                 target + (group * size + run * walk.depth * filters) * itemSize,
                                 filters, operands, walk.depth, filters, 1)
@@ -259,4 +269,9 @@ final class ConvolutionTiles: ConvolutionParts {
                 left.address(at: range.lowerBound * filters), filters, 1, range.count, filters, 1)
         }
     }
+}
+
+extension Tensor {
+    /// The elements from one pixel to the next of images [N, H, W, C].
+    var pixelStride: Int { layout.strides[2] }
 }

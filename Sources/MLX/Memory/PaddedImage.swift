@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// Sums for an image and the padding around it, to which windows give their shares.
@@ -10,13 +11,17 @@ struct PaddedImage {
     private let top: Int
     private let left: Int
     private let pixel: Int
+    /// The bytes from one pixel of an image to the next.
+    private let apart: Int
     private let lineBytes: Int
     private let bytes: Int
 
-    init(_ form: ConvolutionForm, channels: Int, itemSize: Int) {
+    /// - Parameter apart: the elements from one pixel of an image to the next.
+    init(_ form: ConvolutionForm, channels: Int, apart: Int, itemSize: Int) {
         image = (form.image[0], form.image[1])
         pixel = channels * itemSize
-        imageBytes = image.height * image.width * pixel
+        self.apart = apart * itemSize
+        imageBytes = image.height * image.width * self.apart
         // A part that is cut off has no place in the sums.
         (top, left) = (max(form.low[0], 0), max(form.low[1], 0))
         let width = image.width + left + max(form.high[1], 0)
@@ -39,10 +44,11 @@ struct PaddedImage {
 
     /// Copies what lies in the image.
     func copy(from sums: UnsafeMutableRawPointer, to target: UnsafeMutableRawPointer) {
-        let row = image.width * pixel
         for index in 0..<image.height {
-            (target + index * row).copyMemory(
-                from: sums + (index + top) * lineBytes + left * pixel, byteCount: row)
+            ck_copy_2d(
+                target + index * image.width * apart,
+                sums + (index + top) * lineBytes + left * pixel,
+                image.width, pixel, apart, 1, pixel, 1, 1)
         }
     }
 }

@@ -16,6 +16,8 @@ struct StripWalk {
     /// How far the windows of neighbouring results lie apart, a row below and to the right.
     let step: (row: Int, column: Int)
     private let pixel: Int
+    /// The bytes from one pixel of an image to the next.
+    private let apart: Int
     private let itemSize: Int
     private let stride: Int
     /// The rows from the first to the last of a window.
@@ -34,13 +36,15 @@ struct StripWalk {
     /// many of small images a task takes.
     private static let most = (elements: 24 << 10, ofTask: 2 << 10)
 
-    init(_ form: ConvolutionForm, channels: Int, itemSize: Int) {
+    /// - Parameter apart: the elements from one pixel of an image to the next.
+    init(_ form: ConvolutionForm, channels: Int, apart: Int, itemSize: Int) {
         image = (form.image[0], form.image[1])
         let sizes = form.places
         places = (sizes[0], sizes[1])
         self.itemSize = itemSize
         pixel = channels * itemSize
-        imageBytes = form.image[0] * form.image[1] * pixel
+        self.apart = apart * itemSize
+        imageBytes = form.image[0] * form.image[1] * self.apart
         width = form.image[1] + form.low[1] + form.high[1]
         let line = width * channels
         let rows = max(1, Self.most.elements / max(line * form.strides[0], 1))
@@ -56,7 +60,9 @@ struct StripWalk {
         runCount = form.kernel[0] * across.count
         let (place, from) = (max(form.low[1], 0), max(-form.low[1], 0))
         held = (max(0, min(form.image[1] - from, width - place)), from, place)
-        isPlain = form.low[1] == 0 && form.high[1] == 0 && form.low[0] <= 0 && form.high[0] <= 0
+        isPlain =
+            apart == channels && form.low[1] == 0 && form.high[1] == 0 && form.low[0] <= 0
+            && form.high[0] <= 0
     }
 
     /// The elements of a strip's row.
@@ -101,7 +107,7 @@ struct StripWalk {
     /// that follows it; the next image follows the last row.
     func fetch(_ image: UnsafeMutableRawPointer, _ row: Int, before end: UnsafeMutableRawPointer) {
         let source = row * stride + reach - top
-        let line = self.image.width * pixel
+        let line = self.image.width * apart
         let place = image + source * line
         guard source >= 0, place + line <= end else { return }
         ck_fetch(place, line)
@@ -111,7 +117,7 @@ struct StripWalk {
     func strip(
         of image: UnsafeMutableRawPointer, _ rows: Range<Int>, in room: Room
     ) -> UnsafeMutableRawPointer {
-        let line = self.image.width * pixel
+        let line = self.image.width * apart
         let first = rows.lowerBound * stride - top
         if isPlain { return image + first * line }
         for row in 0..<stripRows(rows) {
@@ -122,9 +128,13 @@ struct StripWalk {
                 continue
             }
             memset(target, 0, held.place * pixel)
-            memcpy(
-                target + held.place * pixel, image + source * line + held.from * pixel,
-                held.count * pixel)
+            let place = image + source * line + held.from * apart
+            if apart == pixel {
+                memcpy(target + held.place * pixel, place, held.count * pixel)
+            } else {
+                ck_copy_2d(
+                    target + held.place * pixel, place, held.count, pixel, pixel, 1, apart, 1, 1)
+            }
             let rest = held.place + held.count
             memset(target + rest * pixel, 0, (width - rest) * pixel)
         }

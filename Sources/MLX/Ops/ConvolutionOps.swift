@@ -146,36 +146,26 @@ struct Convolution {
     /// The convolution of images or sequences.
     private func planar(_ array: MLXArray, _ weight: MLXArray) -> MLXArray {
         let (channels, filters) = (weight.dim(-1), weight.dim(0) / groups)
-        if groups == 1 { return images(array, weight) }
-        if channels == 1, filters == 1 { return images(array, weight, isByChannel: true) }
-        if channels == 1 {
-            // As many kernels by channel as a channel has.
-            let kernels = unflatten(weight, axis: 0, shape: [groups, filters])
-            let results = (0..<filters).map {
-                images(array, kernels[0..., $0], isByChannel: true)
-            }
-            return flattened(stacked(results, axis: -1), start: -2, end: -1)
-        }
-        let apart = movedAxis(
-            unflatten(array, axis: -1, shape: [groups, channels]), source: -2, destination: 0)
+        if groups == 1 || channels > 1 { return images(array, weight) }
+        if filters == 1 { return images(array, weight, isByChannel: true) }
+        // As many kernels by channel as a channel has.
         let kernels = unflatten(weight, axis: 0, shape: [groups, filters])
-        let results = images(apart, kernels, leading: 1)
-        guard results.ndim == array.ndim + 1 else { return results }
-        return flattened(movedAxis(results, source: 0, destination: -2), start: -2, end: -1)
+        let results = (0..<filters).map {
+            images(array, kernels[0..., $0], isByChannel: true)
+        }
+        return flattened(stacked(results, axis: -1), start: -2, end: -1)
     }
 
-    /// The convolution of images, or of sequences as images one pixel high; behind some axes that
-    /// both operands have.
+    /// The convolution of images, or of sequences as images one pixel high.
     private func images(
-        _ array: MLXArray, _ weight: MLXArray, leading: Int = 0, isByChannel: Bool = false
+        _ array: MLXArray, _ weight: MLXArray, isByChannel: Bool = false
     ) -> MLXArray {
         let isFlat = strides.count == 1
         func two(_ sizes: [Int], _ missing: Int) -> [Int] { isFlat ? [missing] + sizes : sizes }
         func spatial(_ array: MLXArray) -> [Int] {
-            two(Array(array.shape.dropFirst(leading + 1).dropLast()), 1)
+            two(Array(array.shape.dropFirst().dropLast()), 1)
         }
-        let axes = strides.indices.map { leading + 1 + $0 }
-        let kernels = isFlipped ? reversed(weight, axes: axes) : weight
+        let kernels = isFlipped ? reversed(weight, axes: strides.indices.map { $0 + 1 }) : weight
         let form = ConvolutionForm(
             image: spatial(array), kernel: spatial(weight), strides: two(strides, 1),
             low: two(low, 0), high: two(high, 0), dilation: two(kernelDilation, 1))
@@ -186,13 +176,12 @@ struct Convolution {
                         + "an array of shape \(array.shape)"))
             return array
         }
-        let operands = [array, kernels].map {
-            isFlat ? expandedDimensions($0, axis: leading + 1) : $0
-        }
+        let operands = [array, kernels].map { isFlat ? expandedDimensions($0, axis: 1) : $0 }
         let convolution = ImageConvolution(
-            form: form, part: .results, leading: leading, isByChannel: isByChannel)
+            form: form, part: .results, groups: isByChannel ? 1 : groups,
+            isByChannel: isByChannel)
         let result = MLXArray.apply(convolution, operands)
-        return isFlat && result.ndim == leading + 4 ? squeezed(result, axis: leading + 1) : result
+        return isFlat && result.ndim == 4 ? squeezed(result, axis: 1) : result
     }
 
     /// The convolution of volumes as one of images, whose channels are those of the layers that a

@@ -114,18 +114,14 @@ private struct ConvolutionTransposed {
     private func images(_ form: ConvolutionForm, _ weight: MLXArray, _ array: MLXArray) -> MLXArray
     {
         let (channels, filters) = (weight.dim(-1), weight.dim(0) / groups)
-        if groups == 1 || channels == 1 && filters == 1 {
-            let isByChannel = groups > 1
-            let convolution = ImageConvolution(form: form, part: .images, isByChannel: isByChannel)
-            let kernels = isByChannel ? weight : weight.swappedAxes(0, -1)
-            return MLXArray.apply(convolution, [kernels, array])
+        if groups > 1, channels == 1, filters == 1 {
+            let convolution = ImageConvolution(form: form, part: .images, isByChannel: true)
+            return MLXArray.apply(convolution, [weight, array])
         }
-        let kernels = unflatten(weight, axis: 0, shape: [groups, filters]).swappedAxes(1, -1)
-        let apart = movedAxis(
-            unflatten(array, axis: -1, shape: [groups, channels]), source: -2, destination: 0)
-        let convolution = ImageConvolution(form: form, part: .images, leading: 1)
-        let images = MLXArray.apply(convolution, [kernels, apart])
-        return flattened(movedAxis(images, source: 0, destination: -2), start: -2, end: -1)
+        // [groups, filters, KH, KW, channels] to [groups · channels, KH, KW, filters]
+        let apart = unflatten(weight, axis: 0, shape: [groups, filters]).swappedAxes(1, -1)
+        let convolution = ImageConvolution(form: form, part: .images, groups: groups)
+        return MLXArray.apply(convolution, [flattened(apart, start: 0, end: 1), array])
     }
 
     /// What each element puts into each place of its kernel: `[N, spatial…, kernel…, O]`.

@@ -30,7 +30,8 @@ struct ConvolutionForm: Codable, Sendable, Equatable {
 
 /// The cross-correlation of images with kernels, or one of its two transposes: the three are the
 /// derivatives of one form that is linear in images [N, H, W, C], kernels [O, KH, KW, C] and
-/// results [N, OH, OW, O]; by channel, in kernels [C, KH, KW, 1] and results [N, OH, OW, C]. Both
+/// results [N, OH, OW, O]; of groups, whose channels lie one behind the other, in kernels
+/// [O, KH, KW, C / groups]; by channel, in kernels [C, KH, KW, 1] and results [N, OH, OW, C]. Both
 /// inputs may have further axes before these.
 struct ImageConvolution: Portable {
     /// Which of the three is computed, from the other two in this order.
@@ -42,6 +43,8 @@ struct ImageConvolution: Portable {
     var part: Part
     /// How many axes stand before those of a convolution; it is repeated along them.
     var leading = 0
+    /// How many groups of channels are convolved apart; one by channel.
+    var groups = 1
     /// Whether each channel has a kernel of its own, and is not mixed with others.
     var isByChannel = false
 
@@ -80,18 +83,22 @@ struct ImageConvolution: Portable {
         case .results:
             try check(a, form.image)
             try check(b, form.kernel)
-            guard a[3] == (isByChannel ? b[0] : b[3]) else { throw channels(a, b) }
+            guard a[3] == (isByChannel ? b[0] : b[3] * groups), b[0] % groups == 0 else {
+                throw channels(a, b)
+            }
             return [a[0]] + places + [b[0]]
         case .images:
             try check(a, form.kernel)
             try check(b, places)
-            guard a[0] == b[3] else { throw channels(a, b) }
-            return [b[0]] + form.image + [isByChannel ? a[0] : a[3]]
+            guard a[0] == b[3], a[0] % groups == 0 else { throw channels(a, b) }
+            return [b[0]] + form.image + [isByChannel ? a[0] : a[3] * groups]
         case .kernels:
             try check(a, form.image)
             try check(b, places)
-            guard a[0] == b[0], !isByChannel || a[3] == b[3] else { throw channels(a, b) }
-            return [b[3]] + form.kernel + [isByChannel ? 1 : a[3]]
+            guard a[0] == b[0], !isByChannel || a[3] == b[3], a[3] % groups == 0,
+                b[3] % groups == 0
+            else { throw channels(a, b) }
+            return [b[3]] + form.kernel + [isByChannel ? 1 : a[3] / groups]
         }
     }
 
@@ -102,14 +109,24 @@ struct ImageConvolution: Portable {
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let isInPairs =
             outputs[0].dtype == .bfloat16 && !isByChannel
-            && ConvolutionTiles.isInPairs(form, part, inputs[0])
+            && ConvolutionTiles.isInPairs(form, part, groups: groups, inputs[0])
         let dtype = isInPairs ? .bfloat16 : outputs[0].dtype.computed
         guard outputs[0].count > 0, let tiles = tiles(dtype, on: workers) else { return }
         let wide = outputs[0].computing(dtype)
         let operands = inputs.map { $0.converted(to: dtype, on: workers) }
-        for index in 0..<wide.shape.prefix(leading).reduce(1, *) {
-            let (a, b) = (plane(operands[0], index), plane(operands[1], index))
-            let output = plane(wide, index)
+        // Where strides pass over pixels, nothing is given back to them.
+        if part == .images, !isByChannel, ConvolutionPhase.leaveGaps(in: form) {
+            wide.clear(on: workers)
+        }
+        for index in 0..<wide.shape.prefix(leading).reduce(1, *) * groups {
+            func share(_ tensor: Tensor, isOfKernels: Bool) -> Tensor {
+                let (plane, group) = index.quotientAndRemainder(dividingBy: groups)
+                let whole = self.plane(tensor, plane)
+                return isOfKernels ? kernels(whole, group) : pixels(whole, group)
+            }
+            let a = share(operands[0], isOfKernels: part == .images)
+            let b = share(operands[1], isOfKernels: part == .results)
+            let output = share(wide, isOfKernels: part == .kernels)
             switch part {
             case .results: tiles.results(images: a, kernels: b, into: output)
             case .images: tiles.images(kernels: a, results: b, into: output)
@@ -117,6 +134,23 @@ struct ImageConvolution: Portable {
             }
         }
         outputs[0].finish(wide, on: workers)
+    }
+
+    /// The kernels of a group.
+    private func kernels(_ all: Tensor, _ group: Int) -> Tensor {
+        var part = all
+        part.layout = Layout(contiguous: [all.shape[0] / groups] + all.shape[1...])
+        part.layout.offset = all.layout.offset + group * part.count
+        return part
+    }
+
+    /// The channels of a group of images or of results.
+    private func pixels(_ all: Tensor, _ group: Int) -> Tensor {
+        let channels = all.shape[3] / groups
+        return all.viewed(
+            Slice(
+                starts: [0, 0, 0, group * channels], steps: [1, 1, 1, 1],
+                sizes: all.shape[..<3] + [channels]))
     }
 
     private func tiles(_ dtype: DType, on workers: Workers) -> (any ConvolutionParts)? {
@@ -189,7 +223,8 @@ extension ImageConvolution {
         let positive = [form.kernel, form.strides, form.dilation].joined()
         guard positive.allSatisfy({ 1...most ~= $0 }),
             form.image.allSatisfy({ 0...most ~= $0 }),
-            (form.low + form.high).allSatisfy({ -most...most ~= $0 })
+            (form.low + form.high).allSatisfy({ -most...most ~= $0 }),
+            1...(isByChannel ? 1 : most) ~= groups
         else { return false }
         // A row of the padded image, and all its rows, can be counted.
         let padded = (0..<2).map { max(form.image[$0] + form.low[$0] + form.high[$0], 0) }
