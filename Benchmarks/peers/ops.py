@@ -27,6 +27,9 @@ def products(peer):
               "f32_1x4096x4096": (1, 4096, 4096), "f32_64x4096x1024": (64, 4096, 1024), "bf16_1024": (1024, 1024, 1024)}
     for name, (m, k, n) in shapes.items():
         yield "matmul_" + name, (*flops(2 * m * k * n), lambda m=m, k=k, n=n, t=name[:4]: peer.product(m, k, n, t == "bf16"))
+    if hasattr(peer, "joined"):
+        for planes, n in (16384, 4), (4096, 16):
+            yield f"matmul_planes_{n}", (*flops(2 * planes * n**3), lambda planes=planes, n=n: peer.products(planes, n))
 
 
 def rows(peer):
@@ -44,13 +47,18 @@ def convolutions(peer):
     if hasattr(peer, "joined"):
         forms += [("depthwise", (16, 32, 32, 64), (64, 3, 3, 1), 64), ("groups4", (16, 32, 32, 64), (64, 3, 3, 16), 4),
                   ("volume", (4, 16, 16, 16, 16), (32, 3, 3, 3, 16), 1), ("64ch_bf16", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
+        forms += [("strided", (16, 32, 32, 64), (128, 3, 3, 64), 1), ("transposed", (16, 32, 32, 32), (32, 4, 4, 32), 1)]
     for name, images, kernels, groups in forms:
-        count = 2 * prod(images[:-1]) * prod(kernels)
+        count = 2 * prod(images[:-1]) * prod(kernels) // (4 if name == "strided" else 1)
+        more = {"64ch_bf16": {"half": True}, "strided": {"stride": 2}, "transposed": {"stride": 2, "transposed": True}}.get(name, {})
         for suffix, factor, gradients in ("fwd", 1, False), ("fwdbwd", 3, True):
             yield f"conv_{name}_{suffix}", (
                 *flops(factor * count),
-                lambda form=(images, kernels, groups), gradients=gradients, half=name.endswith("bf16"): peer.convolution(
-                    *form, gradients, **({"half": True} if half else {})))
+                lambda form=(images, kernels, groups), gradients=gradients, more=more: peer.convolution(*form, gradients, **more))
+    if hasattr(peer, "joined"):
+        for size in 2, 3:
+            yield f"avgpool_{size}x{size}", (
+                *elements(16 * 64 * 64 * 32), lambda size=size: peer.means((16, 64, 64, 32), size, 2 if size == 2 else 1))
 
 
 def arrays(peer):
@@ -61,7 +69,7 @@ def arrays(peer):
         yield name, (*elements(prod(shape)), lambda name=name, shape=shape: peer.transform(name.split("_")[0], shape))
     for name in "power", "cube", "arctan2", "remainder", "tan":
         yield f"{name}_2^20", (*elements(2**20), lambda name=name: peer.function(name, 2**20))
-    for name in "concatenate", "roll", "take_along0", "take_along1":
+    for name in "concatenate", "roll", "take_along0", "take_along1", "put_along0", "put_along1":
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.joined(name, 2048))
     for name in "variance_axis0", "variance_axis1", "norm_rows":
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.moment(name, 2048))

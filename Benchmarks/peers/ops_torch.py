@@ -37,22 +37,30 @@ class Torch:
         a, b = (torch.randn(s).to(torch.bfloat16 if half else torch.float32) for s in ((m, k), (k, n)))
         return lambda: a @ b
 
+    def products(self, planes, n):
+        a, b = torch.randn(planes, n, n), torch.randn(planes, n, n)
+        return lambda: a @ b
+
+    def means(self, shape, size, stride):
+        x = torch.randn(shape).permute(0, 3, 1, 2)
+        return lambda: F.avg_pool2d(x, size, stride)
+
     def lookup(self, count, width, wanted):
         table, indices = torch.randn(count, width), torch.randint(0, count, (wanted,))
         return lambda: F.embedding(indices, table)
 
-    def convolution(self, images, kernels, groups, backward, half=False):
+    def convolution(self, images, kernels, groups, backward, half=False, stride=1, transposed=False):
         flat = len(images) == 4
         # Stored as [N, …, C], as ours.
         last = {"memory_format": torch.channels_last if flat else torch.channels_last_3d}
         turned = lambda shape: (shape[0], shape[-1], *shape[1:-1])
         dtype = torch.bfloat16 if half else torch.float32
         x, w = (torch.randn(turned(shape)).to(dtype, **last) for shape in (images, kernels))
-        operation = F.conv2d if flat else F.conv3d
-        convolve = lambda x, w: operation(x, w, padding=1, groups=groups)
+        operation = F.conv_transpose2d if transposed else F.conv2d if flat else F.conv3d
+        convolve = lambda x, w: operation(x, w, padding=1, groups=groups, stride=stride)
         if not backward:
             return lambda: convolve(x, w)
-        return gradients(convolve, x, w, cotangent=torch.ones(turned((*images[:-1], kernels[0]))).to(dtype, **last))
+        return gradients(convolve, x, w, cotangent=torch.ones_like(convolve(x, w)).to(**last))
 
     def transform(self, name, shape):
         x, function = torch.randn(shape), getattr(torch.fft, name)
@@ -71,6 +79,7 @@ class Torch:
         return {
             "concatenate": lambda: torch.cat([x, x], 1), "roll": lambda: x.roll(100, 1),
             "take_along0": lambda: x.gather(0, indices), "take_along1": lambda: x.gather(1, indices),
+            "put_along0": lambda: x.scatter(0, indices, x), "put_along1": lambda: x.scatter(1, indices, x),
         }[name]
 
     def moment(self, name, side):

@@ -75,6 +75,8 @@ enum ArrayCases {
             moved("roll") { x, _ in roll(x, shift: 100, axis: 1) },
             moved("take_along0") { takeAlong($0, $1, axis: 0) },
             moved("take_along1") { takeAlong($0, $1, axis: 1) },
+            moved("put_along0") { putAlong($0, $1, values: $0, axis: 0) },
+            moved("put_along1") { putAlong($0, $1, values: $0, axis: 1) },
         ]
     }
 }

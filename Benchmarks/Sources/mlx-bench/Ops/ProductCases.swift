@@ -10,7 +10,17 @@ enum ProductCases {
             product("matmul_f32_1x4096x4096", 1, 4096, 4096),
             product("matmul_f32_64x4096x1024", 64, 4096, 1024),
             product("matmul_bf16_1024", 1024, 1024, 1024, .bfloat16),
+            products("matmul_planes_4", planes: 16384, 4),
+            products("matmul_planes_16", planes: 4096, 16),
         ]
+    }
+
+    /// Of many square matrices.
+    private static func products(_ name: String, planes: Int, _ n: Int) -> Case {
+        .flops(name, 2 * planes * n * n * n) {
+            let (a, b) = (normal([planes, n, n]), normal([planes, n, n]))
+            return { eval(matmul(a, b)) }
+        }
     }
 
     /// [m, k] times [k, n]
