@@ -229,6 +229,7 @@ extension ImageConvolution {
         // A row of the padded image, and all its rows, can be counted.
         let padded = (0..<2).map { max(form.image[$0] + form.low[$0] + form.high[$0], 0) }
         let channels = inputs.compactMap { $0.shape.last }.max() ?? 0
-        return Spec.isShape(padded + [max(channels, 1)])
+        guard let all = Spec.product(max(channels, 1), groups) else { return false }
+        return Spec.isShape(padded + [all])
     }
 }
