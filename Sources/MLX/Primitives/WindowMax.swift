@@ -10,22 +10,11 @@ struct WindowMax: Portable {
     private var axes: [Int] { windows.sizes.indices.map { 1 + windows.sizes.count + $0 } }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
-        let x = inputs[0]
-        guard x.dtype.isFloatingPoint, !x.dtype.isComplex else {
-            throw refusal("not defined for \(x.dtype)")
-        }
-        return [Spec(try windows.reducedShape(x.shape), x.dtype)]
+        [try windows.reduced(inputs[0], by: self)]
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let dtype = outputs[0].dtype.computed
-        guard outputs[0].count > 0, let kernel = ck_window_max(dtype.code) else { return }
-        let x = inputs[0].converted(to: dtype, on: workers)
-        let y = outputs[0].computing(dtype)
-        WindowRows(windows, over: x.shape).forRows(on: workers) { start, place, row in
-            kernel(y.address(at: place), x.address(at: start), &row)
-        }
-        outputs[0].finish(y, on: workers)
+        windows.reduce(inputs[0], into: outputs[0], by: ck_window_max, on: workers)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -102,10 +91,29 @@ struct WindowMaxGradient: Portable {
 }
 
 extension SlidingWindows {
-    /// The shape of an array of one element a window: `[N, positions…, C]`.
-    func reducedShape(_ input: [Int]) throws(MLXError) -> [Int] {
-        let seen = try shape(input)
-        return seen[...sizes.count] + [seen[seen.count - 1]]
+    /// What an array of real numbers `[N, spatial…, C]` becomes when each window is reduced to one
+    /// element: `[N, positions…, C]`.
+    func reduced(_ x: Spec, by primitive: some Primitive) throws(MLXError) -> Spec {
+        guard x.dtype.isFloatingPoint, !x.dtype.isComplex else {
+            throw primitive.refusal("not defined for \(x.dtype)")
+        }
+        let seen = try shape(x.shape)
+        return Spec(seen[...sizes.count] + [seen[seen.count - 1]], x.dtype)
+    }
+
+    /// Reduces each window by the kernel of its type.
+    func reduce(
+        _ input: Tensor, into output: Tensor, by kernel: (Int32) -> ck_window_reduce?,
+        on workers: Workers
+    ) {
+        let dtype = output.dtype.computed
+        guard output.count > 0, let kernel = kernel(dtype.code) else { return }
+        let x = input.converted(to: dtype, on: workers)
+        let y = output.computing(dtype)
+        WindowRows(self, over: x.shape).forRows(on: workers) { start, place, row in
+            kernel(y.address(at: place), x.address(at: start), &row)
+        }
+        output.finish(y, on: workers)
     }
 
     /// A call whose inputs and result all have samples in front, of which a batch is only more.

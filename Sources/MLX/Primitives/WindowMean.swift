@@ -7,22 +7,11 @@ struct WindowMean: LinearPrimitive, Portable {
     var name: String { "windowMean" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
-        let x = inputs[0]
-        guard x.dtype.isFloatingPoint, !x.dtype.isComplex else {
-            throw refusal("not defined for \(x.dtype)")
-        }
-        return [Spec(try windows.reducedShape(x.shape), x.dtype)]
+        [try windows.reduced(inputs[0], by: self)]
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let dtype = outputs[0].dtype.computed
-        guard outputs[0].count > 0, let kernel = ck_window_mean(dtype.code) else { return }
-        let x = inputs[0].converted(to: dtype, on: workers)
-        let y = outputs[0].computing(dtype)
-        WindowRows(windows, over: x.shape).forRows(on: workers) { start, place, row in
-            kernel(y.address(at: place), x.address(at: start), &row)
-        }
-        outputs[0].finish(y, on: workers)
+        windows.reduce(inputs[0], into: outputs[0], by: ck_window_mean, on: workers)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
