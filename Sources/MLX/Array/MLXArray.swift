@@ -46,6 +46,10 @@ public final class MLXArray {
 
     var spec: Spec { value.spec }
 
+    /// Whether both arrays are of one shape and type.
+    @inline(__always)
+    func isLike(_ other: MLXArray) -> Bool { held.isLike(other.held) }
+
     /// The element type.
     public var dtype: DType { value.dtype }
 
@@ -91,7 +95,7 @@ public final class MLXArray {
     }
 
     /// Computes the values now.
-    public func eval() { MLX.eval([self]) }
+    public func eval() { MLX.eval(self) }
 }
 
 /// Something whose arrays a transform may replace.
@@ -134,18 +138,19 @@ extension MLXArray {
         let spec = a.spec
         guard let kernel = primitive.kernel(on: spec.dtype) else { return apply(primitive, [a]) }
         let result = Spec(spec.shape, primitive.result(spec.dtype))
-        return MLXArray(
-            Node(primitive, inputs: .one(a.value), specs: .one(result), kernel: kernel))
+        return MLXArray(Node(primitive, inputs: .one(a.value), spec: result, kernel: kernel))
     }
 
     /// The result of an elementwise primitive, without the lists that other calls need.
-    static func apply(_ primitive: some Binary, _ a: Node.Value, _ b: Node.Value) -> MLXArray {
-        let spec = a.spec
-        guard spec == b.spec, let kernel = primitive.kernel(on: spec.dtype) else {
+    static func apply(
+        _ primitive: some Binary, _ a: consuming Node.Value, _ b: consuming Node.Value
+    ) -> MLXArray {
+        let dtype = a.dtype
+        guard a.isLike(b), let kernel = primitive.kernel(on: dtype) else {
             return apply(primitive, [MLXArray(a), MLXArray(b)])
         }
-        let result = Spec(spec.shape, primitive.result(spec.dtype))
-        return MLXArray(Node(primitive, inputs: .two(a, b), specs: .one(result), kernel: kernel))
+        let result = Spec(a.spec.shape, primitive.result(dtype))
+        return MLXArray(Node(primitive, inputs: .two(a, b), spec: result, kernel: kernel))
     }
 
     /// The result of a view that keeps the element type, without the lists that other calls need.
@@ -153,7 +158,7 @@ extension MLXArray {
         do {
             let spec = a.spec
             let result = Spec(try view.shape(spec.shape), spec.dtype)
-            return MLXArray(Node(view, inputs: .one(a.value), specs: .one(result), kernel: nil))
+            return MLXArray(Node(view, inputs: .one(a.value), spec: result, kernel: nil))
         } catch {
             ErrorHandler.report(error)
             return MLXArray(Tensor(Spec([0], .float32)))

@@ -10,8 +10,25 @@ package enum Evaluate {
         if pending.isEmpty { return }
         Walk.pause()
         defer { Walk.resume() }
+        try runAll(pending)
+    }
+
+    /// See ``run(_:)-([Node])``.
+    static func run(_ root: Node) throws(MLXError) {
+        lock.lock()
+        defer { lock.unlock() }
+        if root.isDone { return }
+        Walk.pause()
+        defer { Walk.resume() }
+        if root.isReady { try runAlone(root) } else { try runAll([root]) }
+    }
+
+    /// Whether nodes that depend on a transform's input are to keep what they are computed from.
+    private static var keepsGraph: Bool { Trace.isActive || Walk.isAtWork }
+
+    private static func runAll(_ pending: [Node]) throws(MLXError) {
         var schedule = Schedule(roots: pending)
-        let keepsGraph = Trace.isActive || Walk.isAtWork
+        let keepsGraph = keepsGraph
         var start = 0
         for end in schedule.ends {
             if schedule.isElementwise(at: start) {
@@ -19,8 +36,9 @@ package enum Evaluate {
             }
             // A reader of elements that another thread has made meanwhile is left.
             let last = schedule.members[end - 1]
-            if schedule.nodes[last] != nil {
-                try runCall(last, &schedule, keepsGraph: keepsGraph)
+            if let node = schedule.nodes[last] {
+                schedule.nodes[last] = nil
+                try runCall(node, keepsGraph: keepsGraph)
             }
             start = end
         }
@@ -36,13 +54,25 @@ package enum Evaluate {
         try lock.released(body)
     }
 
-    private static func runCall(
-        _ position: Int, _ schedule: inout Schedule, keepsGraph: Bool
-    ) throws(MLXError) {
+    /// Computes a node whose inputs are there.
+    private static func runAlone(_ node: Node) throws(MLXError) {
+        let keepsGraph = keepsGraph
+        guard node.isElementwise else { return try runCall(node, keepsGraph: keepsGraph) }
+        withStep { step in
+            step.add(node, isKept: true)
+            step.release()
+            node.mark = -1
+            let event = Timeline.begin(
+                Timeline.Event(node.primitive?.name ?? "", step.sources.map(\.spec), [node.single]))
+            defer { event?.end() }
+            if !keepsGraph || !node.isTraced { node.detach() }
+            step.run([], into: [])
+        }
+    }
+
+    private static func runCall(_ node: consuming Node, keepsGraph: Bool) throws(MLXError) {
         // While a primitive waits, another thread may compute what is on this one's list.
-        guard let node = schedule.nodes[position], let primitive = node.primitive, !node.isDone
-        else { return }
-        schedule.nodes[position] = nil
+        guard let primitive = node.primitive, !node.isDone else { return }
         let event = Timeline.begin(
             Timeline.Event(primitive.name, node.inputs.map(\.spec), Array(node.specs)))
         defer { event?.end() }
@@ -92,60 +122,58 @@ package enum Evaluate {
     private static func runTiles(
         _ places: Range<Int>, _ schedule: inout Schedule, keepsGraph: Bool
     ) {
-        var step = TileStep(nodes: places.count)
-        let last = schedule.members[places.upperBound - 1]
-        for place in places {
-            let position = schedule.members[place]
-            guard let node = schedule.nodes[position], node.primitive != nil, !node.isDone else {
-                continue
+        withStep { step in
+            let last = schedule.members[places.upperBound - 1]
+            for place in places {
+                let position = schedule.members[place]
+                guard let node = schedule.nodes[position], node.primitive != nil, !node.isDone
+                else { continue }
+                // The last value is what the step is for; another one is kept where somebody beside
+                // its users in this evaluation holds it.
+                let holders = node.holders.load(ordering: .relaxed)
+                step.add(node, isKept: position == last || holders > schedule.uses[position])
             }
-            // The last value is what the step is for; another one is kept where somebody beside its
-            // users in this evaluation holds it.
-            let holders = node.holders.load(ordering: .relaxed)
-            step.add(node, isKept: position == last || holders > schedule.uses[position])
+            step.release()
+            let reader = step.reader?.node
+            let results = reader?.specs.mapped { Tensor($0) } ?? .none
+            let event = Timeline.begin(
+                Timeline.Event(
+                    schedule.names(places), step.sources.map(\.spec),
+                    step.kept.map(\.single) + results.map(\.spec)))
+            defer { event?.end() }
+            let others = step.reader?.others.compactMap(\.tensor) ?? []
+            for place in places {
+                let position = schedule.members[place]
+                guard let node = schedule.nodes[position], node.isElementwise || node === reader
+                else { continue }
+                node.mark = -1
+                // Under a transform the walk back may ask again for what is not kept.
+                if !keepsGraph
+                    || (!node.isTraced && (node === reader || step.kept.contains { $0 === node }))
+                {
+                    node.detach()
+                }
+                schedule.nodes[position] = nil
+            }
+            step.run(others, into: results.map { $0 })
+            reader?.finish(results)
         }
-        step.release()
-        let reader = step.reader?.node
-        let results = reader?.specs.mapped { Tensor($0) } ?? .none
-        let event = Timeline.begin(
-            Timeline.Event(
-                schedule.names(places), step.sources.map(\.spec),
-                step.kept.map { $0.specs[0] } + results.map(\.spec)))
-        defer { event?.end() }
-        let others = step.reader?.others.compactMap(\.tensor) ?? []
-        for place in places {
-            let position = schedule.members[place]
-            guard let node = schedule.nodes[position], node.isElementwise || node === reader else {
-                continue
-            }
-            node.mark = -1
-            // Under a transform the walk back may ask again for what is not kept.
-            if !keepsGraph
-                || (!node.isTraced && (node === reader || step.kept.contains { $0 === node }))
-            {
-                node.detach()
-            }
-            schedule.nodes[position] = nil
-        }
-        run(&step, others, into: results)
-        reader?.finish(results)
     }
 
-    private static func run(
-        _ step: inout TileStep, _ others: [Tensor], into results: Few<Tensor>
-    ) {
-        var inputs = step.takeInputs()
-        let outputs = step.program.outputs(
-            step.kept.map { (Layout(contiguous: $0.specs[0].shape), $0.specs[0].dtype) }, &inputs)
-        let run = step.program.laidOut()
-        if let reader = step.reader {
-            run.run(
-                inputs, into: outputs, on: .shared, reader.primitive, reader.elements, others,
-                into: results.map { $0 })
-        } else {
-            run.run(inputs, into: outputs, on: .shared)
+    /// A step whose memory each one uses again; evaluations take turns.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var step = TileStep()
+    /// Whether it is in use: what is let go in a step may have a finalizer that evaluates.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var isInStep = false
+
+    private static func withStep(_ body: (inout TileStep) -> Void) {
+        if isInStep {
+            var step = TileStep()
+            return body(&step)
         }
-        for (node, output) in zip(step.kept, outputs) { node.finish(.one(output)) }
+        isInStep = true
+        body(&step)
+        step.clear()
+        isInStep = false
     }
 }
 

@@ -17,6 +17,13 @@ package final class Node: @unchecked Sendable {
         package var dtype: DType {
             node.several == nil ? node.single.dtype : node.specOfSeveral(index).dtype
         }
+
+        /// Whether the values are of one shape and type.
+        @inline(__always)
+        func isLike(_ other: Value) -> Bool {
+            node.several == nil && other.node.several == nil
+                ? node.single == other.node.single : spec == other.spec
+        }
     }
 
     /// The primitive of a call that is not done. By this name it has no value before a node's
@@ -74,23 +81,36 @@ package final class Node: @unchecked Sendable {
     }
 
     /// A pending call whose kernel is known.
-    init(_ primitive: any Primitive, inputs: Few<Value>, specs: Few<Spec>, kernel: TileKernel?) {
+    convenience init(
+        _ primitive: any Primitive, inputs: Few<Value>, specs: Few<Spec>, kernel: TileKernel?
+    ) {
+        if case .one(let spec) = specs {
+            self.init(primitive, inputs: inputs, spec: spec, kernel: kernel)
+        } else {
+            self.init(
+                primitive, inputs: inputs, spec: specs.first ?? Spec([0], .float32),
+                several: specs, kernel: kernel)
+        }
+    }
+
+    /// A pending call whose kernel is known, of one result or of several, the first of which `spec`
+    /// describes.
+    init(
+        _ primitive: any Primitive, inputs: consuming Few<Value>, spec: consuming Spec,
+        several: Few<Spec>? = nil, kernel: TileKernel?
+    ) {
+        isSingle = several == nil && (spec.isSingle || inputs.isSingle)
+        if case .none = inputs { isLeaf = true } else { isLeaf = false }
+        let hasEffect = kernel == nil && primitive.hasEffect && Trace.isRecording
+        isTraced = hasEffect || primitive.isTracer
         self.primitive = primitive
-        self.inputs = inputs
+        self.inputs = consume inputs
+        single = consume spec
+        self.several = several
         tensors = nil
         tileKernel = kernel
         isGiven = false
         number = nil
-        if case .one(let spec) = specs {
-            (single, several) = (spec, nil)
-            isSingle = spec.isSingle || inputs.isSingle
-        } else {
-            (single, several) = (specs.first ?? Spec([0], .float32), specs)
-            isSingle = false
-        }
-        if case .none = inputs { isLeaf = true } else { isLeaf = false }
-        let hasEffect = kernel == nil && primitive.hasEffect && Trace.isRecording
-        isTraced = hasEffect || primitive.isTracer
         noteInputs()
         holdInputs()
         if hasEffect { Trace.keep(effect: self) }

@@ -95,7 +95,7 @@ struct Plan {
     private mutating func addTiles(
         _ members: Range<Int>, _ schedule: Schedule, _ places: inout Places
     ) {
-        var step = TileStep(nodes: members.count)
+        var step = TileStep()
         for member in members {
             let position = schedule.members[member]
             guard let node = schedule.nodes[position] else { continue }
@@ -170,14 +170,15 @@ extension Plan {
         let results: [Tensor]
         switch step.work {
         case .tiles(let program, let run):
-            results = program.outputs(step.results.map { ($0.layout, $0.dtype) }, &inputs)
+            results = program.outputs(
+                step.results.lazy.map { ($0.layout, $0.dtype) }, &inputs)
             run.run(inputs, into: results, on: workers)
         case .read(let program, let run, let primitive, let elements):
             let others = Array(inputs.dropFirst(program.inputs.count))
             inputs.removeLast(others.count)
             let kept = program.outputs.count
             let outputs = program.outputs(
-                step.results.prefix(kept).map { ($0.layout, $0.dtype) }, &inputs)
+                step.results.prefix(kept).lazy.map { ($0.layout, $0.dtype) }, &inputs)
             let read = step.results.dropFirst(kept).map { Tensor($0.layout, $0.dtype) }
             run.run(inputs, into: outputs, on: workers, primitive, elements, others, into: read)
             results = outputs + read

@@ -21,10 +21,6 @@ struct Schedule {
 
     /// Lists what is pending under the roots and joins elementwise runs.
     init(roots: [Node]) {
-        if roots.count == 1, Schedule.isReady(roots[0]) {
-            (nodes, members, ends, uses) = ([roots[0]], [0], [1], [0])
-            return
-        }
         let order = Schedule.orderedNodes(under: roots)
         var uses = [Int](repeating: 0, count: order.count)
         for node in order {
@@ -35,13 +31,6 @@ struct Schedule {
         let homes = Schedule.homes(of: order)
         for node in order { node.mark = -1 }
         gather(homes)
-    }
-
-    /// Whether a node's inputs are there.
-    private static func isReady(_ node: Node) -> Bool {
-        var isReady = true
-        node.visitInputs { isReady = isReady && $0.isDone }
-        return isReady
     }
 
     /// So many nodes or more are ordered with care for what has to be kept meanwhile.
@@ -165,4 +154,11 @@ extension Schedule {
 
 extension Node {
     var isElementwise: Bool { tileKernel != nil }
+
+    /// Whether the inputs are there.
+    var isReady: Bool {
+        var isReady = true
+        visitInputs { isReady = isReady && $0.isDone }
+        return isReady
+    }
 }

@@ -2,6 +2,8 @@
 /// their program, what it reads and what is kept.
 struct TileStep {
     private(set) var program = TileProgram()
+    /// The program laid out, by ``run(_:into:)``.
+    private var laidOut = TileRun()
     /// The values that the nodes read from outside, each once.
     private(set) var sources: [Node.Value] = []
     /// The nodes whose values are written to memory.
@@ -10,18 +12,24 @@ struct TileStep {
     private(set) var reader: Reader?
 
     /// A node, and its primitive, that reads elements of a spec.
-    struct Reader {
+    final class Reader {
         let node: Node
         let primitive: any TileReading
         let elements: Spec
         /// The values that it reads beside them.
         var others: ArraySlice<Node.Value> { node.inputs.map { $0 }.dropFirst() }
+
+        init(node: Node, primitive: any TileReading, elements: Spec) {
+            (self.node, self.primitive, self.elements) = (node, primitive, elements)
+        }
     }
 
-    /// A step of about so many nodes.
-    init(nodes: Int) {
-        program.reserve(calls: nodes)
-        sources.reserveCapacity(nodes + 1)
+    /// Makes it a step without nodes again, whose memory stays.
+    mutating func clear() {
+        program.clear()
+        sources.removeAll(keepingCapacity: true)
+        kept.removeAll(keepingCapacity: true)
+        reader = nil
     }
 
     /// Adds a node, whose inputs are done or were added before it. Until ``release()`` the marks of
@@ -80,39 +88,68 @@ struct TileStep {
         for source in sources where source.index == 0 { source.node.mark = -1 }
     }
 
+    /// Computes the values that are kept, and the reader's results from those of other nodes that it
+    /// reads; the nodes that hold what is read are let go.
+    mutating func run(_ others: [Tensor], into results: [Tensor]) {
+        var inputs = takeInputs()
+        let outputs = program.outputs(
+            kept.lazy.map { (Layout(contiguous: $0.single.shape), $0.single.dtype) }, &inputs)
+        program.layOut(&laidOut)
+        if let reader {
+            laidOut.run(
+                inputs, into: outputs, on: .shared, reader.primitive, reader.elements, others,
+                into: results)
+        } else {
+            laidOut.run(inputs, into: outputs, on: .shared)
+        }
+        for index in kept.indices { kept[index].finish(.one(outputs[index])) }
+    }
+
     /// The memory of what is read from outside; the nodes that hold it are let go.
-    mutating func takeInputs() -> [Tensor] {
-        defer { sources = [] }
+    private mutating func takeInputs() -> [Tensor] {
         var tensors: [Tensor] = []
         tensors.reserveCapacity(sources.count)
-        for case let tensor? in sources.lazy.map(\.tensor) { tensors.append(tensor) }
+        for source in sources { if let tensor = source.tensor { tensors.append(tensor) } }
+        sources.removeAll(keepingCapacity: true)
         return tensors
     }
 }
 
 extension TileProgram {
+    /// What an output is to be.
+    typealias Result = (layout: Layout, dtype: DType)
+
     /// Memory for the outputs: that of an input that nobody else needs any more, where there is one
     /// of the same size, or new.
-    func outputs(_ layouts: [(layout: Layout, dtype: DType)], _ inputs: inout [Tensor]) -> [Tensor]
-    {
-        layouts.enumerated().map { output, result in
-            for index in inputs.indices where canReuse(input: index, forOutput: output) {
-                if let memory = inputs.takeMemory(of: index, result.layout, result.dtype) {
-                    return memory
-                }
-            }
-            return Tensor(result.layout, result.dtype)
+    func outputs(_ results: some Collection<Result>, _ inputs: inout [Tensor]) -> [Tensor] {
+        var outputs: [Tensor] = []
+        outputs.reserveCapacity(results.count)
+        for result in results {
+            let memory = takeMemory(forOutput: outputs.count, result, &inputs)
+            outputs.append(memory ?? Tensor(result.layout, result.dtype))
         }
+        return outputs
+    }
+
+    private func takeMemory(
+        forOutput output: Int, _ result: Result, _ inputs: inout [Tensor]
+    ) -> Tensor? {
+        for index in inputs.indices where canReuse(input: index, forOutput: output) {
+            if let memory = inputs.takeMemory(of: index, result.layout, result.dtype) {
+                return memory
+            }
+        }
+        return nil
     }
 }
 
 extension [Tensor] {
     /// The memory of a tensor as a result's, if the result fits and nobody else holds the memory.
     mutating func takeMemory(of index: Int, _ layout: Layout, _ dtype: DType) -> Tensor? {
-        guard self[index].storage.isReusable,
+        guard isKnownUniquelyReferenced(&self[index].storage), self[index].storage.isReusable,
             self[index].storage.byteCount == layout.count * dtype.size,
             self[index].layout.offset == 0, self[index].layout.shape == layout.shape,
-            self[index].layout.isContiguous, isKnownUniquelyReferenced(&self[index].storage)
+            self[index].layout.isContiguous
         else { return nil }
         return Tensor(storage: self[index].storage, layout: layout, dtype: dtype)
     }

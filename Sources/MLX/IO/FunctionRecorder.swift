@@ -81,7 +81,7 @@ struct FunctionRecorder {
 
     /// A constant's number in the file, and the shape that it is stored in.
     private mutating func constant(_ value: Node.Value) throws -> (Int, [Int]) {
-        try Evaluate.run([value.node])
+        try Evaluate.run(value.node)
         guard var tensor = value.tensor else {
             throw MLXError.caught("[\(operation)] a value that the function reads has no bytes")
         }

@@ -7,7 +7,7 @@ import Foundation
 /// ``MLXError`` where the array can't be computed.
 public func save(array: MLXArray, url: URL, stream: StreamOrDevice = .default) throws {
     try checkExtension(url, ["npy"])
-    try Evaluate.run([array.value.node])
+    try Evaluate.run(array.value.node)
     let header = Npy.header(array.spec)
     try AtomicFile.write(to: url) { sink in
         try header.withUnsafeBytes(sink)

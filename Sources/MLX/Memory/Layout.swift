@@ -37,7 +37,11 @@ package struct Layout: Equatable, Sendable {
     /// The strides of one element stretched, by the number of axes; made once.
     private static let noSteps = (0..<8).map { [Int](repeating: 0, count: $0) }
 
+    /// The strides of arrays of one axis; made once.
+    private static let oneStep = [1]
+
     static func rowStrides(_ shape: [Int]) -> [Int] {
+        if shape.count < 2 { return shape.isEmpty ? shape : oneStep }
         var strides = shape
         var step = 1
         for axis in shape.indices.reversed() {

@@ -11,7 +11,8 @@ final class Pool: Sendable {
     static let shared = Pool()
 
     private struct State {
-        var free: [Int: [Free]] = [:]
+        /// What is kept, by the place of its size; within a size what was given back last comes last.
+        var free = [[Free]](repeating: [], count: Pool.sizes)
         var active = 0
         var cached = 0
         var peak = 0
@@ -84,7 +85,7 @@ final class Pool: Sendable {
             state.active += capacity
             state.peak = max(state.peak, state.active)
             state.tick()
-            if let free = state.free[capacity]?.popLast() {
+            if let free = state.free[Self.place(of: capacity)].popLast() {
                 state.cached -= capacity
                 return (free, 0, false)
             }
@@ -138,7 +139,7 @@ final class Pool: Sendable {
             let given = Free(address: address, shift: shift, time: state.clock)
             guard state.cached + capacity <= state.limit else { return [given] }
             state.cached += capacity
-            state.free[capacity, default: []].append(given)
+            state.free[Self.place(of: capacity)].append(given)
             return state.active + state.cached > state.bound ? Self.takeOldest(&state) : []
         }
         for entry in surplus { free(entry.address - entry.shift) }
@@ -147,34 +148,34 @@ final class Pool: Sendable {
     /// Takes out what lay unused for longest, until an eighth below the bound, so that this is rare.
     private static func takeOldest(_ state: inout State) -> [Free] {
         let goal = state.bound / 8 * 7
-        var ages = state.free.flatMap { size, entries in entries.map { (time: $0.time, size: size) }
+        var ages = state.free.enumerated().flatMap { place, entries in
+            entries.map { (time: $0.time, place: place) }
         }
         ages.sort { $0.time < $1.time }
         var taken: [Int: Int] = [:]
-        for (_, size) in ages {
+        for (_, place) in ages {
             guard state.active + state.cached > goal else { break }
-            state.cached -= size
-            taken[size, default: 0] += 1
+            state.cached -= capacity(at: place)
+            taken[place, default: 0] += 1
         }
-        // Within a size the oldest come first.
         var surplus: [Free] = []
-        for (size, count) in taken {
-            surplus += state.free[size]?.prefix(count) ?? []
-            state.free[size]?.removeFirst(count)
+        for (place, count) in taken {
+            surplus += state.free[place].prefix(count)
+            state.free[place].removeFirst(count)
         }
         return surplus
     }
 
     /// Gives the kept memory back to the system.
     func clear() {
-        let all = state.withLock { state -> [Int: [Free]] in
+        let all = state.withLock { state in
             defer {
-                state.free = [:]
+                state.free = State().free
                 state.cached = 0
             }
             return state.free
         }
-        for entry in all.values.joined() { free(entry.address - entry.shift) }
+        for entry in all.joined() { free(entry.address - entry.shift) }
     }
 
     /// Sizes go up in eighths of a power of two, so that like sizes meet.
@@ -184,6 +185,16 @@ final class Pool: Sendable {
         let step = max(alignment, 1 << max(top - 3, 0))
         return (bytes + step - 1) / step * step
     }
+
+    /// How many places of sizes there are: eight for each power of two.
+    private static let sizes = 8 * Int.bitWidth
+
+    private static func place(of capacity: Int) -> Int {
+        let top = Int.bitWidth - 1 - capacity.leadingZeroBitCount
+        return 8 * top + ((capacity >> (top - 3)) & 7)
+    }
+
+    private static func capacity(at place: Int) -> Int { (8 + place % 8) << (place / 8 - 3) }
 }
 
 extension Pool {

@@ -11,6 +11,12 @@ struct TileRun {
     /// Where in the table the value lies that a reader hands on.
     var result: Int?
 
+    /// Makes it one without instructions again, whose memory stays.
+    mutating func clear() {
+        instructions.removeAll(keepingCapacity: true)
+        (temporaries, widest, result) = (0, 1, nil)
+    }
+
     /// The elements that one worker takes at a time: several pieces for each, none so small that
     /// handing it out costs more than a part of its work.
     private static let (least, most) = (16 * TileProgram.tile, 64 * TileProgram.tile)
@@ -37,34 +43,45 @@ struct TileRun {
         _ inputs: [Tensor], into outputs: [Tensor], count: Int, _ body: (Tiles) -> Void
     ) {
         var copies: [StridedCopy] = []
-        var sources = inputs.map { Tiles.Source($0, keeping: &copies) }
-        let targets = outputs.map { Tiles.Target(address: $0.address, itemSize: $0.dtype.size) }
         let longest = min(TileProgram.tile, count)
-        var (bytes, ownBytes) = (0, 0)
-        for index in sources.indices {
-            let needs = sources[index].byteCounts(longest, widest: widest)
-            bytes += needs.shared
-            ownBytes += needs.own
-        }
-        // The loops over tiles count no references, which all threads would write to.
-        withExtendedLifetime((copies, inputs, outputs)) {
+        let (sources, targets) = (inputs.count, outputs.count)
+        withThreadMemory(
+            sources * MemoryLayout<Tiles.Source>.stride
+                + targets * MemoryLayout<Tiles.Target>.stride
+        ) { memory in
+            let source = memory.bindMemory(to: Tiles.Source.self, capacity: sources)
+            let target = UnsafeMutableRawPointer(source + sources).bindMemory(
+                to: Tiles.Target.self, capacity: targets)
+            var (bytes, ownBytes) = (0, 0)
+            for index in inputs.indices {
+                (source + index).initialize(to: .of(inputs[index], keeping: &copies))
+                let needs = source[index].byteCounts(longest, widest: widest)
+                bytes += needs.shared
+                ownBytes += needs.own
+            }
+            for index in outputs.indices {
+                (target + index).initialize(
+                    to: Tiles.Target(
+                        address: outputs[index].address, itemSize: outputs[index].dtype.size))
+            }
             withThreadMemory(bytes) { memory in
                 var next = memory
-                for index in sources.indices { sources[index].layOut(at: &next, longest) }
+                for index in inputs.indices { source[index].layOut(at: &next, longest) }
                 instructions.withUnsafeBufferPointer { instructions in
-                    sources.withUnsafeBufferPointer { sources in
-                        targets.withUnsafeBufferPointer { targets in
-                            body(
-                                Tiles(
-                                    instructions: instructions, sources: sources,
-                                    targets: targets, temporaries: temporaries, widest: widest,
-                                    ownBytes: ownBytes, result: result,
-                                    page: Tiles.placeInPage(next)))
-                        }
-                    }
+                    body(
+                        Tiles(
+                            instructions: instructions,
+                            sources: UnsafeBufferPointer(start: source, count: sources),
+                            targets: UnsafeBufferPointer(start: target, count: targets),
+                            temporaries: temporaries, widest: widest, ownBytes: ownBytes,
+                            result: result, page: Tiles.placeInPage(next)))
                 }
             }
         }
+        // The loops over tiles count no references, which all threads would write to.
+        extendLifetime(copies)
+        extendLifetime(inputs)
+        extendLifetime(outputs)
     }
 }
 
@@ -105,27 +122,21 @@ package struct Tiles: @unchecked Sendable {
         private static let longest = 4 * TileProgram.tile
 
         /// Adds what a walk points into to what is kept.
-        init(_ tensor: Tensor, keeping copies: inout [StridedCopy]) {
+        static func of(_ tensor: Tensor, keeping copies: inout [StridedCopy]) -> Source {
             let itemSize = tensor.dtype.size
-            if tensor.layout.isContiguous {
-                self = .direct(tensor.address, itemSize: itemSize)
-            } else if tensor.layout.isSingle {
-                self = .spread(tensor.address, itemSize: itemSize)
-            } else {
-                let copy = StridedCopy(from: tensor)
-                if let period = copy.walk.period, period <= Self.longest {
-                    self = .repeated(tensor.address, itemSize: itemSize, period: period)
-                    return
-                }
-                copies.append(copy)
-                if let (period, block) = copy.walk.blocks, period <= Self.longest,
-                    block >= 4 * TileProgram.tile
-                {
-                    self = .blocks(copy.walk, itemSize: itemSize, period: period, block: block)
-                } else {
-                    self = .gathered(copy.walk)
-                }
+            if tensor.layout.isContiguous { return .direct(tensor.address, itemSize: itemSize) }
+            if tensor.layout.isSingle { return .spread(tensor.address, itemSize: itemSize) }
+            let copy = StridedCopy(from: tensor)
+            if let period = copy.walk.period, period <= Self.longest {
+                return .repeated(tensor.address, itemSize: itemSize, period: period)
             }
+            copies.append(copy)
+            if let (period, block) = copy.walk.blocks, period <= Self.longest,
+                block >= 4 * TileProgram.tile
+            {
+                return .blocks(copy.walk, itemSize: itemSize, period: period, block: block)
+            }
+            return .gathered(copy.walk)
         }
 
         /// The bytes that it is laid out in for tiles of so many elements: once for all threads, and

@@ -38,11 +38,13 @@ struct TileProgram {
     /// The value that a ``TileReader`` hands on.
     private(set) var result: Int?
 
-    /// Makes room for about so many calls.
-    mutating func reserve(calls: Int) {
-        instructions.reserveCapacity(calls)
-        values.reserveCapacity(2 * calls + 1)
-        inputs.reserveCapacity(calls + 1)
+    /// Makes it a program without calls again, whose memory stays.
+    mutating func clear() {
+        instructions.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        inputs.removeAll(keepingCapacity: true)
+        outputs.removeAll(keepingCapacity: true)
+        result = nil
     }
 
     /// Adds an input.
@@ -132,56 +134,89 @@ extension TileProgram.Operands {
 }
 
 extension TileProgram {
-    /// The program with its values laid on pointers: inputs, then outputs, then temporary tiles,
-    /// which are used again when their value is done with; the result has one to itself.
+    /// The program with its values laid on pointers.
     func laidOut() -> TileRun {
-        var slots = [Int](repeating: -1, count: values.count)
-        let first = inputs.count + outputs.count
-        for input in inputs { slots[input] = values[input].place }
         var run = TileRun()
-        run.instructions.reserveCapacity(instructions.count)
-        run.widest = values.reduce(1) { max($0, $1.dtype.size) }
-        var free: [Int] = []
-        for (position, instruction) in instructions.enumerated() {
-            let output = values[instruction.output]
-            let width = output.dtype.size
-            // In place only where the elements have one size: a narrow result would run over
-            // wide inputs that are still to be read.
-            instruction.inputs.forEach(of: instruction.body) { input in
-                let slot = slots[input]
-                if slot >= first, values[input].lastUse == position,
-                    values[input].dtype.size == width, !free.contains(slot)
-                {
-                    free.append(slot)
-                }
-            }
-            if output.place >= 0 {
-                slots[instruction.output] = inputs.count + output.place
-            } else if instruction.output != result, let slot = free.popLast() {
-                slots[instruction.output] = slot
-            } else {
-                slots[instruction.output] = first + run.temporaries
-                run.temporaries += 1
-            }
-            run.instructions.append(
-                Instruction(
-                    body: instruction.body,
-                    inputs: Operands(
-                        first: slots[instruction.inputs.first],
-                        second: slots[instruction.inputs.second],
-                        third: slots[instruction.inputs.third],
-                        fourth: slots[instruction.inputs.fourth]),
-                    output: slots[instruction.output]))
-            instruction.inputs.forEach(of: instruction.body) { input in
-                let slot = slots[input]
-                if slot >= first, values[input].lastUse == position,
-                    values[input].dtype.size != width, !free.contains(slot)
-                {
-                    free.append(slot)
-                }
-            }
-        }
-        run.result = result.map { slots[$0] }
+        layOut(&run)
         return run
+    }
+
+    /// Lays the values on pointers: inputs, then outputs, then temporary tiles, which are used again
+    /// when their value is done with; the result has one to itself.
+    func layOut(_ run: inout TileRun) {
+        run.clear()
+        let first = inputs.count + outputs.count
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * values.count) { memory in
+            let slots = memory.baseAddress.unsafelyUnwrapped
+            var free = FreeSlots(slots: slots + values.count)
+            for index in values.indices {
+                run.widest = max(run.widest, values[index].dtype.size)
+                // Outputs have a place of their own each.
+                slots[index] = values[index].place
+                if values[index].made >= 0, slots[index] >= 0 { slots[index] += inputs.count }
+            }
+            for (position, instruction) in instructions.enumerated() {
+                let output = values[instruction.output]
+                let width = output.dtype.size
+                // In place only where the elements have one size: a narrow result would run over
+                // wide inputs that are still to be read.
+                instruction.inputs.forEach(of: instruction.body) { input in
+                    let slot = slots[input]
+                    if slot >= first, values[input].lastUse == position,
+                        values[input].dtype.size == width
+                    {
+                        free.add(slot)
+                    }
+                }
+                if slots[instruction.output] < 0 {
+                    if instruction.output != result, let slot = free.takeLast() {
+                        slots[instruction.output] = slot
+                    } else {
+                        slots[instruction.output] = first + run.temporaries
+                        run.temporaries += 1
+                    }
+                }
+                run.instructions.append(
+                    Instruction(
+                        body: instruction.body,
+                        inputs: Operands(
+                            first: slots[instruction.inputs.first],
+                            second: slots[instruction.inputs.second],
+                            third: slots[instruction.inputs.third],
+                            fourth: slots[instruction.inputs.fourth]),
+                        output: slots[instruction.output]))
+                instruction.inputs.forEach(of: instruction.body) { input in
+                    let slot = slots[input]
+                    if slot >= first, values[input].lastUse == position,
+                        values[input].dtype.size != width
+                    {
+                        free.add(slot)
+                    }
+                }
+            }
+            run.result = result.map { slots[$0] }
+        }
+    }
+}
+
+/// Temporary tiles whose values are done with.
+private struct FreeSlots {
+    /// As many as there may be.
+    let slots: UnsafeMutablePointer<Int>
+    private var count = 0
+
+    init(slots: UnsafeMutablePointer<Int>) { self.slots = slots }
+
+    /// Adds one, which may be there already.
+    mutating func add(_ slot: Int) {
+        for index in 0..<count where slots[index] == slot { return }
+        slots[count] = slot
+        count += 1
+    }
+
+    mutating func takeLast() -> Int? {
+        if count == 0 { return nil }
+        count -= 1
+        return slots[count]
     }
 }

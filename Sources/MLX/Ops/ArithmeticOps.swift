@@ -189,6 +189,7 @@ func elementwise(
     _ primitive: some Binary, _ a: some ScalarOrArray, _ b: some ScalarOrArray
 ) -> MLXArray {
     let (a, b) = toArrays(a, b)
+    if a.isLike(b) { return MLXArray.apply(primitive, a.value, b.value) }
     let dtype = DType.promoted(a.dtype, b.dtype)
     let (left, right) = (a.asType(dtype), b.asType(dtype))
     let (one, other) = (left.spec.shape, right.spec.shape)

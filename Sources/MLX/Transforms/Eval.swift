@@ -11,7 +11,11 @@ public func eval(_ arrays: some Collection<MLXArray>) {
 }
 
 private func evaluate(_ arrays: some Collection<MLXArray>) throws(MLXError) {
-    try Evaluate.run(arrays.map(\.value.node))
+    if arrays.count == 1, let array = arrays.first {
+        try Evaluate.run(array.value.node)
+    } else {
+        try Evaluate.run(arrays.map(\.value.node))
+    }
     for array in arrays { array.letGoOfOthers() }
 }
 
