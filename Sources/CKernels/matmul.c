@@ -135,6 +135,13 @@ WIDE_INLINE void store_half(char *out, __m512 value, __mmask16 mask, int is_adde
     _mm512_mask_storeu_ps(out, mask, value);
 }
 
+// What is read after the present columns, which is asked for from the third cache: a place, and how
+// far it moves on with each step along k.
+struct next_columns {
+    const char *start;
+    long stride;
+};
+
 // A tile's sums along k, where MULTIPLY adds the products of two vectors to a third. So many steps
 // go into one sum, and such sums into another, as a long chain of additions loses digits.
 #define WALK(R, H, MULTIPLY, MOST)                                                                 \
@@ -152,6 +159,11 @@ WIDE_INLINE void store_half(char *out, __m512 value, __mmask16 mask, int is_adde
         for (long step = start; step < end; step++) {                                              \
             __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                     \
             if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                              \
+            __builtin_prefetch(a + (step + AHEAD) * WIDTH);                                        \
+            __builtin_prefetch(b + (step + AHEAD) * WIDTH);                                        \
+            if (H == 2) __builtin_prefetch(c + (step + AHEAD) * WIDTH);                            \
+            __builtin_prefetch(next.start, 0, 2);                                                  \
+            next.start += next.stride;                                                             \
             UNROLL for (int row = 0; row < R; row++) {                                             \
                 __m512i both = _mm512_set1_epi32((int)a[step * WIDTH + row]);                      \
                 sum[row][0] = MULTIPLY(sum[row][0], both, left);                                   \
@@ -172,10 +184,10 @@ WIDE_INLINE void store_half(char *out, __m512 value, __mmask16 mask, int is_adde
 #define PAIRED(sum, x, y) _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(y))
 
 typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *b, long steps,
-    long columns, enum ck_packed_result result);
+    long columns, enum ck_packed_result result, struct next_columns next);
 #define TILE_OF(TARGET, NAME, R, H)                                                                \
     TARGET static void NAME##_##R##_##H(char *out, long row_bytes, const u32 *a, const u32 *b,     \
-        long steps, long columns, enum ck_packed_result result)
+        long steps, long columns, enum ck_packed_result result, struct next_columns next)
 
 #define TILE(R, H)                                                                                 \
     TILE_OF(WIDE, floats, R, H) {                                                                  \
@@ -208,19 +220,28 @@ TILES(BOTH)
 static const tile_kernel tiles[ROWS][2][2] = {TILES(ENTRY)};
 
 void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
-    long rows, long columns, long count, enum ck_packed_result result) {
+    long rows, long columns, long following, long count, enum ck_packed_result result) {
     long size = result == CK_PACKED_NARROW ? 2 : 4;
     int is_paired = dtype == CK_BF16;
     long steps = is_paired ? (count + 1) / 2 : count;
+    long panels = (rows + ROWS - 1) / ROWS;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
         long width = smaller(columns - column, 2 * WIDTH);
         const u32 *panel = (const u32 *)b + column * steps;
+        // Each panel of rows asks for a part of the next columns; the only one for nothing.
+        long rest = smaller(columns + following - column - width, 2 * WIDTH);
+        struct next_columns next = {(const char *)panel, 0};
+        if (rest > 0 && panels > 1) {
+            next.start += 2 * WIDTH * steps * (long)sizeof *panel;
+            next.stride = (rest * (long)sizeof *panel + panels - 1) / panels;
+        }
         for (long row = 0; row < rows; row += ROWS) {
             long height = smaller(rows - row, ROWS);
             const u32 *lines = (const u32 *)a + row / ROWS * steps * WIDTH;
             char *place = (char *)out + (row * leading + column) * size;
             tiles[height - 1][is_paired][width > WIDTH](
-                place, leading * size, lines, panel, steps, width, result);
+                place, leading * size, lines, panel, steps, width, result, next);
+            next.start += next.stride * steps;
         }
     }
 }
@@ -289,7 +310,7 @@ int ck_has_packed_products(int dtype) { return 0; }
 void ck_pack(int dtype, void *out, const void *in, long lines, long count, long stride,
     int lies_beside, long width) {}
 void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
-    long rows, long columns, long count, enum ck_packed_result result) {}
+    long rows, long columns, long following, long count, enum ck_packed_result result) {}
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
     long b_stride, long rows, long lines, long count, int is_narrow) {}
 

@@ -25,6 +25,8 @@ WIDE_INLINE void tile(float *c, long c_row, const ck_tile_operands *o, const flo
         for (long i = 0; i < depth; i++) {
             __m512 left = halves == 2 ? _mm512_loadu_ps(b) : _mm512_maskz_loadu_ps(mask, b);
             __m512 right = halves == 2 ? _mm512_maskz_loadu_ps(mask, b + WIDTH) : left;
+            __builtin_prefetch(b + AHEAD * b_row);
+            if (halves == 2) __builtin_prefetch(b + AHEAD * b_row + WIDTH);
             UNROLL for (int row = 0; row < rows; row++) {
                 __m512 spread = _mm512_set1_ps(x[row * a_row]);
                 sum[row][0] = _mm512_fmadd_ps(spread, left, sum[row][0]);

@@ -40,6 +40,8 @@ PAIRS_INLINE void tile(char *c, long c_row, const ck_tile_operands *o, const u32
                                                    : _mm512_maskz_loadu_epi32(mask, b));
             __m512bh right =
                 halves == 2 ? (__m512bh)_mm512_maskz_loadu_epi32(mask, b + WIDTH) : left;
+            __builtin_prefetch(b + AHEAD * b_row);
+            if (halves == 2) __builtin_prefetch(b + AHEAD * b_row + WIDTH);
             UNROLL for (int row = 0; row < rows; row++) {
                 __m512bh pair = (__m512bh)_mm512_set1_epi32((int)x[row * a_row]);
                 sum[row][0] = _mm512_dpbf16_ps(sum[row][0], pair, left);

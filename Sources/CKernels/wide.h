@@ -14,6 +14,10 @@
 
 enum { WIDTH = 16 };
 
+// So many steps along k ahead a product asks for its operands: the second cache is far where two
+// threads share a core.
+enum { AHEAD = 16 };
+
 INLINE bool has_wide(void) {
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512vl");

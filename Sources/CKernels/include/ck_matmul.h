@@ -35,9 +35,10 @@ void ck_pack(int dtype, void *out, const void *in, long lines, long count, long 
     int lies_beside, long width);
 
 /// out = a b for packed operands of `count` elements along k, summed in order; `leading` elements
-/// between the rows of out. bfloat16 too small to be normal count as zero.
+/// between the rows of out. bfloat16 too small to be normal count as zero. `following` columns that
+/// are packed behind these are read next.
 void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
-    long rows, long columns, long count, enum ck_packed_result result);
+    long rows, long columns, long following, long count, enum ck_packed_result result);
 
 /// The rows of the left operand that a panel of tiles holds.
 #define CK_TILED_ROWS 16

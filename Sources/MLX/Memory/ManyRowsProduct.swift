@@ -93,7 +93,7 @@ struct ManyRowsProduct {
             ck_packed_multiply(
                 dtype.code, matrix.out + rows.lowerBound * 4, matrix.rows,
                 left.address + Self.place(0, of: Self.panels(count), range, dtype), right,
-                count, rows.count, range.count,
+                count, rows.count, 0, range.count,
                 range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED)
         }
     }

@@ -99,11 +99,12 @@ struct PackedProduct {
         isNarrow ? CK_PACKED_NARROW : part.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
     }
 
-    /// Multiplies packed rows with packed columns, so many elements along k.
+    /// Multiplies packed rows with packed columns, so many elements along k; columns that follow in
+    /// memory are read next.
     func multiply(
         _ left: UnsafeMutableRawPointer, _ right: UnsafeMutableRawPointer, _ rows: Range<Int>,
-        _ columns: Range<Int>, depth: Int, into target: UnsafeMutableRawPointer,
-        _ result: ck_packed_result
+        _ columns: Range<Int>, following: Int = 0, depth: Int,
+        into target: UnsafeMutableRawPointer, _ result: ck_packed_result
     ) {
         let size = result == CK_PACKED_NARROW ? 2 : 4
         let place = target + (rows.lowerBound * n + columns.lowerBound) * size
@@ -111,7 +112,8 @@ struct PackedProduct {
             ck_tiled_multiply(place, n, left, right, rows.count, columns.count, depth, result)
         } else {
             ck_packed_multiply(
-                dtype.code, place, n, left, right, rows.count, columns.count, depth, result)
+                dtype.code, place, n, left, right, rows.count, columns.count, following, depth,
+                result)
         }
     }
 
