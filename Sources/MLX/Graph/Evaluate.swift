@@ -29,18 +29,17 @@ package enum Evaluate {
     private static func runAll(_ pending: [Node]) throws(MLXError) {
         var schedule = Schedule(roots: pending)
         let keepsGraph = keepsGraph
-        var start = 0
-        for end in schedule.ends {
-            if schedule.isElementwise(at: start) {
-                runTiles(start..<end, &schedule, keepsGraph: keepsGraph)
+        for step in 0..<schedule.stepCount {
+            let places = schedule.places(of: step)
+            if schedule.isElementwise(places) {
+                runTiles(places, &schedule, keepsGraph: keepsGraph)
             }
             // A reader of elements that another thread has made meanwhile is left.
-            let last = schedule.members[end - 1]
+            let last = schedule.position(at: places.upperBound - 1)
             if let node = schedule.nodes[last] {
                 schedule.nodes[last] = nil
                 try runCall(node, keepsGraph: keepsGraph)
             }
-            start = end
         }
     }
 
@@ -123,15 +122,14 @@ package enum Evaluate {
         _ places: Range<Int>, _ schedule: inout Schedule, keepsGraph: Bool
     ) {
         withStep { step in
-            let last = schedule.members[places.upperBound - 1]
+            let last = places.upperBound - 1
             for place in places {
-                let position = schedule.members[place]
+                let position = schedule.position(at: place)
                 guard let node = schedule.nodes[position], node.primitive != nil, !node.isDone
                 else { continue }
                 // The last value is what the step is for; another one is kept where somebody beside
                 // its users in this evaluation holds it.
-                let holders = node.holders.load(ordering: .relaxed)
-                step.add(node, isKept: position == last || holders > schedule.uses[position])
+                step.add(node, isKept: place == last || schedule.isHeld(node, at: position))
             }
             step.release()
             let reader = step.reader?.node
@@ -143,7 +141,7 @@ package enum Evaluate {
             defer { event?.end() }
             let others = step.reader?.others.compactMap(\.tensor) ?? []
             for place in places {
-                let position = schedule.members[place]
+                let position = schedule.position(at: place)
                 guard let node = schedule.nodes[position], node.isElementwise || node === reader
                 else { continue }
                 node.mark = -1

@@ -44,9 +44,12 @@ public struct GraphDump: CustomStringConvertible {
         Walk.pause()
         defer { Walk.resume() }
         let schedule = Schedule(roots: roots.filter { !$0.isDone })
-        return schedule.ends.reduce(0) { count, end in
-            count + (schedule.nodes[schedule.members[end - 1]]?.primitive?.stepCount ?? 0)
+        var count = 0
+        for step in 0..<schedule.stepCount {
+            let last = schedule.position(at: schedule.places(of: step).upperBound - 1)
+            count += schedule.nodes[last]?.primitive?.stepCount ?? 0
         }
+        return count
     }
 
     /// How many nodes compute something: views and values that are there do not count.

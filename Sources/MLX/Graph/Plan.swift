@@ -45,14 +45,13 @@ struct Plan {
         for (place, node) in inputs.enumerated() { places[ObjectIdentifier(node)] = place }
         var schedule = Schedule(roots: results.map(\.node).filter { !$0.isDone })
         known = [Tensor?](repeating: nil, count: inputs.count)
-        var start = 0
-        for end in schedule.ends {
-            if schedule.isElementwise(at: start) {
-                addTiles(start..<end, schedule, &places)
-            } else if let node = schedule.nodes[schedule.members[start]] {
+        for step in 0..<schedule.stepCount {
+            let members = schedule.places(of: step)
+            if schedule.isElementwise(members) {
+                addTiles(members, schedule, &places)
+            } else if let node = schedule.nodes[schedule.position(at: members.lowerBound)] {
                 addCall(node, &places)
             }
-            start = end
         }
         schedule.nodes = []
         self.results = results.map { place(of: $0, &places) }
@@ -93,19 +92,17 @@ struct Plan {
     }
 
     private mutating func addTiles(
-        _ members: Range<Int>, _ schedule: Schedule, _ places: inout Places
+        _ members: Range<Int>, _ schedule: borrowing Schedule, _ places: inout Places
     ) {
         var step = TileStep()
         for member in members {
-            let position = schedule.members[member]
+            let position = schedule.position(at: member)
             guard let node = schedule.nodes[position] else { continue }
-            let holders = node.holders.load(ordering: .relaxed)
-            step.add(
-                node,
-                isKept: member == members.upperBound - 1 || holders > schedule.uses[position])
+            let isLast = member == members.upperBound - 1
+            step.add(node, isKept: isLast || schedule.isHeld(node, at: position))
         }
         step.release()
-        for member in members { schedule.nodes[schedule.members[member]]?.mark = -1 }
+        for member in members { schedule.nodes[schedule.position(at: member)]?.mark = -1 }
         var inputs = step.sources.map { place(of: $0, &places) }
         var results: [Result] = []
         for node in step.kept { results += newPlaces(node, &places) }
