@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -58,15 +59,21 @@ static void copy(float *a, const float *b, const float *c, long n) {
     memcpy(a, b, (size_t)n * sizeof(float));
 }
 
-// The threads wait for each other at both ends of a pass.
+// The threads wait for each other at both ends of a pass: in a loop at first, as to wake one takes
+// longer than a short pass.
 static struct {
     void (*pass)(float *, const float *, const float *, long);
     float *a;
     const float *b, *c;
     long n;
     int threads;
-    pthread_barrier_t barrier;
-} job;
+    // How many passes have begun, the threads that are still at work, and those that sleep.
+    atomic_int begun, working, sleeping;
+    pthread_mutex_t lock;
+    pthread_cond_t next;
+} job = {.lock = PTHREAD_MUTEX_INITIALIZER, .next = PTHREAD_COND_INITIALIZER};
+
+enum { SPINS = 10000 };
 
 static void work(int part) {
     long lines = job.n / 16;
@@ -74,11 +81,25 @@ static void work(int part) {
     job.pass(job.a + first, job.b + first, job.c ? job.c + first : NULL, last - first);
 }
 
+static void await_next(int seen) {
+    for (int i = 0; i < SPINS; i++) {
+        if (job.begun != seen) return;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    pthread_mutex_lock(&job.lock);
+    job.sleeping++;
+    while (job.begun == seen) pthread_cond_wait(&job.next, &job.lock);
+    job.sleeping--;
+    pthread_mutex_unlock(&job.lock);
+}
+
 static void *serve(void *part) {
-    for (;;) {
-        pthread_barrier_wait(&job.barrier);
+    for (int seen = 0;; seen++) {
+        await_next(seen);
         work((int)(long)part);
-        pthread_barrier_wait(&job.barrier);
+        job.working--;
     }
     return NULL;
 }
@@ -86,7 +107,6 @@ static void *serve(void *part) {
 static void start(int threads) {
     if (job.threads != 0) return;
     job.threads = threads;
-    pthread_barrier_init(&job.barrier, NULL, (unsigned)threads);
     for (long part = 1; part < threads; part++) {
         pthread_t thread;
         pthread_create(&thread, NULL, serve, (void *)part);
@@ -95,9 +115,15 @@ static void start(int threads) {
 
 static void run(int threads) {
     start(threads);
-    pthread_barrier_wait(&job.barrier);
+    job.working = job.threads - 1;
+    job.begun++;
+    if (job.sleeping > 0) {
+        pthread_mutex_lock(&job.lock);
+        pthread_cond_broadcast(&job.next);
+        pthread_mutex_unlock(&job.lock);
+    }
     work(0);
-    pthread_barrier_wait(&job.barrier);
+    while (job.working > 0) {}
 }
 
 void cb_triad(float *a, const float *b, const float *c, long n, int threads, int streaming) {
