@@ -32,6 +32,28 @@ enum Numbers {
         return stretched
     }
 
+    /// The bits of a number as a float32; nil for types that stand beside arrays less often.
+    @inline(__always)
+    static func float32Bits<T: ScalarOrArray>(_ value: T) -> UInt64? {
+        // To compare the types costs less than to cast.
+        if T.self == Int.self {
+            UInt64(Float(unsafeBitCast(value, to: Int.self)).bitPattern)
+        } else if T.self == Float.self {
+            UInt64(unsafeBitCast(value, to: Float.self).bitPattern)
+        } else if T.self == Double.self {
+            UInt64(Float(unsafeBitCast(value, to: Double.self)).bitPattern)
+        } else {
+            nil
+        }
+    }
+
+    /// A float32 number by its bits, stretched to the shape of a value of that type; nil where it was
+    /// not stretched so lately, or the graph is written down.
+    static func stretched(_ bits: UInt64, like value: Node.Value) -> Node? {
+        guard value.dtype == .float32, !Trace.isRecording else { return nil }
+        return table.withLock { $0.stretched(bits, .float32, value.spec.shape) }
+    }
+
     private static let table = Mutex(Table())
 
     /// The numbers by their bits; one that comes takes the place of another.

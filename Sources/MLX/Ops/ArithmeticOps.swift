@@ -188,6 +188,7 @@ public func clip(_ a: MLXArray, max: some ScalarOrArray, stream: StreamOrDevice 
 func elementwise(
     _ primitive: some Binary, _ a: some ScalarOrArray, _ b: some ScalarOrArray
 ) -> MLXArray {
+    if let result = besideNumber(primitive, a, b) { return result }
     let (a, b) = toArrays(a, b)
     if a.isLike(b) { return MLXArray.apply(primitive, a.value, b.value) }
     let dtype = DType.promoted(a.dtype, b.dtype)
@@ -208,7 +209,27 @@ func elementwise(
 func elementwiseFloat(
     _ primitive: some Binary, _ a: some ScalarOrArray, _ b: some ScalarOrArray
 ) -> MLXArray {
+    if let result = besideNumber(primitive, a, b) { return result }
     let (a, b) = toArrays(a, b)
     let dtype = DType.promoted(a.dtype, b.dtype).atLeastFloat
     return elementwise(primitive, a.asType(dtype), b.asType(dtype))
+}
+
+/// The result for a float32 array beside a number that was stretched to its shape lately, without an
+/// array for the number; nil for other operands.
+private func besideNumber<A: ScalarOrArray, B: ScalarOrArray>(
+    _ primitive: some Binary, _ a: A, _ b: B
+) -> MLXArray? {
+    if A.self == MLXArray.self {
+        guard let bits = Numbers.float32Bits(b) else { return nil }
+        let array = a.asMLXArray(dtype: nil).value
+        return Numbers.stretched(bits, like: array).map {
+            MLXArray.apply(primitive, array, Node.Value(node: $0, index: 0))
+        }
+    }
+    guard B.self == MLXArray.self, let bits = Numbers.float32Bits(a) else { return nil }
+    let array = b.asMLXArray(dtype: nil).value
+    return Numbers.stretched(bits, like: array).map {
+        MLXArray.apply(primitive, Node.Value(node: $0, index: 0), array)
+    }
 }
