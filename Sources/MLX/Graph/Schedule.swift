@@ -47,9 +47,8 @@ struct Schedule: ~Copyable {
     /// So many nodes or more are ordered with care for what has to be kept meanwhile.
     private static let manyNodes = 256
 
-    /// The pending nodes under some roots, which hold them, inputs before users, numbered by their
-    /// marks; those of
-    /// roots that are computed from few others, one after the other, come first.
+    /// The pending nodes under some roots, which hold them: inputs before users, numbered by their
+    /// marks; those of roots that are computed from few others, one after the other, come first.
     ///
     /// Gradients lie at the deeper the earlier in a model their parameters are: so the way back is
     /// walked once, and what a layer's gradients need is let go before the layer before it.
