@@ -120,6 +120,10 @@ def beside_peers(options):
             order = ["swift", *peers]
             for peer in order if turn % 2 == 0 else reversed(order):
                 lines += measure(peer, options.suite, family, options)
+                if not lines:
+                    break  # Not one case of ours is meant: no peer has more.
+            if not lines:
+                break
         for case in dict.fromkeys(line["case"] for line in lines):
             found = [line for line in lines if line["case"] == case]
             if len({line["ids"] for line in found if "ids" in line}) > 1:
