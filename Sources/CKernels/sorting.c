@@ -3,21 +3,11 @@
 
 #include "sorting.h"
 
-// The most elements that are sorted by insertion.
-enum { FEW = 64, BUCKETS = 256 };
-
 // MARK: sorting of items by FIELD, an unsigned integer with DIGITS bytes
 
 // Gives where the sorted items are: in `items` or in `spare`.
 #define SORT(NAME, ITEM, FIELD, DIGITS)                                                            \
-    INLINE void few_##NAME(ITEM *items, long n) {                                                  \
-        for (long i = 1; i < n; i++) {                                                             \
-            ITEM moved = items[i];                                                                 \
-            long j = i;                                                                            \
-            for (; j > 0 && FIELD(items[j - 1]) > FIELD(moved); j--) items[j] = items[j - 1];      \
-            items[j] = moved;                                                                      \
-        }                                                                                          \
-    }                                                                                              \
+    INSERTION(NAME, ITEM, FIELD)                                                                   \
     static ITEM *sort_##NAME(ITEM *items, ITEM *spare, long n) {                                   \
         if (n <= FEW) {                                                                            \
             few_##NAME(items, n);                                                                  \
@@ -43,7 +33,6 @@ enum { FEW = 64, BUCKETS = 256 };
         return items;                                                                              \
     }
 
-#define ITSELF(X) (X)
 SORT(k8, k8, ITSELF, 1)
 SORT(k16, k16, ITSELF, 2)
 SORT(k32, k32, ITSELF, 4)
@@ -119,9 +108,6 @@ static void sorted_c64(void *out, const void *in, void *scratch, long n) {
     for (long i = 0; i < n; i++) result[i] = x[items[i].place];
 }
 
-#define ROWS_KEYED(N)                                                                              \
-    [CK_BOOL] = N##_u8, ROWS_UNSIGNED(N), ROWS_SIGNED(N), [CK_F16] = N##_f16, ROWS_FLOATS(N),      \
-    [CK_BF16] = N##_bf16, [CK_C64] = N##_c64
 LOOKUP(ck_sort, ck_sort_row, ROWS_KEYED(sorted))
 
 // MARK: positions
@@ -149,61 +135,6 @@ FOR_KEYED_NARROW(ARGSORT_NARROW)
 FOR_KEYED_WIDE(ARGSORT_WIDE)
 
 LOOKUP(ck_sort, ck_argsort_row, ROWS_KEYED(argsorted))
-
-// MARK: the kth
-
-// The kth smallest of n keys: by their digits from the highest down, among the keys that share the
-// kth's digits so far, which are kept in `spare`.
-#define SELECT(K, DIGITS)                                                                          \
-    static K select_##K(const K *keys, K *spare, long n, long kth) {                               \
-        for (int shift = 8 * DIGITS - 8; n > FEW && shift >= 0; shift -= 8) {                      \
-            u32 counts[BUCKETS] = {0};                                                             \
-            for (long i = 0; i < n; i++) counts[(keys[i] >> shift) & 255]++;                       \
-            int digit = 0;                                                                         \
-            for (; kth >= counts[digit]; digit++) kth -= counts[digit];                            \
-            long kept = 0;                                                                         \
-            for (long i = 0; i < n; i++) {                                                         \
-                K key = keys[i];                                                                   \
-                spare[kept] = key;                                                                 \
-                kept += ((key >> shift) & 255) == (K)digit;                                        \
-            }                                                                                      \
-            keys = spare;                                                                          \
-            n = counts[digit];                                                                     \
-        }                                                                                          \
-        if (n > FEW) return keys[0];                                                               \
-        memmove(spare, keys, (size_t)n * sizeof(K));                                               \
-        few_##K(spare, n);                                                                         \
-        return spare[kth];                                                                         \
-    }
-SELECT(k8, 1)
-SELECT(k16, 2)
-SELECT(k32, 4)
-SELECT(k64, 8)
-
-// Three groups around the kth: less, equal, greater.
-#define PARTITION(NAME, T, K, R, ELEMENT)                                                          \
-    static void NAME##_##T(void *out, const void *in, void *scratch, long kth, long n) {           \
-        const T *x = in;                                                                           \
-        R *result = out;                                                                           \
-        K *keys = scratch;                                                                         \
-        for (long i = 0; i < n; i++) keys[i] = key_##T(x[i]);                                      \
-        K pivot = select_##K(keys, keys + n, n, kth);                                              \
-        long places[3] = {0, 0, 0};                                                                \
-        for (long i = 0; i < n; i++) {                                                             \
-            places[1] += keys[i] < pivot;                                                          \
-            places[2] += keys[i] <= pivot;                                                         \
-        }                                                                                          \
-        for (long i = 0; i < n; i++)                                                               \
-            result[places[(keys[i] >= pivot) + (keys[i] > pivot)]++] = (ELEMENT);                  \
-    }
-#define PARTITIONS(T, K)                                                                           \
-    PARTITION(partitioned, T, K, T, x[i])                                                          \
-    PARTITION(argpartitioned, T, K, u32, (u32)i)
-FOR_KEYED_NARROW(PARTITIONS)
-FOR_KEYED_WIDE(PARTITIONS)
-
-LOOKUP(ck_partition, ck_partition_row, ROWS_KEYED(partitioned))
-LOOKUP(ck_partition, ck_argpartition_row, ROWS_KEYED(argpartitioned))
 
 // MARK: searching
 

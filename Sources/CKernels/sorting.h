@@ -63,4 +63,22 @@ INLINE k64 key_c64(c64 x) {
     M(f32, k32)
 #define FOR_KEYED_WIDE(M) M(u64, k64) M(i64, k64) M(f64, k64) M(c64, k64)
 
+// The most elements that are sorted by insertion, and the values of a digit.
+enum { FEW = 64, BUCKETS = 256 };
+
+// Sorts a few items by FIELD.
+#define INSERTION(NAME, ITEM, FIELD)                                                               \
+    INLINE void few_##NAME(ITEM *items, long n) {                                                  \
+        for (long i = 1; i < n; i++) {                                                             \
+            ITEM moved = items[i];                                                                 \
+            long j = i;                                                                            \
+            for (; j > 0 && FIELD(items[j - 1]) > FIELD(moved); j--) items[j] = items[j - 1];      \
+            items[j] = moved;                                                                      \
+        }                                                                                          \
+    }
+#define ITSELF(X) (X)
+
+#define ROWS_KEYED(N)                                                                              \
+    [CK_BOOL] = N##_u8, ROWS_UNSIGNED(N), ROWS_SIGNED(N), [CK_F16] = N##_f16, ROWS_FLOATS(N),      \
+    [CK_BF16] = N##_bf16, [CK_C64] = N##_c64
 #endif

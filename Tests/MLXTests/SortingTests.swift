@@ -103,6 +103,36 @@ struct SortingTests {
         }
     }
 
+    /// The sixteen that a walk over 32-bit keys looks at are always the smallest that are left, so
+    /// that it gets hardly nearer to the middle.
+    @Test("by parts finds the kth where every guess is bad")
+    func badGuesses() {
+        let (count, kth) = (3001, 1500)
+        var values = [Float](repeating: .infinity, count: count)
+        var (left, next) = (Array(0..<count), Float(0))
+        for _ in 0..<40 {
+            var some: [Int] = []
+            for lane in 0..<16 { some.append(left[(2 * lane + 1) * left.count / 32]) }
+            for index in some where values[index] == .infinity {
+                values[index] = next
+                next += 1
+            }
+            let rank = (kth - (count - left.count)) * 16 / left.count
+            let pivot = some.map { values[$0] }.sorted()[rank]
+            left.removeAll { values[$0] <= pivot }
+        }
+        for index in left where values[index] == .infinity {
+            values[index] = next
+            next += 1
+        }
+        let array = MLXArray(values)
+        let parts = partitioned(array, kth: kth)
+        #expect(parts[kth].item(Float.self) == values.sorted()[kth])
+        #expect(parts[..<kth].max().item(Float.self) <= parts[kth].item(Float.self))
+        #expect(parts[(kth + 1)...].min().item(Float.self) >= parts[kth].item(Float.self))
+        #expect(bits(take(array, argPartition(array, kth: kth))) == bits(parts))
+    }
+
     @Test("finds the largest along an axis, all or none of them too")
     func largest() {
         let array = MLXArray([5, 1, 4, 2, 3, 1, 2, 9, 4, 5], [2, 5])
