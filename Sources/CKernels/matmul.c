@@ -248,24 +248,31 @@ void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const
 
 // MARK: few rows
 
-// The products of up to four rows with four lines, neither of them packed.
+// Adds the products of the lanes from `start` on.
+PAIRS_INLINE void add_dots(__m512 sum[4][4], const u16 *a, long a_stride, const u16 *b,
+    long b_stride, long start, __mmask32 lanes, int rows, int lines) {
+    __m512bh x[4];
+    UNROLL for (int row = 0; row < rows; row++)
+        x[row] = (__m512bh)_mm512_maskz_loadu_epi16(lanes, a + row * a_stride + start);
+    UNROLL for (int line = 0; line < lines; line++) {
+        __m512bh y = (__m512bh)_mm512_maskz_loadu_epi16(lanes, b + line * b_stride + start);
+        UNROLL for (int row = 0; row < rows; row++)
+            sum[row][line] = _mm512_dpbf16_ps(sum[row][line], x[row], y);
+    }
+}
+
+// The products of up to four rows with four lines, neither of them packed. Only the last vector is
+// read by a mask: that takes as long again.
 PAIRS_INLINE void dots(char *out, long row_bytes, const u16 *a, long a_stride, const u16 *b,
     long b_stride, long count, int rows, int lines, int is_narrow) {
     __m512 sum[4][4];
     UNROLL for (int row = 0; row < rows; row++)
         UNROLL for (int line = 0; line < lines; line++) sum[row][line] = _mm512_setzero_ps();
-    for (long start = 0; start < count; start += 2 * WIDTH) {
-        long rest = count - start;
-        __mmask32 mask = rest >= 32 ? ~0u : (1u << rest) - 1;
-        __m512bh x[4];
-        UNROLL for (int row = 0; row < rows; row++)
-            x[row] = (__m512bh)_mm512_maskz_loadu_epi16(mask, a + row * a_stride + start);
-        UNROLL for (int line = 0; line < lines; line++) {
-            __m512bh y = (__m512bh)_mm512_maskz_loadu_epi16(mask, b + line * b_stride + start);
-            UNROLL for (int row = 0; row < rows; row++)
-                sum[row][line] = _mm512_dpbf16_ps(sum[row][line], x[row], y);
-        }
-    }
+    long start = 0;
+    for (; start + 2 * WIDTH <= count; start += 2 * WIDTH)
+        add_dots(sum, a, a_stride, b, b_stride, start, ~0u, rows, lines);
+    if (start < count)
+        add_dots(sum, a, a_stride, b, b_stride, start, (1u << (count - start)) - 1, rows, lines);
     UNROLL for (int row = 0; row < rows; row++) {
         UNROLL for (int line = 0; line < lines; line++) {
             float value = _mm512_reduce_add_ps(sum[row][line]);
