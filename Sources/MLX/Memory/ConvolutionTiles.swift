@@ -149,11 +149,13 @@ final class ConvolutionTiles: ConvolutionParts {
                     for column in stride(from: 0, to: columns, by: Self.columns) {
                         for row in rows {
                             if column == 0 { walk.fetch(image, row + rows.count, before: end) }
+                            let runs = walk.runs(row)
+                            let first = column * depth + runs.lowerBound * walk.depth * Self.columns
                             let operands = ck_tile_operands(
                                 a: strip + (row - rows.lowerBound) * walk.step.row * size,
-                                a_row: walk.step.column, a_column: 1, runs: room.runs,
-                                run_count: walk.runCount, b: kernels + column * depth * size,
-                                b_row: Self.columns, depth: walk.depth)
+                                a_row: walk.step.column, a_column: 1,
+                                runs: room.runs + runs.lowerBound, run_count: runs.count,
+                                b: kernels + first * size, b_row: Self.columns, depth: walk.depth)
                             let place = sample * places.sample + row * places.row + column
                             multiply(
                                 places.address + place * item, places.column, operands,
@@ -240,13 +242,16 @@ final class ConvolutionTiles: ConvolutionParts {
                         let places = walk.rows(band)
                         let strip = walk.strip(
                             of: source + sample * walk.imageBytes, places, in: room)
-                        let place = sample * walk.places.height + places.lowerBound
                         for run in downs.lowerBound * across..<downs.upperBound * across {
+                            let rows = walk.rows(places, with: run)
+                            if rows.isEmpty { continue }
+                            let place = sample * walk.places.height + rows.lowerBound
                             let operands = ck_tile_operands(
                                 a: strip + room.runs[run] * itemSize, a_row: 1,
-                                a_column: walk.step.column, runs: room.lines,
-                                run_count: places.count, b: right + place * line,
-                                b_row: apart, depth: walk.places.width)
+                                a_column: walk.step.column,
+                                runs: room.lines + rows.lowerBound - places.lowerBound,
+                                run_count: rows.count, b: right + place * line, b_row: apart,
+                                depth: walk.places.width)
                             multiply(
                                 target + (group * size + run * walk.depth * filters) * itemSize,
                                 filters, operands, walk.depth, filters, 1)

@@ -24,7 +24,7 @@ struct StripWalk {
     private let reach: Int
     /// The runs of a row of a window, and how far they lie apart; rows of a window likewise.
     private let across: (count: Int, step: Int)
-    private let down: Int
+    private let down: (count: Int, step: Int, dilation: Int)
     private let top: Int
     /// The pixels of a strip's row; those of an image that it holds, from which on, and where.
     private let width: Int
@@ -52,7 +52,7 @@ struct StripWalk {
         step = (form.strides[0] * line, form.strides[1] * channels)
         stride = form.strides[0]
         reach = (form.kernel[0] - 1) * form.dilation[0]
-        down = form.dilation[0] * line
+        down = (form.kernel[0], form.dilation[0] * line, form.dilation[0])
         top = form.low[0]
         let isDense = form.dilation[1] == 1
         depth = isDense ? form.kernel[1] * channels : channels
@@ -81,6 +81,24 @@ struct StripWalk {
         places.height * band / bands..<places.height * (band + 1) / bands
     }
 
+    /// The runs of the windows of a row of results that lie on the image, at least those of a row:
+    /// above and below there are zeros alone.
+    func runs(_ row: Int) -> Range<Int> {
+        let first = row * stride - top
+        let (above, inside) = (max(0, -first), max(0, image.height - first))
+        let start = (above + down.dilation - 1) / down.dilation
+        let end = min(down.count, (inside + down.dilation - 1) / down.dilation)
+        return start < end ? start * across.count..<end * across.count : 0..<across.count
+    }
+
+    /// Those of some rows of results whose windows have a run on the image.
+    func rows(_ rows: Range<Int>, with run: Int) -> Range<Int> {
+        let place = run / across.count * down.dilation - top
+        let first = max(rows.lowerBound, (max(0, -place) + stride - 1) / stride)
+        let end = min(rows.upperBound, (max(0, image.height - place) + stride - 1) / stride)
+        return first..<max(first, end)
+    }
+
     /// Memory of a task: the starts of a window's runs and of a strip's rows, and a strip.
     struct Room {
         let runs: UnsafeMutablePointer<Int>
@@ -96,7 +114,7 @@ struct StripWalk {
         withThreadMemory(starts + bytes) { start in
             let runs = start.as(Int.self)
             for run in 0..<runCount {
-                runs[run] = run / across.count * down + run % across.count * across.step
+                runs[run] = run / across.count * down.step + run % across.count * across.step
             }
             for row in 0..<rows { runs[runCount + row] = row * step.row }
             body(Room(runs: runs, lines: runs + runCount, strip: start + starts))
