@@ -1,4 +1,4 @@
-// Softmax and log-sum-exp of one contiguous row, both shifted by the largest element.
+// Softmax, its logarithm and log-sum-exp of one contiguous row, all shifted by the largest element.
 
 #include "row.h"
 #include "wide.h"
@@ -37,6 +37,12 @@ EXPONENTIAL_SUM(f64)
         T *result = out;                                                                           \
         T scale = (T)(1 / exponentials_##T(result, in, largest_##T(in, n), n));                    \
         LANES for (long i = 0; i < n; i++) result[i] *= scale;                                     \
+    }                                                                                              \
+    KERNEL static void logsoftmax_##T(void *out, const void *in, long n) {                         \
+        const T *x = in;                                                                           \
+        T *result = out, shift = largest_##T(x, n);                                                \
+        T rest = (T)log(exponential_sum_##T(x, shift, n));                                         \
+        LANES for (long i = 0; i < n; i++) result[i] = (x[i] - shift) - rest;                      \
     }                                                                                              \
     KERNEL static void logsumexp_##T(void *out, const void *in, long n) {                          \
         T shift = largest_##T(in, n);                                                              \
@@ -77,6 +83,13 @@ WIDE static void softmax_wide_f32(void *out, const void *in, long n) {
     LANES for (long i = 0; i < n; i++) result[i] *= scale;
 }
 
+WIDE static void logsoftmax_wide_f32(void *out, const void *in, long n) {
+    const float *x = in;
+    float *result = out, shift = largest_f32(x, n);
+    float rest = (float)log(exponentials_wide(NULL, x, shift, n));
+    LANES for (long i = 0; i < n; i++) result[i] = (x[i] - shift) - rest;
+}
+
 WIDE static void logsumexp_wide_f32(void *out, const void *in, long n) {
     float shift = largest_f32(in, n), anchor = isinf(shift) ? 0 : shift;
     *(float *)out = (float)(anchor + log(exponentials_wide(NULL, in, anchor, n)));
@@ -85,8 +98,10 @@ WIDE static void logsumexp_wide_f32(void *out, const void *in, long n) {
 #endif
 
 WIDEST(softmax)
+WIDEST(logsoftmax)
 WIDEST(logsumexp)
 LOOKUP(ck_unary, ck_softmax_row, ROWS_WIDE(softmax))
+LOOKUP(ck_unary, ck_logsoftmax_row, ROWS_WIDE(logsoftmax))
 LOOKUP(ck_reduce, ck_logsumexp_row, ROWS_WIDE(logsumexp))
 
 // MARK: tangents
@@ -95,25 +110,42 @@ LOOKUP(ck_reduce, ck_logsumexp_row, ROWS_WIDE(logsumexp))
 ROW_TOTALS(product_of, PRODUCT)
 
 // The shares are made a piece at a time and not kept.
+#define SHARES_OF_CHANGES(T)                                                                       \
+    INLINE double shares_of_changes_##T(                                                           \
+        const T *x, T shift, const T *changes, double *total, long n) {                            \
+        enum { PIECE = 1024 };                                                                     \
+        T kept[PIECE];                                                                             \
+        double sum = 0;                                                                            \
+        for (long start = 0; start < n; start += PIECE) {                                          \
+            long count = smaller(n - start, PIECE);                                                \
+            *total += exponentials_##T(kept, x + start, shift, count);                             \
+            sum += product_of_##T(kept, changes + start, changes, 0, count);                       \
+        }                                                                                          \
+        return sum;                                                                                \
+    }
+SHARES_OF_CHANGES(f32)
+SHARES_OF_CHANGES(f64)
+
 #define SOFTMAX_TANGENT(T, UNUSED)                                                                 \
     KERNEL static void softmax_tangent_##T(void *out, const void *shares, const void *in, long n) {\
         const T *y = shares, *dx = in;                                                             \
         T *result = out, mean = (T)product_of_##T(y, dx, dx, 0, n);                                \
         LANES for (long i = 0; i < n; i++) result[i] = y[i] * (dx[i] - mean);                      \
     }                                                                                              \
+    KERNEL static void logsoftmax_tangent_##T(                                                     \
+        void *out, const void *logarithms, const void *in, long n) {                               \
+        const T *dx = in;                                                                          \
+        double total = 0;                                                                          \
+        T *result = out, mean = (T)shares_of_changes_##T(logarithms, 0, dx, &total, n);            \
+        LANES for (long i = 0; i < n; i++) result[i] = dx[i] - mean;                               \
+    }                                                                                              \
     KERNEL static void logsumexp_tangent_##T(                                                      \
         void *out, const void *elements, const void *in, long n) {                                 \
-        enum { PIECE = 1024 };                                                                     \
-        const T *x = elements, *dx = in;                                                           \
-        T kept[PIECE], shift = largest_##T(x, n), anchor = isinf(shift) ? 0 : shift;               \
-        double total = 0, changes = 0;                                                             \
-        for (long start = 0; start < n; start += PIECE) {                                          \
-            long count = smaller(n - start, PIECE);                                                \
-            total += exponentials_##T(kept, x + start, anchor, count);                             \
-            changes += product_of_##T(kept, dx + start, dx, 0, count);                             \
-        }                                                                                          \
+        T shift = largest_##T(elements, n), anchor = isinf(shift) ? 0 : shift;                     \
+        double total = 0, changes = shares_of_changes_##T(elements, anchor, in, &total, n);        \
         *(T *)out = (T)(changes / total);                                                          \
     }
 FOR_FLOATS(SOFTMAX_TANGENT, )
 LOOKUP(ck_binary, ck_softmax_tangent_row, ROWS_FLOATS(softmax_tangent))
+LOOKUP(ck_binary, ck_logsoftmax_tangent_row, ROWS_FLOATS(logsoftmax_tangent))
 LOOKUP(ck_binary, ck_logsumexp_tangent_row, ROWS_FLOATS(logsumexp_tangent))

@@ -15,11 +15,7 @@ public func leakyRelu(_ x: MLXArray, negativeSlope: Float = 0.01) -> MLXArray {
 }
 
 /// The logarithm of ``MLX/softmax(_:axis:precise:stream:)`` along an axis.
-public func logSoftmax(_ x: MLXArray, axis: Int = -1) -> MLXArray {
-    // Less the greatest one, which would take digits from the sum's logarithm.
-    let shifted = x - stopGradient(x.max(axis: axis, keepDims: true))
-    return shifted - logSumExp(shifted, axis: axis, keepDims: true)
-}
+public func logSoftmax(_ x: MLXArray, axis: Int = -1) -> MLXArray { logOfSoftmax(x, axis: axis) }
 
 /// x where it is positive, `alpha` · (exp(x) - 1) elsewhere.
 public func elu(_ x: MLXArray, alpha: Float = 1.0) -> MLXArray {
@@ -58,9 +54,7 @@ public func logSigmoid(_ x: MLXArray) -> MLXArray { -softplus(-x) }
 
 /// The Gaussian error linear unit, x · (1 + erf(x / √2)) / 2, elementwise
 /// (Hendrycks and Gimpel, arXiv:1606.08415).
-public func gelu(_ x: MLXArray) -> MLXArray {
-    x * (1 + erf(x / Float(2).squareRoot())) / 2
-}
+public func gelu(_ x: MLXArray) -> MLXArray { geluErf(x) }
 
 /// ``gelu(_:)`` by the hyperbolic tangent: x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
 public func geluApproximate(_ x: MLXArray) -> MLXArray {

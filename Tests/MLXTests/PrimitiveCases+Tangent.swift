@@ -88,6 +88,12 @@ extension PrimitiveCase {
         row("SoftmaxTangent", "along another axis", block, large: tall) {
             tangent($0) { softmax($0[0], axis: 0) }
         },
+        row("LogSoftmaxTangent", "along the last axis", block, large: tall) {
+            tangent($0) { logOfSoftmax($0[0], axis: -1) }
+        },
+        row("LogSoftmaxTangent", "along another axis", block, large: tall) {
+            tangent($0) { logOfSoftmax($0[0], axis: 0) }
+        },
         row("LogSumExpTangent", "along the last axis", block, large: tall) {
             tangent($0) { logSumExp($0[0], axis: -1) }
         },

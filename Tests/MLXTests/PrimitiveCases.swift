@@ -187,6 +187,10 @@ extension PrimitiveCase {
         unary("Acosh", 1.2...4) { acosh($0) },
         unary("Atanh", -0.9...0.9) { atanh($0) },
         unary("Sigmoid", -4...4) { sigmoid($0) },
+        unary("Gelu", -4...4) { geluErf($0) },
+        unary("GeluSlope", -4...4) { x in
+            vjp({ [geluErf($0[0])] }, primals: [x], cotangents: [ones(like: x)]).1[0]
+        },
         unary("GeluTanh", -4...4) { geluTanh($0) },
         unary("GeluTanhSlope", -4...4) { x in
             vjp({ [geluTanh($0[0])] }, primals: [x], cotangents: [ones(like: x)]).1[0]
@@ -219,6 +223,12 @@ extension PrimitiveCase {
         row("ArgReduce", "for the smallest", block, large: tall) { argMin($0[0], axis: 0) },
         row("Softmax", "along the last axis", block, large: tall) { softmax($0[0], axis: -1) },
         row("Softmax", "along another axis", block, large: tall) { softmax($0[0], axis: 0) },
+        row("LogSoftmax", "along the last axis", block, large: tall) {
+            logOfSoftmax($0[0], axis: -1)
+        },
+        row("LogSoftmax", "along another axis", block, large: tall) {
+            logOfSoftmax($0[0], axis: 0)
+        },
         row("LogSumExp", "along the last axis", block, large: tall) { logSumExp($0[0], axis: -1) },
         row("LogSumExp", "along another axis", block, large: tall) { logSumExp($0[0], axis: 0) },
     ]

@@ -146,6 +146,10 @@ ck_unary _Nullable ck_acosh(int dtype);
 ck_unary _Nullable ck_atanh(int dtype);
 /// 1 / (1 + exp(-a))
 ck_unary _Nullable ck_sigmoid(int dtype);
+/// x·(1 + erf(x/√2)) / 2
+ck_unary _Nullable ck_gelu(int dtype);
+/// The derivative of it.
+ck_unary _Nullable ck_gelu_slope(int dtype);
 /// x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2
 ck_unary _Nullable ck_gelu_tanh(int dtype);
 /// The derivative of it.
@@ -180,6 +184,8 @@ ck_reduce _Nullable ck_argmin_row(int dtype);
 
 /// The softmax of a row of n, n values out; float32 and float64. May be done in place.
 ck_unary _Nullable ck_softmax_row(int dtype);
+/// The logarithm of it.
+ck_unary _Nullable ck_logsoftmax_row(int dtype);
 /// log(Σ exp(in[i])); float32 and float64.
 ck_reduce _Nullable ck_logsumexp_row(int dtype);
 

@@ -56,6 +56,8 @@ ck_quaternary _Nullable ck_logaddexp_tangent(int dtype);
 
 /// out[i] = y[i]·(dx[i] - Σ y·dx), for a row y of softmax
 ck_binary _Nullable ck_softmax_tangent_row(int dtype);
+/// out[i] = dx[i] - Σ exp(y)·dx, for a row y of its logarithm
+ck_binary _Nullable ck_logsoftmax_tangent_row(int dtype);
 /// out[0] = Σ softmax(x)·dx
 ck_binary _Nullable ck_logsumexp_tangent_row(int dtype);
 /// out[0] = the mean of dx where x is y[0]

@@ -103,6 +103,11 @@ public func sigmoid(_ a: MLXArray, stream: StreamOrDevice = .default) -> MLXArra
     MLXArray.apply(Sigmoid(), a.asType(a.dtype.atLeastFloat))
 }
 
+/// x · (1 + erf(x / √2)) / 2
+package func geluErf(_ a: MLXArray) -> MLXArray {
+    MLXArray.apply(Gelu(), [a.asType(a.dtype.atLeastFloat)])
+}
+
 /// x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
 package func geluTanh(_ a: MLXArray) -> MLXArray {
     MLXArray.apply(GeluTanh(), [a.asType(a.dtype.atLeastFloat)])

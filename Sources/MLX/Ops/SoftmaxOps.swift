@@ -13,6 +13,17 @@ public func softmax(
     return alongLast(wide, axes) { MLXArray.apply(Softmax(), [$0]) }
 }
 
+/// The logarithm of ``softmax(_:axes:precise:stream:)`` along an axis.
+package func logOfSoftmax(_ array: MLXArray, axis: Int) -> MLXArray {
+    guard let axes = array.axes([axis], "logSoftmax") else { return array }
+    let wide = array.asType(array.dtype.atLeastFloat)
+    if wide.dtype.isComplex {
+        let shifted = wide - stopGradient(max(wide, axes: axes, keepDims: true))
+        return shifted - logSumExp(shifted, axes: axes, keepDims: true)
+    }
+    return alongLast(wide, axes) { MLXArray.apply(LogSoftmax(), [$0]) }
+}
+
 /// See ``softmax(_:axes:precise:)``; along one axis.
 public func softmax(
     _ array: MLXArray, axis: Int, precise: Bool = false, stream: StreamOrDevice = .default

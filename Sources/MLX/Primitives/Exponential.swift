@@ -126,6 +126,23 @@ struct Sigmoid: Unary {
     func slope(x: MLXArray, y: MLXArray) -> MLXArray? { MLXArray.apply(SigmoidSlope(), y) }
 }
 
+/// The Gaussian error linear unit: x·Φ(x) with the normal distribution Φ(x) = (1 + erf(x/√2)) / 2.
+struct Gelu: Unary {
+    static let kernels: Kernels.UnaryTable = ck_gelu
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? { MLXArray.apply(GeluSlope(), [x]) }
+}
+
+/// The derivative of ``Gelu``: Φ(x) + x·φ(x) with the density φ(x) = exp(−x²/2) / √(2π).
+struct GeluSlope: Unary {
+    static let kernels: Kernels.UnaryTable = ck_gelu_slope
+    /// φ(x)·(2 − x²)
+    func slope(x: MLXArray, y: MLXArray) -> MLXArray? {
+        let (dtype, x) = (x.dtype, x.asType(x.dtype.computed))
+        let density = exp(x * x * -0.5) * (0.5 / Double.pi).squareRoot()
+        return (density * (2 - x * x)).asType(dtype)
+    }
+}
+
 /// The Gaussian error linear unit by tanh: x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³).
 struct GeluTanh: Unary {
     static let kernels: Kernels.UnaryTable = ck_gelu_tanh

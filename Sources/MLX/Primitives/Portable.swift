@@ -55,12 +55,13 @@ package enum PortablePrimitives {
         Exp.self, Expm1.self, Log.self, Log1p.self, Log2.self, Log10.self, Sqrt.self, Rsqrt.self,
         Sin.self, Cos.self, Tan.self, Sinh.self, Cosh.self, Tanh.self, Asin.self, Acos.self,
         Atan.self, Asinh.self, Acosh.self, Atanh.self, Sigmoid.self, Erf.self, ErfInverse.self,
-        LogAddExp.self, GeluTanh.self, GeluTanhSlope.self,
+        LogAddExp.self, Gelu.self, GeluSlope.self, GeluTanh.self, GeluTanhSlope.self,
     ]
 
     private static let reduction: [any Portable.Type] = [
         Sum.self, Product.self, Max.self, Min.self, All.self, AnyTrue.self, ArgReduce.self,
-        Softmax.self, LogSumExp.self, CumSum.self, CumProd.self, CumMax.self, CumMin.self,
+        Softmax.self, LogSoftmax.self, LogSumExp.self, CumSum.self, CumProd.self, CumMax.self,
+        CumMin.self,
         LogCumsumExp.self, Recurrence.self,
     ]
 
@@ -107,7 +108,8 @@ package enum PortablePrimitives {
         SigmoidSlope.self, AsinSlope.self, AcosSlope.self, AtanSlope.self, AsinhSlope.self,
         AcoshSlope.self, AtanhSlope.self, ErfSlope.self, ErfInverseSlope.self,
         MultiplyTangent.self, DivideTangent.self, RemainderTangent.self, PowerTangent.self,
-        Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSumExpTangent.self,
+        Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSoftmaxTangent.self,
+        LogSumExpTangent.self,
         ExtremumTangent.self, ProductTangent.self, ScanTangent.self, ScatterTangent.self,
         BilinearTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
     ]

@@ -1,26 +1,33 @@
 import CKernels
 
-/// The tangent of ``Softmax`` along rows: inputs the result and the tangent of the argument.
-///
-/// The Jacobian of a row is symmetric, so that this is the gradient too.
-struct SoftmaxTangent: RowOperation {
-    var name: String { "softmaxTangent" }
+/// The tangent of an operation that makes a row of each row: inputs the result and the argument's
+/// tangent.
+protocol RowMapTangent: RowOperation {
+    /// The kernels by element type, each for one row.
+    static var kernels: Kernels.BinaryTable { get }
 
-    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+    /// The output as array expressions.
+    func composed(_ inputs: [MLXArray]) -> [MLXArray]
+}
+
+extension RowMapTangent {
+    package var name: String { lowercasedTypeName(Self.self) }
+
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try check(inputs[0])
         try checkSame(inputs)
         return [inputs[0]]
     }
 
-    func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
+    package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let computed = inputs[0].dtype.computed
-        guard let kernel = ck_softmax_tangent_row(computed.code) else { return }
+        guard let kernel = Self.kernels(computed.code) else { return }
         let length = inputs[0].shape.last ?? 1
-        let shares = TileReader(inputs[0], as: computed)
+        let results = TileReader(inputs[0], as: computed)
         let changes = TileReader(inputs[1], as: computed)
         let writer = TileWriter(outputs[0], from: computed)
         forPieces(of: .tensor(inputs[0]), on: workers) { piece in
-            shares.withElements(piece.start, piece.count) { y in
+            results.withElements(piece.start, piece.count) { y in
                 changes.withElements(piece.start, piece.count) { dx in
                     writer.withElements(piece.start, piece.count) { out in
                         for (_, place) in piece {
@@ -32,20 +39,38 @@ struct SoftmaxTangent: RowOperation {
         }
     }
 
-    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
-        let weighted = inputs[0] * inputs[1]
-        return [weighted - inputs[0] * weighted.sum(axis: -1, keepDims: true)]
-    }
-
-    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+    package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         Composed.vjp(composed, call, cotangents)
     }
 
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+    package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
         Composed.jvp(composed, call, tangents)
     }
 
-    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+    package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        vmapLeading(inputs, batch)
+    }
+
+    package func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
+}
+
+/// The tangent of ``Softmax``; the Jacobian of a row is symmetric, so that this is the gradient too.
+struct SoftmaxTangent: RowMapTangent {
+    static let kernels: Kernels.BinaryTable = ck_softmax_tangent_row
+
+    func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        let weighted = inputs[0] * inputs[1]
+        return [weighted - inputs[0] * weighted.sum(axis: -1, keepDims: true)]
+    }
+}
+
+/// The tangent of ``LogSoftmax``.
+struct LogSoftmaxTangent: RowMapTangent {
+    static let kernels: Kernels.BinaryTable = ck_logsoftmax_tangent_row
+
+    func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+        [inputs[1] - (exp(inputs[0]) * inputs[1]).sum(axis: -1, keepDims: true)]
+    }
 }
 
 /// The tangent of ``LogSumExp`` along rows, the mean of changes by the shares of the exponentials:
@@ -221,10 +246,6 @@ extension RowOperation {
 }
 
 // What a call from a file must be.
-extension SoftmaxTangent {
-    func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
-}
-
 extension LogSumExpTangent {
     func isSound(_ inputs: [Spec]) -> Bool { inputs.count == 2 }
 }

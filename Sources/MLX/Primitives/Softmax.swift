@@ -29,11 +29,14 @@ extension RowOperation {
     }
 }
 
-/// exp(x) / Σ exp(x) over the last axis.
-struct Softmax: RowOperation, TileReading {
-    var name: String { "softmax" }
+/// An operation that makes a row of each row.
+protocol RowMap: RowOperation, TileReading {
+    /// The kernels by element type, each for one row.
+    static var kernels: Kernels.UnaryTable { get }
+}
 
-    func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
+extension RowMap {
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         try check(inputs[0])
         return [inputs[0]]
     }
@@ -45,7 +48,7 @@ struct Softmax: RowOperation, TileReading {
         on workers: Workers
     ) {
         let computed = elements.spec.dtype.computed
-        guard let kernel = ck_softmax_row(computed.code) else { return }
+        guard let kernel = Self.kernels(computed.code) else { return }
         let length = elements.spec.shape.last ?? 1
         let reader = TileReader(elements, as: computed)
         let writer = TileWriter(outputs[0], from: computed)
@@ -58,14 +61,36 @@ struct Softmax: RowOperation, TileReading {
         }
     }
 
+    package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
+        vmapLeading(inputs, batch)
+    }
+}
+
+/// exp(x) / Σ exp(x) over the last axis.
+struct Softmax: RowMap {
+    var name: String { "softmax" }
+    static let kernels: Kernels.UnaryTable = ck_softmax_row
+
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         [cotangents[0].map { MLXArray.apply(SoftmaxTangent(), [call.output, $0]) }]
     }
 
     /// The Jacobian of a row is symmetric.
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] { vjp(call, tangents) }
+}
 
-    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] { vmapLeading(inputs, batch) }
+/// x − log Σ exp(x) over the last axis.
+struct LogSoftmax: RowMap {
+    var name: String { "logSoftmax" }
+    static let kernels: Kernels.UnaryTable = ck_logsoftmax_row
+
+    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
+        [cotangents[0].map { $0 - exp(call.output) * $0.sum(axis: -1, keepDims: true) }]
+    }
+
+    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
+        [tangents[0].map { MLXArray.apply(LogSoftmaxTangent(), [call.output, $0]) }]
+    }
 }
 
 /// log Σ exp(x) over the last axis, which vanishes.
