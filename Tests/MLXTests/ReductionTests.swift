@@ -62,6 +62,47 @@ struct ReductionTests {
         return groups
     }
 
+    /// Whole numbers, so that sums are exact in any order; rows that follow each other, that lie
+    /// apart, that are gathered and that are made.
+    @Test(
+        "of columns, however many and wherever the rows lie",
+        arguments: [1, 7, 8, 9, 31, 40, 100, 1003], [3, 15, 16, 17, 100, 4099])
+    func columns(_ rows: Int, _ width: Int) {
+        let whole = round(random([rows, width + 5], in: -50...50, seed: UInt64(rows + width)))
+        let x = whole[0..., 2..<(width + 2)]
+        let numbers = x.asArray(Float.self)
+        var (sums, most, least) = (
+            [Float](repeating: 0, count: width), Array(numbers[..<width]), Array(numbers[..<width])
+        )
+        for row in 0..<rows {
+            for column in 0..<width {
+                let number = numbers[row * width + column]
+                sums[column] += number
+                most[column] = Swift.max(most[column], number)
+                least[column] = Swift.min(least[column], number)
+            }
+        }
+        let inputs = [x, contiguous(x), contiguous(x.T).T, x + 0, x.asType(.float64)]
+        for input in inputs {
+            let kept = contiguous(input)
+            for (found, wanted) in [
+                (sum(input, axis: 0), sums), (max(input, axis: 0), most),
+                (min(input, axis: 0), least), (sum(-(-input), axis: 0), sums),
+                (sum(kept, axis: 0), sums),
+            ] {
+                #expect(found.asType(.float32).asArray(Float.self) == wanted)
+            }
+        }
+        let broken = which(whole .== whole[rows / 2, 2], MLXArray(Float.nan), whole)
+        for result in [max(broken, axis: 0), min(broken, axis: 0), sum(broken, axis: 0)] {
+            #expect(result[2].item(Float.self).isNaN)
+        }
+        let numbersOfAll = random([rows, width], seed: 9)
+        #expect(
+            bits(sum(numbersOfAll, axis: 0))
+                == bits(sum(contiguous(numbersOfAll.T).T, axis: 0)))
+    }
+
     @Test("of 2^25 ones give 33554432")
     func manyOnes() {
         #expect(ones([1 << 25]).sum().item(Float.self) == 33_554_432)

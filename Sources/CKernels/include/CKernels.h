@@ -53,6 +53,10 @@ typedef void (*ck_quaternary)(
     void *out, const void *a, const void *b, const void *c, const void *d, long n);
 /// out[0] = f(in[0], …, in[n - 1])
 typedef void (*ck_reduce)(void *out, const void *in, long n);
+/// out[j] = f(in[j], in[j + stride], …, in[j + (count - 1)·stride]), joined to out[j] where
+/// `is_joined`; the count is a multiple of 8.
+typedef void (*ck_eights)(
+    void *out, const void *in, long stride, long columns, long count, int is_joined);
 /// out[r·ors + c·ocs] += in[r·irs + c·ics]; strides in elements.
 typedef void (*ck_accumulate)(
     void *out, const void *in, long rows, long cols, long ors, long ocs, long irs, long ics);
@@ -181,6 +185,12 @@ ck_reduce _Nullable ck_any_row(int dtype);
 ck_reduce _Nullable ck_argmax_row(int dtype);
 /// The first index of the smallest element, or of the first NaN, as uint32; n must be at least 1.
 ck_reduce _Nullable ck_argmin_row(int dtype);
+
+/// Rows added, or the largest or the smallest of each column, NaN if there is one; float32 and
+/// float64.
+ck_eights _Nullable ck_add_eights(int dtype);
+ck_eights _Nullable ck_maximum_eights(int dtype);
+ck_eights _Nullable ck_minimum_eights(int dtype);
 
 /// The softmax of a row of n, n values out; float32 and float64. May be done in place.
 ck_unary _Nullable ck_softmax_row(int dtype);

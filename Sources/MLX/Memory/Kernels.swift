@@ -11,6 +11,7 @@ package enum Kernels {
     /// Finds an operation's kernel for an element type's code; nil where there is none.
     package typealias UnaryTable = @Sendable (Int32) -> Unary?
     package typealias BinaryTable = @Sendable (Int32) -> Binary?
+    package typealias EightsTable = @Sendable (Int32) -> ck_eights?
     package typealias QuaternaryTable = @Sendable (Int32) -> Quaternary?
     package typealias UpdateTable = @Sendable (Int32) -> Update?
 

@@ -37,7 +37,8 @@ extension Reduction {
         let plan = plan(input.spec.shape, computed)
         let reader = TileReader(input.transposed(plan.order), as: computed)
         if !plan.reducesRows, let join = Self.joins?(computed.code) {
-            reduceColumns(plan, reader, join, into: output, computed, workers)
+            let joining = Joining(two: join, eights: Self.eights?(computed.code))
+            reduceColumns(plan, reader, joining, into: output, computed, workers)
         } else {
             reduceRows(plan, reader, row, into: output, computed, workers)
         }
@@ -128,13 +129,13 @@ extension Reduction {
     /// Rows of results are joined one after the other, pairwise over blocks of rows; where there are
     /// few results, pieces of the rows by themselves, and then what they give.
     private func reduceColumns(
-        _ plan: ReductionPlan, _ reader: TileReader, _ join: @escaping Kernels.Binary,
+        _ plan: ReductionPlan, _ reader: TileReader, _ joining: Joining,
         into output: Tensor, _ dtype: DType, _ workers: Workers
     ) {
         let width = plan.innerKept
         let rows = JoinedRows(
             blocks: output.count / width, rows: plan.reducedCount, columns: width, dtype: dtype,
-            join: join)
+            joining: joining)
         let pieces = rows.pieces
         if pieces == 1 { return rows.reduce(reader, into: output, on: workers) }
         let partials = Tensor(Spec([output.count / width, pieces, width], dtype))
@@ -194,7 +195,7 @@ private struct JoinedRows {
     /// The rows of a piece; they depend on the shape alone.
     var piece: Int
     let dtype: DType
-    let join: Kernels.Binary
+    let joining: Joining
     /// The columns that are joined at a time: whole rows, where their sums lie in the first cache.
     var tile: Int
 
@@ -203,9 +204,9 @@ private struct JoinedRows {
     private static let enough = 64
     private static let widest = 4096
 
-    init(blocks: Int, rows: Int, columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
+    init(blocks: Int, rows: Int, columns: Int, dtype: DType, joining: Joining) {
         (self.blocks, self.rows, self.columns) = (blocks, rows, columns)
-        (self.dtype, self.join) = (dtype, join)
+        (self.dtype, self.joining) = (dtype, joining)
         tile = min(columns, Self.widest)
         let tasks = blocks * ((columns + tile - 1) / tile)
         let few = max(Self.grain / tile / PairwiseRows.block, 1) * PairwiseRows.block
@@ -218,9 +219,10 @@ private struct JoinedRows {
     func reduce(_ reader: TileReader, into output: Tensor, on workers: Workers) {
         let tiles = (columns + tile - 1) / tile
         let pieces = pieces
-        let grain = max(1, Self.grain / 2 / (piece * tile))
-        workers.forRanges(of: blocks * pieces * tiles, grain: grain) { range in
-            var sums = PairwiseRows(columns: tile, dtype: dtype, join: join)
+        let tasks = blocks * pieces * tiles
+        let grain = max(Self.grain / 2 / (piece * tile), tasks / (4 * Workers.count), 1)
+        workers.forRanges(of: tasks, grain: grain) { range in
+            var sums = PairwiseRows(columns: tile, dtype: dtype, joining: joining)
             for task in range {
                 let (place, part) = task.quotientAndRemainder(dividingBy: tiles)
                 let (block, index) = place.quotientAndRemainder(dividingBy: pieces)
@@ -233,30 +235,15 @@ private struct JoinedRows {
         }
     }
 
-    /// Adds some rows, whole blocks of narrow ones at a time.
+    /// Adds some rows, several at a time.
     private func add(
         _ count: Int, _ reader: TileReader, _ start: Int, _ width: Int, to sums: inout PairwiseRows
     ) {
-        let block = PairwiseRows.block
         var row = 0
-        if width == columns, width <= PairwiseRows.narrow {
-            while row + block <= count {
-                reader.withElements(start + row * columns, block * columns) {
-                    sums.add(block: $0, columns)
-                }
-                row += block
-            }
-            // Few rows by halves of them, too.
-            var half = block / 2
-            while half > 1 {
-                if row + half <= count {
-                    reader.withElements(start + row * columns, half * columns) {
-                        sums.add(half, rows: $0, columns)
-                    }
-                    row += half
-                }
-                half /= 2
-            }
+        if joining.eights != nil, width >= PairwiseRows.vector {
+            addEights(count, reader, start, width, &row, to: &sums)
+        } else if width == columns, width <= PairwiseRows.narrow {
+            addBlocks(count, reader, start, &row, to: &sums)
         }
         let most = width == columns ? max(1, reader.batch / width) : 1
         while row < count {
@@ -267,6 +254,79 @@ private struct JoinedRows {
             row += some
         }
     }
+
+    /// Adds rows by eights: where they lie, or some at a time of those that have to be made.
+    private func addEights(
+        _ count: Int, _ reader: TileReader, _ start: Int, _ width: Int, _ row: inout Int,
+        to sums: inout PairwiseRows
+    ) {
+        let itemSize = sums.itemSize
+        let block = PairwiseRows.block
+        let most = width == columns ? min(max(8, reader.batch / width / 8 * 8), block) : 8
+        while row + 8 <= count {
+            let first = start + row * columns
+            // A block of the sums ends with each of these.
+            let left = min(block - row % block, (count - row) / 8 * 8)
+            let some: Int
+            if let rows = reader.rows(first, apart: columns, width) {
+                some = rows.areAll ? left : 8
+                sums.add(some, rows.first, rows.stride, width)
+            } else {
+                some = min(most, left)
+                withRows(some, reader, first, width, itemSize) { rows in
+                    sums.add(some, rows, width, width)
+                }
+            }
+            row += some
+        }
+    }
+
+    /// Calls the body with some rows, or parts of them, one behind the other.
+    private func withRows(
+        _ some: Int, _ reader: TileReader, _ start: Int, _ width: Int, _ itemSize: Int,
+        _ body: (UnsafeRawPointer) -> Void
+    ) {
+        if width == columns { return reader.withElements(start, some * width, body) }
+        withThreadMemory(some * width * itemSize) { memory in
+            for index in 0..<some {
+                reader.withElements(start + index * columns, width) {
+                    let place = memory + index * width * itemSize
+                    place.copyMemory(from: $0, byteCount: width * itemSize)
+                }
+            }
+            body(UnsafeRawPointer(memory))
+        }
+    }
+
+    /// Adds narrow rows, whole blocks of them and halves of blocks.
+    private func addBlocks(
+        _ count: Int, _ reader: TileReader, _ start: Int, _ row: inout Int,
+        to sums: inout PairwiseRows
+    ) {
+        let block = PairwiseRows.block
+        while row + block <= count {
+            reader.withElements(start + row * columns, block * columns) {
+                sums.add(block: $0, columns)
+            }
+            row += block
+        }
+        var half = block / 2
+        while half > 1 {
+            if row + half <= count {
+                reader.withElements(start + row * columns, half * columns) {
+                    sums.add(half, rows: $0, columns)
+                }
+                row += half
+            }
+            half /= 2
+        }
+    }
+}
+
+/// The kernels that join two rows element by element, and rows by eights, if there is one.
+struct Joining {
+    let two: Kernels.Binary
+    let eights: ck_eights?
 }
 
 /// Joins many rows with an error that grows with the logarithm of their number: rows of a level are
@@ -275,10 +335,13 @@ struct PairwiseRows {
     static let block = 32
     /// The columns of rows of which a block lies in the first cache.
     static let narrow = 128
+    /// The columns from which on a row fills vectors.
+    static let vector = 16
 
     private let capacity: Int
     let itemSize: Int
     private let join: Kernels.Binary
+    private let eights: ck_eights?
     private var levels: [(row: Row, count: Int)] = []
     private var halves: Row?
 
@@ -290,13 +353,22 @@ struct PairwiseRows {
     }
 
     /// For rows of at most `columns` elements.
-    init(columns: Int, dtype: DType, join: @escaping Kernels.Binary) {
+    init(columns: Int, dtype: DType, joining: Joining) {
         capacity = columns * dtype.size
         itemSize = dtype.size
-        self.join = join
+        (join, eights) = (joining.two, joining.eights)
     }
 
     mutating func add(_ row: UnsafeRawPointer, _ columns: Int) { add(row, columns, level: 0) }
+
+    /// Adds rows by eights where there is a kernel for it, so many elements from one to the next;
+    /// none were added one by one since the row was begun, and no more than make a block.
+    mutating func add(_ count: Int, _ rows: UnsafeRawPointer, _ stride: Int, _ columns: Int) {
+        if levels.isEmpty { levels.append((Row(byteCount: capacity), 0)) }
+        let (sum, held) = levels[0]
+        eights?(sum.address, rows, stride, columns, count, held == 0 ? 0 : 1)
+        self.count(held + count, columns, level: 0)
+    }
 
     /// Adds a block of rows that follow each other: half of them to the other half, until one is
     /// left. No rows were added one by one since the row was begun.
@@ -333,10 +405,15 @@ struct PairwiseRows {
         } else {
             join(sum.address, sum.address, row, columns)
         }
-        levels[level].count = count + 1
-        if count + 1 == Self.block {
+        self.count(count + 1, columns, level: level)
+    }
+
+    /// Notes how many rows a level has; a full one goes to the next level.
+    private mutating func count(_ rows: Int, _ columns: Int, level: Int) {
+        levels[level].count = rows
+        if rows == Self.block {
             levels[level].count = 0
-            add(sum.address, columns, level: level + 1)
+            add(levels[level].row.address, columns, level: level + 1)
         }
     }
 

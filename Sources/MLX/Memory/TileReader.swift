@@ -97,6 +97,27 @@ struct TileReader {
     /// converted stay in the first cache; of others that lie apart no more than lie together.
     var batch: Int { way.isWalk && way.convert == nil ? 1 : 4 * TileProgram.tile }
 
+    /// Where the first of eight rows of so many elements lies, how many elements from one to the
+    /// next, and whether more follow so; nil where they do not lie equally far apart as they are
+    /// wanted.
+    func rows(
+        _ start: Int, apart: Int, _ count: Int
+    ) -> (first: UnsafeRawPointer, stride: Int, areAll: Bool)? {
+        guard way.convert == nil else { return nil }
+        switch way.origin {
+        case .program: return nil
+        case .memory(let base): return (UnsafeRawPointer(base + start * way.itemSize), apart, true)
+        case .walk(let walk):
+            guard let first = walk.run(start, count), let second = walk.run(start + apart, count)
+            else { return nil }
+            let step = second - first
+            for row in 2..<8 where walk.run(start + row * apart, count) != first + row * step {
+                return nil
+            }
+            return (first, step / way.itemSize, false)
+        }
+    }
+
     @inline(__always)
     func withElements(_ start: Int, _ count: Int, _ body: (UnsafeRawPointer) -> Void) {
         let way = way

@@ -13,6 +13,9 @@ protocol Reduction: Portable, TileReading {
     /// The kernels that join two rows element by element; nil where rows can't be joined so.
     static var joins: Kernels.BinaryTable? { get }
 
+    /// The kernels that join rows by eights; nil where there are none.
+    static var eights: Kernels.EightsTable? { get }
+
     /// The element type of the result, in which the elements are joined.
     func result(_ dtype: DType) -> DType
 
@@ -27,6 +30,8 @@ typealias RowKernel = ck_reduce
 typealias RowTable = @Sendable (Int32) -> RowKernel?
 
 extension Reduction {
+    static var eights: Kernels.EightsTable? { nil }
+
     func result(_ dtype: DType) -> DType { dtype }
 
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
@@ -73,6 +78,7 @@ struct Sum: Reduction {
     let axes: [Int]
     static let rows: RowTable = ck_sum_row
     static let joins: Kernels.BinaryTable? = ck_add
+    static let eights: Kernels.EightsTable? = ck_add_eights
     static let empty: Double? = 0
     func result(_ dtype: DType) -> DType { dtype.summed }
     func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
@@ -140,6 +146,7 @@ struct Max: Extremum {
     let axes: [Int]
     static let rows: RowTable = ck_max_row
     static let joins: Kernels.BinaryTable? = ck_maximum
+    static let eights: Kernels.EightsTable? = ck_maximum_eights
 }
 
 struct Min: Extremum {
@@ -147,6 +154,7 @@ struct Min: Extremum {
     let axes: [Int]
     static let rows: RowTable = ck_min_row
     static let joins: Kernels.BinaryTable? = ck_minimum
+    static let eights: Kernels.EightsTable? = ck_minimum_eights
 }
 
 /// A reduction of truth values.
