@@ -38,6 +38,8 @@ def rows(peer):
     yield "layernorm_4096x1024", (*gigabytes(2 * 4 * 4096 * 1024), lambda: peer.on(peer.layer_norm, size, size[1:], size[1:]))
     for axis in 0, 1:
         yield f"sum_axis{axis}_4096", (*gigabytes(4 * 4096**2), lambda axis=axis: peer.on(peer.sum(axis), square))
+    if hasattr(peer, "joined"):
+        yield "sum_axis0_4096x256", (*gigabytes(4 * 4096 * 256), lambda: peer.on(peer.sum(0), (4096, 256)))
     yield "embed_8192_50kx256", (*gigabytes(2 * 4 * 8192 * 256), lambda: peer.lookup(50_000, 256, 8192))
     yield "sort_2^20", (*elements(2**20), lambda: peer.on(peer.sort, (2**20,)))
 
@@ -46,7 +48,7 @@ def convolutions(peer):
     forms = [("mnist", (32, 28, 28, 1), (32, 3, 3, 1), 1), ("64ch", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
     if hasattr(peer, "joined"):
         forms += [("depthwise", (16, 32, 32, 64), (64, 3, 3, 1), 64), ("groups4", (16, 32, 32, 64), (64, 3, 3, 16), 4),
-                  ("volume", (4, 16, 16, 16, 16), (32, 3, 3, 3, 16), 1), ("64ch_bf16", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
+                  ("small", (32, 7, 7, 512), (512, 3, 3, 512), 1), ("volume", (4, 16, 16, 16, 16), (32, 3, 3, 3, 16), 1), ("64ch_bf16", (16, 32, 32, 64), (64, 3, 3, 64), 1)]
         forms += [("strided", (16, 32, 32, 64), (128, 3, 3, 64), 1), ("transposed", (16, 32, 32, 32), (32, 4, 4, 32), 1)]
     for name, images, kernels, groups in forms:
         count = 2 * prod(images[:-1]) * prod(kernels) // (4 if name == "strided" else 1)
@@ -67,11 +69,11 @@ def arrays(peer):
         return
     for name, shape in ("fft_2^20", (2**20,)), ("fft_1024x1024", (1024, 1024)), ("rfft_1024x1024", (1024, 1024)), ("fft2_1024x1024", (1024, 1024)):
         yield name, (*elements(prod(shape)), lambda name=name, shape=shape: peer.transform(name.split("_")[0], shape))
-    for name in "power", "cube", "arctan2", "remainder", "tan":
+    for name in "power", "cube", "arctan2", "remainder", "tan", "gelu_erf":
         yield f"{name}_2^20", (*elements(2**20), lambda name=name: peer.function(name, 2**20))
     for name in "concatenate", "roll", "take_along0", "take_along1", "put_along0", "put_along1":
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.joined(name, 2048))
-    for name in "variance_axis0", "variance_axis1", "norm_rows":
+    for name in "variance_axis0", "variance_axis1", "norm_rows", "logsoftmax_rows", "top10_rows":
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.moment(name, 2048))
 
 

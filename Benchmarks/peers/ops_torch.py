@@ -72,6 +72,7 @@ class Torch:
         return {
             "power": lambda: torch.pow(y, x), "cube": lambda: x**3, "arctan2": lambda: torch.atan2(x, y),
             "remainder": lambda: torch.remainder(x, y), "tan": lambda: torch.tan(x),
+            "gelu_erf": lambda: F.gelu(x),
         }[name]
 
     def joined(self, name, side):
@@ -86,7 +87,8 @@ class Torch:
         x = torch.randn(side, side)
         return {
             "variance_axis0": lambda: x.var(0, correction=0), "variance_axis1": lambda: x.var(1, correction=0),
-            "norm_rows": lambda: torch.linalg.vector_norm(x, dim=1),
+            "norm_rows": lambda: torch.linalg.vector_norm(x, dim=1), "logsoftmax_rows": lambda: x.log_softmax(1),
+            "top10_rows": lambda: x.topk(10, 1),
         }[name]
 
     def attention(self, batch, heads, length, width, backward):

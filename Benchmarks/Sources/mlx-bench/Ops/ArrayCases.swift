@@ -1,4 +1,5 @@
 import MLX
+import MLXNN
 
 /// What programs do with arrays beside training: transforms, functions, and elements on the move.
 enum ArrayCases {
@@ -17,6 +18,8 @@ enum ArrayCases {
             made("variance_axis0") { $0.variance(axis: 0) },
             made("variance_axis1") { $0.variance(axis: 1) },
             made("norm_rows") { MLXLinalg.norm($0, axis: 1) },
+            made("logsoftmax_rows") { logSoftmax($0, axis: 1) },
+            made("top10_rows") { top($0, k: 10, axis: 1) },
         ]
     }
 
@@ -55,6 +58,7 @@ enum ArrayCases {
             pair("arctan2") { atan2($0, $1) },
             pair("remainder") { remainder($0, $1) },
             pair("tan") { x, _ in tan(x) },
+            pair("gelu_erf") { x, _ in gelu(x) },
         ]
     }
 

@@ -15,6 +15,7 @@ enum ConvolutionCases {
             + both("conv_transposed", [16, 32, 32, 32], [32, 4, 4, 32], results: [16, 64, 64]) {
                 convTransposed2d($0, $1, stride: 2, padding: 1)
             }
+            + both("conv_small", [32, 7, 7, 512], [512, 3, 3, 512])
             + both("conv_volume", [4, 16, 16, 16, 16], [32, 3, 3, 3, 16]) {
                 conv3d($0, $1, padding: 1)
             }

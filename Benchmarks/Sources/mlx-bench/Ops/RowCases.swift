@@ -14,6 +14,7 @@ enum RowCases {
             },
             sum(axis: 0),
             sum(axis: 1),
+            sum(axis: 0, 4096, 256),
             .bytes("embed_8192_50kx256", 2 * 4 * 8192 * 256) {
                 let table = normal([50_000, 256])
                 let indices = MLXRandom.randInt(0..<50_000, [8192])
@@ -27,9 +28,10 @@ enum RowCases {
         ]
     }
 
-    private static func sum(axis: Int) -> Case {
-        .bytes("sum_axis\(axis)_4096", 4 * 4096 * 4096) {
-            let x = normal([4096, 4096])
+    private static func sum(axis: Int, _ rows: Int = 4096, _ columns: Int = 4096) -> Case {
+        let size = rows == columns ? "\(rows)" : "\(rows)x\(columns)"
+        return .bytes("sum_axis\(axis)_\(size)", 4 * rows * columns) {
+            let x = normal([rows, columns])
             return { eval(x.sum(axis: axis)) }
         }
     }
