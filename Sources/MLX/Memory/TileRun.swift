@@ -115,6 +115,8 @@ package struct Tiles: @unchecked Sendable {
         /// A short row that is repeated over blocks of elements, another one for each block: laid out
         /// by each thread when it comes to a block.
         case blocks(StridedWalk, itemSize: Int, period: Int, block: Int)
+        /// A long run that is repeated: read where it lies, and gathered for a tile at its end.
+        case rounds(StridedWalk, UnsafeMutableRawPointer, itemSize: Int, period: Int)
         /// Gathered for each tile.
         case gathered(StridedWalk)
 
@@ -127,10 +129,14 @@ package struct Tiles: @unchecked Sendable {
             if tensor.layout.isContiguous { return .direct(tensor.address, itemSize: itemSize) }
             if tensor.layout.isSingle { return .spread(tensor.address, itemSize: itemSize) }
             let copy = StridedCopy(from: tensor)
-            if let period = copy.walk.period, period <= Self.longest {
+            let period = copy.walk.period
+            if let period, period <= Self.longest {
                 return .repeated(tensor.address, itemSize: itemSize, period: period)
             }
             copies.append(copy)
+            if let period {
+                return .rounds(copy.walk, tensor.address, itemSize: itemSize, period: period)
+            }
             if let (period, block) = copy.walk.blocks, period <= Self.longest,
                 block >= 4 * TileProgram.tile
             {
@@ -149,7 +155,7 @@ package struct Tiles: @unchecked Sendable {
                 (Tiles.byteCount(period + count, itemSize), 0)
             case .blocks(_, let itemSize, let period, _):
                 (0, Tiles.byteCount(period + count, itemSize))
-            case .gathered: (0, Tiles.byteCount(count, widest))
+            case .rounds, .gathered: (0, Tiles.byteCount(count, widest))
             }
         }
 
@@ -157,7 +163,7 @@ package struct Tiles: @unchecked Sendable {
         mutating func layOut(at next: inout UnsafeMutableRawPointer, _ count: Int) {
             let memory = next
             switch self {
-            case .direct, .blocks, .gathered: break
+            case .direct, .blocks, .rounds, .gathered: break
             case .spread(let element, let itemSize):
                 StridedCopy.spread(element, count, itemSize: itemSize, to: memory)
                 self = .spread(memory, itemSize: itemSize)
@@ -324,6 +330,10 @@ extension Tiles {
                 (table.own + index).initialize(to: Own(memory: next, block: -1))
                 next += Self.byteCount(period + count, itemSize)
                 table.isPointed = true
+            case .rounds:
+                (table.own + index).initialize(to: Own(memory: next, block: -1))
+                next += tileBytes
+                table.isPointed = true
             case .gathered:
                 table.values[index] = next
                 next += tileBytes
@@ -355,6 +365,13 @@ extension Tiles {
                     start, count, walk, itemSize, period, block, &table.own[index])
             case .repeated(let row, let itemSize, let period):
                 values[index] = row + start % period * itemSize
+            case .rounds(let walk, let run, let itemSize, let period):
+                let place = start % period
+                values[index] = run + place * itemSize
+                if place + count > period {
+                    values[index] = table.own[index].memory
+                    walk.load(start, count, to: values[index])
+                }
             case .direct, .spread: break
             }
         }
