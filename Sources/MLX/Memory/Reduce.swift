@@ -265,10 +265,10 @@ private struct JoinedRows {
         let most = width == columns ? min(max(8, reader.batch / width / 8 * 8), block) : 8
         while row + 8 <= count {
             let first = start + row * columns
-            // A block of the sums ends with each of these.
+            // No more at a time than are left of a block.
             let left = min(block - row % block, (count - row) / 8 * 8)
             let some: Int
-            if let rows = reader.rows(first, apart: columns, width) {
+            if let rows = reader.eightRows(first, apart: columns, width) {
                 some = rows.areAll ? left : 8
                 sums.add(some, rows.first, rows.stride, width)
             } else {

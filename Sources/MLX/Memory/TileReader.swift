@@ -100,7 +100,7 @@ struct TileReader {
     /// Where the first of eight rows of so many elements lies, how many elements from one to the
     /// next, and whether more follow so; nil where they do not lie equally far apart as they are
     /// wanted.
-    func rows(
+    func eightRows(
         _ start: Int, apart: Int, _ count: Int
     ) -> (first: UnsafeRawPointer, stride: Int, areAll: Bool)? {
         guard way.convert == nil else { return nil }

@@ -61,8 +61,7 @@ package enum PortablePrimitives {
     private static let reduction: [any Portable.Type] = [
         Sum.self, Product.self, Max.self, Min.self, All.self, AnyTrue.self, ArgReduce.self,
         Softmax.self, LogSoftmax.self, LogSumExp.self, CumSum.self, CumProd.self, CumMax.self,
-        CumMin.self,
-        LogCumsumExp.self, Recurrence.self,
+        CumMin.self, LogCumsumExp.self, Recurrence.self,
     ]
 
     private static let shape: [any Portable.Type] = [
@@ -109,9 +108,8 @@ package enum PortablePrimitives {
         AcoshSlope.self, AtanhSlope.self, ErfSlope.self, ErfInverseSlope.self,
         MultiplyTangent.self, DivideTangent.self, RemainderTangent.self, PowerTangent.self,
         Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSoftmaxTangent.self,
-        LogSumExpTangent.self,
-        ExtremumTangent.self, ProductTangent.self, ScanTangent.self, ScatterTangent.self,
-        BilinearTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
+        LogSumExpTangent.self, ExtremumTangent.self, ProductTangent.self, ScanTangent.self,
+        ScatterTangent.self, BilinearTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
     ]
 
     private static let others: [any Portable.Type] = [
