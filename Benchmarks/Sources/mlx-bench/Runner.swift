@@ -17,19 +17,27 @@ struct Runner {
         setting = Setting(threads: Int(cb_limit_cores(Int32(options.threads ?? Int(Int16.max)))))
     }
 
-    /// Times the cases in turns, one call of each in a round, so that what else the machine does
-    /// falls on all alike; their data is in memory all at once.
+    /// Times the cases in turns, so that what else the machine does falls on all alike; their data
+    /// is in memory all at once.
     func runInTurns(_ cases: [Case]) throws {
         let wanted = try wanted(cases)
-        let bodies = try wanted.map { try $0.make(setting) }
-        var times = [[Double]](repeating: [], count: wanted.count)
-        for round in -2..<options.reps {
-            for (index, body) in bodies.enumerated() {
-                let seconds = try Self.seconds(body)
-                if round >= 0 { times[index].append(seconds) }
+        for (item, times) in zip(wanted, try timesInTurns(wanted)) { Line(item, times).show() }
+    }
+
+    /// The seconds of a call of each case, of every one once in a round; more rounds than are asked
+    /// for where they are short.
+    func timesInTurns(_ cases: [Case]) throws -> [Samples] {
+        let ready = try cases.map(prepared)
+        var times = [[Double]](repeating: [], count: cases.count)
+        let (start, leastTime) = (ContinuousClock.now, Duration.seconds(0.5))
+        var round = 0
+        while round < options.reps || ContinuousClock.now - start < leastTime {
+            for (index, item) in ready.enumerated() {
+                times[index].append(try item.secondsOfCall())
             }
+            round += 1
         }
-        for (item, times) in zip(wanted, times) { Line(item, Samples(times)).show() }
+        return times.map { Samples($0) }
     }
 
     /// Times one case after the other, each alone in memory.
@@ -46,23 +54,38 @@ struct Runner {
 
     /// The seconds of a call, once for each repetition, as far as there is time.
     func times(_ item: Case) throws -> Samples {
+        let ready = try prepared(item)
+        var times: [Double] = []
+        var spent = 0.0
+        let before = Contention.waited()
+        while times.count < options.reps, times.count < 3 || spent <= Self.enough {
+            times.append(try ready.secondsOfCall())
+            spent += (times.last ?? 0) * Double(ready.calls)
+        }
+        let waited = (Contention.waited() - before) / (spent * Double(setting.threads))
+        return Samples(times, waited: waited)
+    }
+
+    /// A case that has been called until it is warm.
+    private struct Prepared {
+        let body: () throws -> Void
+        /// So many calls are timed at once.
+        let calls: Int
+
+        func secondsOfCall() throws -> Double {
+            try Runner.seconds { for _ in 0..<calls { try body() } } / Double(calls)
+        }
+    }
+
+    private func prepared(_ item: Case) throws -> Prepared {
         let body = try item.make(setting)
         var (warm, calls) = (0.0, 0)
         while calls < 2 && warm < Self.enough / 2 || warm < Self.warmUp {
             warm += try Self.seconds(body)
             calls += 1
         }
-        let inner = max(1, Int(Self.shortest / max(try Self.seconds(body), 1e-7)))
-        var times: [Double] = []
-        var spent = 0.0
-        let before = Contention.waited()
-        while times.count < options.reps, times.count < 3 || spent <= Self.enough {
-            let seconds = try Self.seconds { for _ in 0..<inner { try body() } }
-            times.append(seconds / Double(inner))
-            spent += seconds
-        }
-        let waited = (Contention.waited() - before) / (spent * Double(setting.threads))
-        return Samples(times, waited: waited)
+        let atOnce = Int(Self.shortest / max(try Self.seconds(body), 1e-7))
+        return Prepared(body: body, calls: max(1, atOnce))
     }
 
     private func wanted(_ cases: [Case]) throws -> [Case] { try wanted(cases, by: \.name) }

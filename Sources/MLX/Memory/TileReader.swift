@@ -91,7 +91,7 @@ struct TileReader {
 
     /// How many elements a worker reads at a time where it is one of many: what has to be made is
     /// more work than what is there.
-    var share: Int { way.isProgram ? 1 << 14 : 1 << 16 }
+    var share: Int { way.isProgram ? 1 << 14 : 1 << 15 }
 
     /// How many elements are best read at a time, if more than are asked for: those that are made or
     /// converted stay in the first cache; of others that lie apart no more than lie together.

@@ -2,49 +2,108 @@ import CBench
 import MLX
 
 extension GrowthSuite {
-    /// Elementwise work and sums beside a plain copy of as many bytes as they read and write.
+    /// Elementwise work and sums beside a plain copy of as many bytes as they read and write: of
+    /// the same arrays again and again, which caches keep while they are small, and of so many in
+    /// turn that each comes from memory.
     func perElement() -> [Series] {
-        func series(_ name: String, arrays: Int, _ f: @escaping (MLXArray) -> MLXArray) -> Series {
+        func series(_ work: PerElement) -> Series {
             Series(
-                name: "`\(name)`, beside a plain copy of the same bytes", size: "elements",
-                unit: "time ÷ copy", band: 0.25,
+                name: work.title, columns: ["elements", "us", "copy, us", "time ÷ copy"],
+                band: 0.25,
                 points: stride(from: 16, through: 28, by: 2).map { power in
-                    Series.Point(name: "2^\(power)") { runner in
-                        try timeBesideCopy(runner, count: 1 << power, arrays: arrays, f)
-                    }
+                    Series.Point(name: "2^\(power)") { try work.besideCopy($0, 1 << power) }
                 })
         }
-        return [
-            series("x * 2 + 1", arrays: 2) { $0 * 2 + 1 },
-            series("sum(x)", arrays: 1) { $0.sum() },
-        ]
+        return [false, true].flatMap { fromMemory in
+            [
+                PerElement(name: "x * 2 + 1", arrays: 2, fromMemory: fromMemory) { $0 * 2 + 1 },
+                PerElement(name: "sum(x)", arrays: 1, fromMemory: fromMemory) { $0.sum() },
+            ].map(series)
+        }
     }
 
-    private func timeBesideCopy(
-        _ runner: Runner, count: Int, arrays: Int, _ function: @escaping (MLXArray) -> MLXArray
-    ) throws -> Double {
-        let ours = try runner.best(
-            ElementwiseCases.elementwise("ours", count) { function })
-        // A copy reads one array and writes one; the better of one thread and all.
-        let copied = count * arrays / 2
-        guard let from = cb_floats(copied, 1, 0), let to = cb_floats(copied, 0, 20 << 10) else {
-            throw OutOfMemory()
+    private struct PerElement {
+        let name: String
+        /// How many arrays of the argument's size are read and written.
+        let arrays: Int
+        /// Whether every call takes another argument, until far more than the caches hold was read.
+        let fromMemory: Bool
+        let function: (MLXArray) -> MLXArray
+
+        private static let memory = 1 << 29
+
+        var title: String {
+            "`\(name)`, \(fromMemory ? "every array from memory" : "the same array again and again")"
         }
-        defer {
-            cb_free(from, 0)
-            cb_free(to, 20 << 10)
+
+        /// Microseconds of a call and of the better of a copy by one thread and by all, and the
+        /// ratio; in turns.
+        func besideCopy(_ runner: Runner, _ count: Int) throws -> [Double] {
+            // A copy reads one array and writes one.
+            let copied = count * arrays / 2
+            let threads = Set([1, runner.setting.threads])
+            let times = try runner.timesInTurns(
+                [calls(count)] + threads.map { copies(copied, threads: $0) }
+            ).map { $0.best * 1e6 }
+            let copy = times.dropFirst().min() ?? .nan
+            return [times[0], copy, times[0] / copy]
         }
-        let copies = try [1, runner.setting.threads].map { threads in
-            try runner.best(
-                Case(name: "copy", metric: "", value: { $0 }) { _ in
-                    {
-                        threads == 1
-                            ? cb_copy_alone(to, from, copied)
-                            : cb_copy(to, from, copied, Int32(threads))
+
+        /// Calls of the function; results stay until their turn comes again.
+        private func calls(_ count: Int) -> Case {
+            let many = many(arrays * count)
+            return Case(name: name, metric: "", value: { $0 }) { _ in
+                let arguments = (0..<many).map { _ in MLXRandom.normal([count]) }
+                eval(arguments)
+                var results = [MLXArray?](repeating: nil, count: many)
+                var turn = 0
+                return {
+                    results[turn] = nil
+                    let result = function(arguments[turn])
+                    eval(result)
+                    results[turn] = result
+                    turn = turn + 1 == many ? 0 : turn + 1
+                }
+            }
+        }
+
+        private func copies(_ count: Int, threads: Int) -> Case {
+            let many = many(2 * count)
+            return Case(name: "copy", metric: "", value: { $0 }) { _ in
+                let (from, to) = (
+                    try Floats(many * count, 1, 0), try Floats(many * count, 0, 20 << 10)
+                )
+                var turn = 0
+                return {
+                    let (from, to) = (from.start + turn * count, to.start + turn * count)
+                    if threads == 1 {
+                        cb_copy_alone(to, from, count)
+                    } else {
+                        cb_copy(to, from, count, Int32(threads))
                     }
-                })
+                    turn = turn + 1 == many ? 0 : turn + 1
+                }
+            }
         }
-        return ours / copies.reduce(.infinity, min)
+
+        /// How often so many numbers are there.
+        private func many(_ numbers: Int) -> Int {
+            fromMemory ? max(1, Self.memory / (4 * numbers)) : 1
+        }
+    }
+
+    /// Memory for numbers, at a distance from a huge page.
+    private final class Floats {
+        let start: UnsafeMutablePointer<Float>
+        private let shift: Int
+
+        init(_ count: Int, _ value: Float, _ shift: Int) throws {
+            guard let start = cb_floats(count, value, shift) else { throw OutOfMemory() }
+            self.start = start
+            self.shift = shift
+        }
+
+        deinit { cb_free(start, shift) }
     }
 
     /// Square matrix products.
@@ -52,11 +111,13 @@ extension GrowthSuite {
         let sizes = [512, 768, 1024, 2048, 4096]
         return [
             Series(
-                name: "Matrix products", size: "rows and columns", unit: "ps/FLOP", band: 0.2,
+                name: "Matrix products", columns: ["rows and columns", "ps/FLOP"], band: 0.2,
                 points: sizes.map { n in
                     Series.Point(name: "\(n)") { runner in
-                        try runner.best(ProductCases.product("", n, n, n))
-                            / Double(2 * n * n * n) * 1e12
+                        [
+                            try runner.best(ProductCases.product("", n, n, n))
+                                / Double(2 * n * n * n) * 1e12
+                        ]
                     }
                 })
         ]
@@ -66,13 +127,15 @@ extension GrowthSuite {
     func perAttention() -> [Series] {
         [
             Series(
-                name: "Causal attention, 8 heads of 64", size: "positions", unit: "ps/FLOP",
+                name: "Causal attention, 8 heads of 64", columns: ["positions", "ps/FLOP"],
                 band: 0.2,
                 points: [256, 512, 1024, 2048, 4096].map { length in
                     let shape = [1, 8, length, 64]
                     return Series.Point(name: "\(length)") { runner in
-                        try runner.best(AttentionCases.forward("", shape))
-                            / Double(AttentionCases.flops(shape)) * 1e12
+                        [
+                            try runner.best(AttentionCases.forward("", shape))
+                                / Double(AttentionCases.flops(shape)) * 1e12
+                        ]
                     }
                 })
         ]
@@ -82,12 +145,14 @@ extension GrowthSuite {
     func perNode() -> [Series] {
         [
             Series(
-                name: "Chain of additions, built, evaluated and let go", size: "nodes",
-                unit: "us/node", band: 2, growing: true,
+                name: "Chain of additions, built, evaluated and let go",
+                columns: ["nodes", "us/node"], band: 2, growing: true,
                 points: [1000, 10_000, 100_000, 1_000_000].map { count in
                     Series.Point(name: "\(count)") { runner in
-                        try runner.best(GraphCases.additions("", count: count)) / Double(count)
-                            * 1e6
+                        [
+                            try runner.best(GraphCases.additions("", count: count))
+                                / Double(count) * 1e6
+                        ]
                     }
                 })
         ]

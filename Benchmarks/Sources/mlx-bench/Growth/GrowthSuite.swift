@@ -15,16 +15,17 @@ struct GrowthSuite {
     }
 
     private func measure(_ series: Series) throws {
-        show("\n\(series.name)\n\n| \(series.size) | \(series.unit) |\n|---|---|")
-        var values: [Double] = []
+        show("\n\(series.name)\n\n| \(series.columns.joined(separator: " | ")) |")
+        show("|" + String(repeating: "---|", count: series.columns.count))
+        var judged: [Double] = []
         for point in series.points {
-            let value = try point.value(runner)
-            values.append(value)
-            show(
-                "| \(point.name) | \(value.formatted(.number.precision(.significantDigits(3)))) |")
+            let values = try point.values(runner)
+            let shown = values.map { $0.formatted(.number.precision(.significantDigits(3))) }
+            show("| \(point.name) | \(shown.joined(separator: " | ")) |")
+            judged += values.suffix(1)
+            Memory.clearCache()
         }
-        show("\n" + series.verdict(values))
-        Memory.clearCache()
+        show("\n" + series.verdict(judged))
     }
 }
 
@@ -32,12 +33,13 @@ struct GrowthSuite {
 struct Series {
     struct Point {
         let name: String
-        let value: (Runner) throws -> Double
+        /// The columns of the table behind the size; the last is judged.
+        let values: (Runner) throws -> [Double]
     }
 
     let name: String
-    let size: String
-    let unit: String
+    /// The heads of the table.
+    let columns: [String]
     /// How far from the middle between the extremes a value may be, as a share; or, with `growing`,
     /// what the largest may be of the first.
     let band: Double
