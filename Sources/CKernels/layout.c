@@ -21,11 +21,24 @@ KERNEL static void copy_rows(
 enum { TILE = 16 };
 
 #define MAKE_COPY(T, UNUSED)                                                                       \
+    typedef T line_##T __attribute__((ext_vector_type(64 / sizeof(T)), aligned(sizeof(T))));       \
+    /* One value a row, in whole lines: the last of a row begins so early that it ends with it; */ \
+    /* that of a row of less than a line runs over into the next one, where that is yet to come. */\
     KERNEL static void fill_##T(                                                                   \
         T *out, const T *in, long rows, long cols, long out_stride, long in_stride) {              \
-        for (long r = 0; r < rows; r++) {                                                          \
+        const long line = 64 / sizeof(T);                                                          \
+        bool runs_over = cols < line && out_stride == cols && rows * cols >= line;                 \
+        long over = runs_over ? (rows * cols - line) / cols + 1 : 0, r = 0;                        \
+        for (; r < over; r++) *(line_##T *)(out + r * cols) = (line_##T)in[r * in_stride];         \
+        for (; r < rows; r++) {                                                                    \
             T value = in[r * in_stride], *row = out + r * out_stride;                              \
-            LANES for (long c = 0; c < cols; c++) row[c] = value;                                  \
+            if (cols < line) {                                                                     \
+                for (long c = 0; c < cols; c++) row[c] = value;                                    \
+            } else {                                                                               \
+                for (long c = 0; c < cols - line; c += line)                                       \
+                    *(line_##T *)(row + c) = (line_##T)value;                                      \
+                *(line_##T *)(row + cols - line) = (line_##T)value;                                \
+            }                                                                                      \
         }                                                                                          \
     }                                                                                              \
     KERNEL static void transpose_##T(                                                              \

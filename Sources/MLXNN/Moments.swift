@@ -11,8 +11,12 @@ struct Moments {
     init(of x: MLXArray, axes: [Int]) {
         self.x = x
         wide = x.asType(x.dtype.computed)
-        mean = wide.mean(axes: axes, keepDims: true)
-        variance = square(wide - mean).mean(axes: axes, keepDims: true)
+        if let moments = x.moments(axes: axes, keepDims: true) {
+            (mean, variance) = (moments.mean, moments.variance)
+        } else {
+            mean = wide.mean(axes: axes, keepDims: true)
+            variance = square(wide - mean).mean(axes: axes, keepDims: true)
+        }
     }
 
     /// The array with a mean of 0 and a variance of 1, by moments that its shape takes.

@@ -97,6 +97,12 @@ extension PrimitiveCase {
         row("LogSumExpTangent", "along the last axis", block, large: tall) {
             tangent($0) { logSumExp($0[0], axis: -1) }
         },
+        row("MomentsTangent", "along the first axis", block, large: tall) {
+            tangent($0) { PrimitiveCase.moments($0[0], [0]) }
+        },
+        row("MomentsTangent", "along the last axis", block, large: tall) {
+            tangent($0) { PrimitiveCase.moments($0[0], [-1]) }
+        },
         row("ExtremumTangent", "of the largest", block, large: tall) {
             tangent($0) { $0[0].max(axis: 1) }
         },

@@ -200,6 +200,12 @@ extension PrimitiveCase {
         binary("LogAddExp", -3...3, -3...3) { logAddExp($0, $1) },
     ]
 
+    /// The mean and twice the variance.
+    static func moments(_ x: MLXArray, _ axes: [Int]) -> MLXArray {
+        guard let moments = x.moments(axes: axes, keepDims: false) else { return zeros([0]) }
+        return (moments.mean + 2 * moments.variance).asType(x.dtype)
+    }
+
     private static let block = [reals(-2...2, [2, 3, 4])]
     private static let long = [reals(-2...2, [3, 70_001, 2])]
     private static let tall = [reals(-2...2, [500, 300])]
@@ -229,6 +235,9 @@ extension PrimitiveCase {
         row("LogSoftmax", "along another axis", block, large: tall) {
             logOfSoftmax($0[0], axis: 0)
         },
+        row("Moments", "along the first axis", block, large: tall) { moments($0[0], [0]) },
+        row("Moments", "along the last axis", block, large: tall) { moments($0[0], [-1]) },
+        row("Moments", "of all", block, large: long) { moments($0[0], [0, 1, 2]) },
         row("LogSumExp", "along the last axis", block, large: tall) { logSumExp($0[0], axis: -1) },
         row("LogSumExp", "along another axis", block, large: tall) { logSumExp($0[0], axis: 0) },
     ]
@@ -252,6 +261,11 @@ extension PrimitiveCase {
             large: tall + tall
         ) {
             concatenated([$0[0], $0[1], $0[0]], axis: 1)
+        },
+        row(
+            "Stack", "of three", [reals(-2...2, [2, 3]), reals(-2...2, [2, 3])], large: tall + tall
+        ) {
+            stacked([$0[0], $0[1], $0[0]], axis: 1)
         },
         row("Split", "in three", [reals(-2...2, [2, 5, 3])], large: [reals(-2...2, [40, 50, 60])]) {
             concatenated(split($0[0], indices: [1, 3], axis: 1).reversed(), axis: 1)

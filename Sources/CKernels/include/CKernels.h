@@ -10,6 +10,7 @@
 
 #include "ck_gguf.h"
 #include "ck_matmul.h"
+#include "ck_moments.h"
 #include "ck_optimizer.h"
 #include "ck_scatter.h"
 #include "ck_tile.h"

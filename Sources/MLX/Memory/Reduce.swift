@@ -3,8 +3,10 @@ import CKernels
 extension Reduction {
     package func takesElements(of input: Spec) -> Bool {
         let computed = result(input.dtype).computed
-        return Self.rows(computed.code) != nil && input.shape.allSatisfy { $0 > 0 }
-            && plan(input.shape, computed).isInOrder(input.shape)
+        guard Self.rows(computed.code) != nil, input.shape.allSatisfy({ $0 > 0 }) else {
+            return false
+        }
+        return plan(input.shape, computed).isInOrder(input.shape) || rowAxes(input.shape) != nil
     }
 
     package func eval(
@@ -13,6 +15,9 @@ extension Reduction {
     ) {
         reduce(elements, into: outputs[0], on: workers)
     }
+
+    /// Rows of fewer elements are not joined by themselves.
+    private static var shortestRow: Int { 8 }
 
     private func plan(_ shape: [Int], _ computed: DType) -> ReductionPlan {
         ReductionPlan(shape, axes: axes, joinsRows: Self.joins?(computed.code) != nil)
@@ -35,6 +40,11 @@ extension Reduction {
             return
         }
         let plan = plan(input.spec.shape, computed)
+        if input.isInOrder, !plan.isInOrder(input.spec.shape),
+            let rowAxes = rowAxes(input.spec.shape)
+        {
+            return reduceInTurn(rowAxes, input, into: output, on: workers)
+        }
         let reader = TileReader(input.transposed(plan.order), as: computed)
         if !plan.reducesRows, let join = Self.joins?(computed.code) {
             let joining = Joining(two: join, eights: Self.eights?(computed.code))
@@ -42,6 +52,27 @@ extension Reduction {
         } else {
             reduceRows(plan, reader, row, into: output, computed, workers)
         }
+    }
+
+    /// The last axes, where they vanish and so do others, before a kept one: the elements of
+    /// row-major memory are then joined by rows at first, so that they are read in order.
+    private func rowAxes(_ shape: [Int]) -> [Int]? {
+        let last = shape.indices.reversed().prefix { axes.contains($0) }
+        guard last.count < axes.count,
+            last.reduce(1, { $0 * shape[$1] }) >= Self.shortestRow
+        else { return nil }
+        return last.reversed()
+    }
+
+    /// Joins the elements of the last axes, and then what they give.
+    private func reduceInTurn(
+        _ rowAxes: [Int], _ input: TileSource, into output: Tensor, on workers: Workers
+    ) {
+        let kept = Array(input.spec.shape.dropLast(rowAxes.count))
+        let partials = Tensor(Spec(kept, output.dtype))
+        Self(axes: rowAxes).reduce(input, into: partials, on: workers)
+        Self(axes: axes.dropLast(rowAxes.count)).reduce(
+            .tensor(partials), into: output, on: workers)
     }
 
     /// Each result is a run of elements that follow each other in the reduced axes' order.

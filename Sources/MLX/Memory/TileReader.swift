@@ -18,6 +18,12 @@ package enum TileSource {
         return tensor.layout.strides.last ?? 1
     }
 
+    /// Whether the elements follow each other in row-major order.
+    var isInOrder: Bool {
+        guard case .tensor(let tensor) = self else { return true }
+        return tensor.layout.isContiguous
+    }
+
     /// The elements with the axes in another order, in which a program's lie as well.
     func transposed(_ order: [Int]) -> TileSource {
         guard case .tensor(var tensor) = self else { return self }

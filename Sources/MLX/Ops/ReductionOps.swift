@@ -193,7 +193,14 @@ public func variance(
     _ array: MLXArray, axes: some Collection<Int>, keepDims: Bool = false, ddof: Int = 0,
     stream: StreamOrDevice = .default
 ) -> MLXArray {
+    guard let axes = array.axes(axes, "variance") else { return array }
     let result = array.dtype.atLeastFloat
+    if let moments = array.asType(result).moments(axes: axes, keepDims: keepDims) {
+        let count = array.count(along: axes)
+        let share = constant(
+            Double(count) / Double(Swift.max(count - ddof, 0)), like: moments.variance)
+        return (ddof == 0 ? moments.variance : moments.variance * share).asType(result)
+    }
     let wide = array.asType(result.computed)
     let offset = wide - mean(wide, axes: axes, keepDims: true)
     let distance = wide.dtype.isComplex ? (offset * conjugate(offset)).realPart() : square(offset)
@@ -301,6 +308,23 @@ extension MLXArray {
     /// How many elements lie along some axes.
     fileprivate func count(along axes: some Collection<Int>) -> Int {
         axes.reduce(1) { $0 * dim($1) }
+    }
+
+    /// The mean and the variance along some axes in one pass, of half types in float32; nil where
+    /// they are not computed so.
+    package func moments(
+        axes: some Collection<Int>, keepDims: Bool
+    ) -> (mean: MLXArray, variance: MLXArray)? {
+        guard Moments.types.contains(dtype.computed), size > 0,
+            let axes = self.axes(axes, "variance")
+        else {
+            return nil
+        }
+        let moments = MLXArray.applyAll(Moments(axes: axes), [self])
+        guard keepDims else { return (moments[0], moments[1]) }
+        var kept = shape
+        for axis in axes { kept[axis] = 1 }
+        return (moments[0].reshaped(kept), moments[1].reshaped(kept))
     }
 
     /// The axes in ascending order without negative numbers; reports one that is not there or is

@@ -208,7 +208,19 @@ public func concatenated(
 public func stacked(
     _ arrays: some Collection<MLXArray>, axis: Int = 0, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    concatenated(arrays.map { expandedDimensions($0, axis: axis) }, axis: axis)
+    guard let first = arrays.first else {
+        ErrorHandler.report(.caught("[stacked] no arrays to join"))
+        return zeros([0])
+    }
+    let place = axis < 0 ? axis + first.ndim + 1 : axis
+    guard 0...first.ndim ~= place else {
+        ErrorHandler.report(
+            .caught("[stacked] axis \(axis) does not fit arrays of shape \(first.shape)"))
+        return first
+    }
+    if arrays.count == 1 { return expandedDimensions(first, axis: place) }
+    let dtype = arrays.reduce(first.dtype) { DType.promoted($0, $1.dtype) }
+    return MLXArray.apply(Stack(axis: place), arrays.map { $0.asType(dtype) })
 }
 
 /// The array cut before each of the indices along an axis; negative indices count from the end.

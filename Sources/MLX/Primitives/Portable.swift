@@ -61,15 +61,14 @@ package enum PortablePrimitives {
     private static let reduction: [any Portable.Type] = [
         Sum.self, Product.self, Max.self, Min.self, All.self, AnyTrue.self, ArgReduce.self,
         Softmax.self, LogSoftmax.self, LogSumExp.self, CumSum.self, CumProd.self, CumMax.self,
-        CumMin.self, LogCumsumExp.self, Recurrence.self,
+        CumMin.self, LogCumsumExp.self, Recurrence.self, Moments.self,
     ]
 
     private static let shape: [any Portable.Type] = [
         Reshape.self, Transpose.self, Broadcast.self, Slice.self, Embed.self, Concatenate.self,
-        Split.self, StopGradient.self, AsStrided.self, StridedSum.self, Diagonal.self,
-        Contiguous.self,
-        Reinterpret.self, Depends.self, SliceUpdate.self, SlidingWindows.self, Fold.self,
-        WindowMax.self, WindowMaxGradient.self, WindowMean.self, WindowMeanGradient.self,
+        Stack.self, Split.self, StopGradient.self, AsStrided.self, StridedSum.self, Diagonal.self,
+        Contiguous.self, Reinterpret.self, Depends.self, SliceUpdate.self, SlidingWindows.self,
+        Fold.self, WindowMax.self, WindowMaxGradient.self, WindowMean.self, WindowMeanGradient.self,
     ]
 
     private static let indexing: [any Portable.Type] = [
@@ -109,6 +108,7 @@ package enum PortablePrimitives {
         MultiplyTangent.self, DivideTangent.self, RemainderTangent.self, PowerTangent.self,
         Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSoftmaxTangent.self,
         LogSumExpTangent.self, ExtremumTangent.self, ProductTangent.self, ScanTangent.self,
+        MomentsTangent.self,
         ScatterTangent.self, BilinearTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
     ]
 

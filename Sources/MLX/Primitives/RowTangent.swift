@@ -223,7 +223,7 @@ struct ProductTangent: Portable {
 
 extension Tensor {
     /// The elements that vanish together along some axes side by side.
-    fileprivate func rows(_ axes: [Int], as dtype: DType, on workers: Workers) -> Tensor {
+    func rows(_ axes: [Int], as dtype: DType, on workers: Workers) -> Tensor {
         var turned = self
         turned.layout = layout.transposed(shape.indices.filter { !axes.contains($0) } + axes)
         return turned.converted(to: dtype, on: workers)
@@ -232,7 +232,7 @@ extension Tensor {
 
 extension [Int] {
     /// A shape's sizes but those of some axes.
-    fileprivate func without(_ axes: [Int]) -> [Int] {
+    func without(_ axes: [Int]) -> [Int] {
         indices.filter { !axes.contains($0) }.map { self[$0] }
     }
 }
