@@ -25,6 +25,13 @@ extension Case {
         Case(name: name, metric: metric, value: { amount / $0 / scale }, make: { _ in make() })
     }
 
+    /// A case whose value is its seconds.
+    static func timed(
+        _ name: String, _ make: @escaping (Setting) throws -> () throws -> Void
+    ) -> Case {
+        Case(name: name, metric: "s", value: { $0 }, make: make)
+    }
+
     static func flops(_ name: String, _ count: Int, _ make: @escaping () -> () -> Void) -> Case {
         rate(name, "GFLOP/s", Double(count), per: 1e9, make)
     }

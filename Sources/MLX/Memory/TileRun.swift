@@ -37,13 +37,20 @@ struct TileRun {
         }
     }
 
+    /// The elements of a tile: fewer the more of them have to stay in the first cache.
+    private func tile(_ inputs: [Tensor]) -> Int {
+        let kept = temporaries + inputs.reduce(0) { $0 + ($1.layout.isContiguous ? 0 : 1) }
+        return kept > 2 || widest > 4 ? TileProgram.tile : 2 * TileProgram.tile
+    }
+
     /// Calls the body with the program on so many elements of some memory: what all threads read
     /// again for each tile is laid out for them.
     func withTiles(
         _ inputs: [Tensor], into outputs: [Tensor], count: Int, _ body: (Tiles) -> Void
     ) {
         var copies: [StridedCopy] = []
-        let longest = min(TileProgram.tile, count)
+        let tile = tile(inputs)
+        let longest = min(tile, count)
         let (sources, targets) = (inputs.count, outputs.count)
         withThreadMemory(
             sources * MemoryLayout<Tiles.Source>.stride
@@ -74,7 +81,7 @@ struct TileRun {
                             sources: UnsafeBufferPointer(start: source, count: sources),
                             targets: UnsafeBufferPointer(start: target, count: targets),
                             temporaries: temporaries, widest: widest, ownBytes: ownBytes,
-                            result: result, page: Tiles.placeInPage(next)))
+                            result: result, tile: tile, page: Tiles.placeInPage(next)))
                 }
             }
         }
@@ -97,6 +104,8 @@ package struct Tiles: @unchecked Sendable {
     /// The bytes of what each thread lays out.
     fileprivate let ownBytes: Int
     fileprivate let result: Int?
+    /// The elements of a tile.
+    fileprivate let tile: Int
     /// Where in a page what is laid out ends: a thread's own tiles go on from there, as what is
     /// written a little behind what is read, by the last bits of its address, holds up the reader.
     fileprivate let page: Int
@@ -279,7 +288,7 @@ extension Tiles {
     /// Runs the program on some elements and hands on their results.
     func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
-        let longest = isOneKernel ? range.count : min(TileProgram.tile, range.count)
+        let longest = isOneKernel ? range.count : min(tile, range.count)
         let tileBytes = Self.byteCount(longest, widest)
         let tableBytes =
             slots * MemoryLayout<UnsafeMutableRawPointer>.stride

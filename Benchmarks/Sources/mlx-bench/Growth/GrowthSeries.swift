@@ -52,7 +52,7 @@ extension GrowthSuite {
         /// Calls of the function; results stay until their turn comes again.
         private func calls(_ count: Int) -> Case {
             let many = many(arrays * count)
-            return Case(name: name, metric: "", value: { $0 }) { _ in
+            return .timed(name) { _ in
                 let arguments = (0..<many).map { _ in MLXRandom.normal([count]) }
                 eval(arguments)
                 var results = [MLXArray?](repeating: nil, count: many)
@@ -69,10 +69,9 @@ extension GrowthSuite {
 
         private func copies(_ count: Int, threads: Int) -> Case {
             let many = many(2 * count)
-            return Case(name: "copy", metric: "", value: { $0 }) { _ in
-                let (from, to) = (
-                    try Floats(many * count, 1, 0), try Floats(many * count, 0, 20 << 10)
-                )
+            return .timed("copy") { _ in
+                let from = try Floats(many * count, 1, 0)
+                let to = try Floats(many * count, 0, 20 << 10)
                 var turn = 0
                 return {
                     let (from, to) = (from.start + turn * count, to.start + turn * count)
