@@ -40,6 +40,7 @@ def rows(peer):
         yield f"sum_axis{axis}_4096", (*gigabytes(4 * 4096**2), lambda axis=axis: peer.on(peer.sum(axis), square))
     if hasattr(peer, "joined"):
         yield "sum_axis0_4096x256", (*gigabytes(4 * 4096 * 256), lambda: peer.on(peer.sum(0), (4096, 256)))
+        yield "sum_axes02_64x128x256", (*gigabytes(4 * 64 * 128 * 256), lambda: peer.on(peer.sum((0, 2)), (64, 128, 256)))
     yield "embed_8192_50kx256", (*gigabytes(2 * 4 * 8192 * 256), lambda: peer.lookup(50_000, 256, 8192))
     yield "sort_2^20", (*elements(2**20), lambda: peer.on(peer.sort, (2**20,)))
 
@@ -75,6 +76,9 @@ def arrays(peer):
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.joined(name, 2048))
     for name in "variance_axis0", "variance_axis1", "norm_rows", "logsoftmax_rows", "top10_rows":
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.moment(name, 2048))
+    for name in "batchnorm", "groupnorm":
+        yield f"{name}_16x64x64x32", (*elements(16 * 64 * 64 * 32), lambda name=name: peer.normalised(name, 16, 64, 32))
+    yield "stack_64_of_64x64", (*elements(64**3), lambda: peer.stacked(64))
 
 
 def attention(peer):

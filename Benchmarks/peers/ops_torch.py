@@ -91,6 +91,15 @@ class Torch:
             "top10_rows": lambda: x.topk(10, 1),
         }[name]
 
+    def normalised(self, name, batch, side, channels):
+        x = torch.randn(batch, channels, side, side)
+        layer = torch.nn.BatchNorm2d(channels) if name == "batchnorm" else torch.nn.GroupNorm(8, channels)
+        return lambda: layer(x)
+
+    def stacked(self, side):
+        parts = [torch.randn(side, side) for _ in range(side)]
+        return lambda: torch.stack(parts)
+
     def attention(self, batch, heads, length, width, backward):
         q, k, v, cotangent = (torch.randn(batch, heads, length, width) for _ in range(4))
         attend = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)

@@ -4,7 +4,7 @@ import MLXNN
 /// What programs do with arrays beside training: transforms, functions, and elements on the move.
 enum ArrayCases {
     static func all() -> [Case] {
-        transforms() + functions() + moves() + moments()
+        transforms() + functions() + moves() + moments() + normalised()
     }
 
     private static func moments() -> [Case] {
@@ -20,6 +20,25 @@ enum ArrayCases {
             made("norm_rows") { MLXLinalg.norm($0, axis: 1) },
             made("logsoftmax_rows") { logSoftmax($0, axis: 1) },
             made("top10_rows") { top($0, k: 10, axis: 1) },
+        ]
+    }
+
+    private static func normalised() -> [Case] {
+        func made(_ name: String, _ layer: @escaping () -> any UnaryLayer) -> Case {
+            .elements(name + "_16x64x64x32", 16 * 64 * 64 * 32) {
+                let (x, layer) = (normal([16, 64, 64, 32]), layer())
+                return { eval(layer(x), layer) }
+            }
+        }
+        return [
+            made("batchnorm") { BatchNorm(featureCount: 32) },
+            made("groupnorm") {
+                GroupNorm(groupCount: 8, dimensions: 32, pytorchCompatible: true)
+            },
+            .elements("stack_64_of_64x64", 64 * 64 * 64) {
+                let parts = (0..<64).map { _ in normal([64, 64]) }
+                return { eval(stacked(parts)) }
+            },
         ]
     }
 

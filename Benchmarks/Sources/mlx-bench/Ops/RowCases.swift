@@ -15,6 +15,10 @@ enum RowCases {
             sum(axis: 0),
             sum(axis: 1),
             sum(axis: 0, 4096, 256),
+            .bytes("sum_axes02_64x128x256", 4 * 64 * 128 * 256) {
+                let x = normal([64, 128, 256])
+                return { eval(x.sum(axes: [0, 2])) }
+            },
             .bytes("embed_8192_50kx256", 2 * 4 * 8192 * 256) {
                 let table = normal([50_000, 256])
                 let indices = MLXRandom.randInt(0..<50_000, [8192])
