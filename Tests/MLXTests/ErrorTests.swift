@@ -28,6 +28,12 @@ struct ErrorTests {
         let joined = try #require(
             message { _ = concatenated([zeros([2, 3]), zeros([3, 4])], axis: 0) })
         #expect(joined.hasPrefix("[concatenated]") && joined.contains("[3, 4]"))
+        let apart = try #require(message { _ = stacked([zeros([2, 3]), zeros([3, 2])]) })
+        #expect(apart.hasPrefix("[stacked]") && apart.contains("[3, 2]"))
+        let beyond = try #require(message { _ = stacked([zeros([2]), zeros([2])], axis: 2) })
+        #expect(beyond.hasPrefix("[stacked]") && beyond.contains("axis 2"))
+        let deviation = try #require(message { _ = variance(zeros([2, 3]), axis: 2) })
+        #expect(deviation.hasPrefix("[variance]") && deviation.contains("[2, 3]"))
         let turned = try #require(message { _ = transposed(zeros([2, 3]), axes: [0, 0]) })
         #expect(turned.hasPrefix("[transpose]"))
     }

@@ -147,6 +147,52 @@ struct ShapeTests {
         #expect(concatenated([zeros([0, 4]), ones([2, 4]), zeros([0, 4])]).shape == [2, 4])
     }
 
+    @Test(
+        "put together lie where their axis says, however long their rows and wherever they lay",
+        arguments: [[], [5], [3, 70], [70, 3], [2, 1, 40], [130, 33], [0, 4]])
+    func puttingTogether(_ shape: [Int]) {
+        let count = shape.reduce(1, *)
+        for dtype in [DType.float32, .uint8, .float64] {
+            let whole = (0..<5).map { part in
+                (arange(count, dtype: .int32).reshaped(shape) + Int32(7 * part)).asType(dtype)
+            }
+            let mixed = whole.enumerated().map { index, part in
+                index == 1 && part.ndim > 1 ? contiguous(part.T).T : part
+            }
+            for parts in [whole, mixed, Array(whole.prefix(1)), Array(whole.prefix(2))] {
+                for axis in -(shape.count + 1)...shape.count {
+                    let all = stacked(parts, axis: axis)
+                    let place = axis < 0 ? axis + shape.count + 1 : axis
+                    var expected = shape
+                    expected.insert(parts.count, at: place)
+                    #expect(all.shape == expected && all.dtype == dtype)
+                    let back = split(all, parts: parts.count, axis: place)
+                    for (part, found) in zip(parts, back) {
+                        #expect(bitDifference(found.reshaped(shape), part) == nil)
+                    }
+                }
+                for axis in 0..<shape.count {
+                    let all = concatenated(parts, axis: axis)
+                    for (index, part) in split(all, parts: parts.count, axis: axis).enumerated() {
+                        #expect(bitDifference(part, parts[index]) == nil)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("put together by all threads are those that one puts together")
+    func puttingTogetherByThreads() {
+        let parts = (0..<40).map { random([90, 50 + $0 % 3], seed: UInt64($0)) }
+        let even = (0..<40).map { random([90, 50], seed: UInt64($0)) }
+        func all() -> [[UInt8]] {
+            [bits(concatenated(parts, axis: 1))] + (0...2).map { bits(stacked(even, axis: $0)) }
+        }
+        let alone = withWorkers(1, all)
+        for count in [2, 3, 16] { #expect(withWorkers(count, all) == alone) }
+        #expect(bitDifference(concatenated(parts, axis: 1)[17, 50 + 50], parts[1][17, 50]) == nil)
+    }
+
     @Test("grow by padding")
     func padding() {
         let x = MLXArray([1, 2, 3, 4], [2, 2])
