@@ -128,15 +128,18 @@ private struct RowParts {
     /// About how many bytes a thread copies at a time.
     private static let grain = 1 << 17
 
-    /// Nil where they lie apart, or their rows are so short or so long that it is better done one
-    /// tensor after the other.
+    /// Nil where they lie apart, or one of them, or its rows, are so short or so long that it is
+    /// better done one tensor after the other.
     init?(_ inputs: [Tensor], axis: Int) {
         let rows = inputs[0].shape[..<axis].reduce(1, *)
         var (parts, place): ([(UnsafeMutableRawPointer, Int, Int)], Int) = ([], 0)
         parts.reserveCapacity(inputs.count)
         for input in inputs {
-            let length = rows == 0 ? 0 : input.count / rows * input.dtype.size
-            guard input.layout.isContiguous, Self.lengths ~= length else { return nil }
+            let bytes = input.count * input.dtype.size
+            let length = rows == 0 ? 0 : bytes / rows
+            guard input.layout.isContiguous, Self.lengths ~= length, bytes < Caches.capacity else {
+                return nil
+            }
             parts.append((input.address, length, place))
             place += length
         }
