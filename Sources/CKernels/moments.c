@@ -27,8 +27,10 @@ INLINE moments join(moments a, double count, double mean, double squares) {
 enum { STEPS = 64 };
 
 #define MOMENTS(T, UNUSED)                                                                         \
-    KERNEL void ck_add_distances_##T(T *sums, T *squares, const T *from, const T *rows,            \
-        long count, long stride, long columns) {                                                   \
+    KERNEL static void add_##T(void *total, void *total_squares, const void *start,                \
+        const void *elements, long count, long stride, long columns) {                             \
+        T *sums = total, *squares = total_squares;                                                 \
+        const T *from = start, *rows = elements;                                                   \
         for (; count >= 4; count -= 4, rows += 4 * stride) {                                       \
             LANES for (long j = 0; j < columns; j++) {                                             \
                 T a = rows[j] - from[j], b = rows[j + stride] - from[j];                           \
@@ -46,9 +48,10 @@ enum { STEPS = 64 };
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
-    KERNEL void ck_settle_distances_##T(T *sums, T *squares, const T *from, const T *origin,       \
-        long count, long columns) {                                                                \
-        T n = (T)count;                                                                            \
+    KERNEL static void settle_##T(void *total, void *total_squares, const void *start,             \
+        const void *zero, long count, long columns) {                                              \
+        T *sums = total, *squares = total_squares, n = (T)count;                                   \
+        const T *from = start, *origin = zero;                                                     \
         LANES for (long j = 0; j < columns; j++) {                                                 \
             T mean = sums[j] / n, rest = squares[j] - sums[j] * mean;                              \
             sums[j] = (from[j] - origin[j]) + mean;                                                \
@@ -56,15 +59,27 @@ enum { STEPS = 64 };
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
-    KERNEL void ck_join_moments_##T(T *means, T *squares, const T *origin, long count,             \
-        const T *more_means, const T *more_squares, const T *more_origin, long more,               \
+    KERNEL static void join_##T(ck_moments to, long count, ck_moments from, long more,             \
         long columns) {                                                                            \
+        T *means = to.means, *squares = to.squares;                                                \
+        const T *origin = to.origins, *more_means = from.means, *more_squares = from.squares;      \
+        const T *more_origin = from.origins;                                                       \
         T share = (T)((double)more / (double)(count + more));                                      \
         T weight = (T)((double)count * (double)more / (double)(count + more));                     \
         LANES for (long j = 0; j < columns; j++) {                                                 \
             T apart = (more_origin[j] - origin[j]) + (more_means[j] - means[j]);                   \
             means[j] += apart * share;                                                             \
             squares[j] += more_squares[j] + apart * apart * weight;                                \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    KERNEL static void finish_##T(                                                                 \
+        void *mean, void *variance, ck_moments from, long count, long columns) {                   \
+        T *means = mean, *variances = variance, n = (T)count;                                      \
+        const T *distances = from.means, *squares = from.squares, *origins = from.origins;         \
+        LANES for (long j = 0; j < columns; j++) {                                                 \
+            means[j] = origins[j] + distances[j];                                                  \
+            variances[j] = squares[j] / n;                                                         \
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
@@ -99,8 +114,10 @@ enum { STEPS = 64 };
         return join(all, (double)(steps * width), middle, squares + apart * (double)steps);        \
     }                                                                                              \
                                                                                                    \
-    KERNEL void ck_moments_row_##T(T *mean, T *squares, const T *x, long n, T origin) {            \
+    KERNEL static void row_##T(ck_moments to, const void *elements, long n) {                      \
         const long width = 64 / sizeof(T);                                                         \
+        const T *x = elements;                                                                     \
+        T origin = x[0];                                                                           \
         moments all = {0, 0, 0};                                                                   \
         while (n >= width) {                                                                       \
             long steps = smaller(n / width, STEPS);                                                \
@@ -109,17 +126,26 @@ enum { STEPS = 64 };
             n -= steps * width;                                                                    \
         }                                                                                          \
         for (long i = 0; i < n; i++) all = join(all, 1, (double)x[i], 0);                          \
-        *mean = (T)(all.mean - (double)origin);                                                    \
-        *squares = (T)all.squares;                                                                 \
+        *(T *)to.means = (T)(all.mean - (double)origin);                                           \
+        *(T *)to.squares = (T)all.squares;                                                         \
+        *(T *)to.origins = origin;                                                                 \
     }                                                                                              \
                                                                                                    \
-    void ck_moments_tangent_row_##T(                                                               \
-        T *mean, T *variance, const T *x, T middle, const T *changes, long n) {                    \
-        double sum = 0, apart = 0;                                                                 \
+    static void tangent_##T(void *mean, void *variance, const void *elements, const void *middle,  \
+        const void *changed, long n) {                                                             \
+        const T *x = elements, *changes = changed;                                                 \
+        double center = (double)*(const T *)middle, sum = 0, apart = 0;                            \
         for (long i = 0; i < n; i++) sum += (double)changes[i];                                    \
         for (long i = 0; i < n; i++)                                                               \
-            apart += ((double)x[i] - (double)middle) * ((double)changes[i] - sum / (double)n);     \
-        *mean = (T)(sum / (double)n);                                                              \
-        *variance = (T)(2 * apart / (double)n);                                                    \
-    }
+            apart += ((double)x[i] - center) * ((double)changes[i] - sum / (double)n);             \
+        *(T *)mean = (T)(sum / (double)n);                                                         \
+        *(T *)variance = (T)(2 * apart / (double)n);                                               \
+    }                                                                                              \
+                                                                                                   \
+    static const ck_moment_kernels kernels_##T = {                                                 \
+        add_##T, settle_##T, join_##T, finish_##T, row_##T, tangent_##T};
 FOR_FLOATS(MOMENTS, )
+
+const ck_moment_kernels *ck_moment_kernels_of(int dtype) {
+    return dtype == CK_F32 ? &kernels_f32 : dtype == CK_F64 ? &kernels_f64 : NULL;
+}

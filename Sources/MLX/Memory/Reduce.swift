@@ -164,18 +164,20 @@ extension Reduction {
         into output: Tensor, _ dtype: DType, _ workers: Workers
     ) {
         let width = plan.innerKept
-        let rows = JoinedRows(
-            blocks: output.count / width, rows: plan.reducedCount, columns: width, dtype: dtype,
-            joining: joining)
-        let pieces = rows.pieces
+        let cut = RowPieces(
+            blocks: output.count / width, rows: plan.reducedCount, columns: width,
+            widest: JoinedRows.widest, step: PairwiseRows.block)
+        let rows = JoinedRows(cut: cut, dtype: dtype, joining: joining)
+        let pieces = cut.pieces
         if pieces == 1 { return rows.reduce(reader, into: output, on: workers) }
-        let partials = Tensor(Spec([output.count / width, pieces, width], dtype))
+        let partials = Tensor(Spec([cut.blocks, pieces, width], dtype))
         rows.reduce(reader, into: partials, on: workers)
-        var whole = rows
-        (whole.rows, whole.piece) = (pieces, pieces)
         // They lie in the caches of all cores: every one joins some columns.
-        whole.tile = min(rows.tile, PairwiseRows.narrow)
-        whole.reduce(TileReader(.tensor(partials), as: dtype), into: output, on: workers)
+        let whole = RowPieces(
+            blocks: cut.blocks, rows: pieces, columns: width, piece: pieces,
+            tile: min(cut.tile, PairwiseRows.narrow))
+        JoinedRows(cut: whole, dtype: dtype, joining: joining).reduce(
+            TileReader(.tensor(partials), as: dtype), into: output, on: workers)
     }
 
     private func fill(_ output: Tensor, with value: Double) {
@@ -218,50 +220,76 @@ struct ReductionPlan {
     }
 }
 
-/// Blocks of rows that are joined to one row each, or to one for each piece of its rows.
-private struct JoinedRows {
+/// Blocks of rows, cut in pieces of rows and tiles of columns; the cut depends on the shape alone.
+struct RowPieces {
     let blocks: Int
-    var rows: Int
+    let rows: Int
     let columns: Int
-    /// The rows of a piece; they depend on the shape alone.
-    var piece: Int
-    let dtype: DType
-    let joining: Joining
-    /// The columns that are joined at a time: whole rows, where their sums lie in the first cache.
-    var tile: Int
+    /// The rows of a piece, and the columns that are taken at a time.
+    let piece: Int
+    let tile: Int
 
     /// About how many elements a worker takes at a time, and when that is enough work for all.
-    private static let grain = 1 << 14
+    static let grain = 1 << 14
     private static let enough = 64
-    private static let widest = 4096
 
-    init(blocks: Int, rows: Int, columns: Int, dtype: DType, joining: Joining) {
-        (self.blocks, self.rows, self.columns) = (blocks, rows, columns)
-        (self.dtype, self.joining) = (dtype, joining)
-        tile = min(columns, Self.widest)
-        let tasks = blocks * ((columns + tile - 1) / tile)
-        let few = max(Self.grain / tile / PairwiseRows.block, 1) * PairwiseRows.block
-        piece = tasks < Self.enough && rows >= 2 * few ? few : max(rows, 1)
+    /// With tiles of at most `widest` columns, and pieces of a multiple of `step` rows where blocks
+    /// and tiles alone are not enough work for all.
+    init(blocks: Int, rows: Int, columns: Int, widest: Int, step: Int) {
+        let tile = min(columns, widest)
+        let few = max(Self.grain / tile / step, 1) * step
+        let isEnough = blocks * ((columns + tile - 1) / tile) >= Self.enough
+        self.init(
+            blocks: blocks, rows: rows, columns: columns,
+            piece: !isEnough && rows >= 2 * few ? few : max(rows, 1), tile: tile)
     }
 
+    init(blocks: Int, rows: Int, columns: Int, piece: Int, tile: Int) {
+        (self.blocks, self.rows, self.columns) = (blocks, rows, columns)
+        (self.piece, self.tile) = (piece, tile)
+    }
+
+    /// The pieces of a block, and the tiles of a row.
     var pieces: Int { (rows + piece - 1) / piece }
+    var tiles: Int { (columns + tile - 1) / tile }
+    /// The tiles of all pieces.
+    var count: Int { blocks * pieces * tiles }
+
+    /// One of them: its first element, its rows and columns, and its place in [blocks, pieces,
+    /// columns].
+    func tile(_ index: Int) -> (start: Int, rows: Int, columns: Int, place: Int) {
+        let (place, part) = index.quotientAndRemainder(dividingBy: tiles)
+        let (block, number) = place.quotientAndRemainder(dividingBy: pieces)
+        let first = part * tile
+        return (
+            (block * rows + number * piece) * columns + first, min(piece, rows - number * piece),
+            min(tile, columns - first), place * columns + first
+        )
+    }
+}
+
+/// Blocks of rows that are joined to one row each, or to one for each piece of its rows.
+private struct JoinedRows {
+    let cut: RowPieces
+    let dtype: DType
+    let joining: Joining
+
+    /// Whole rows are joined at a time where their sums lie in the first cache.
+    static let widest = 4096
+
+    private var columns: Int { cut.columns }
 
     /// Writes [blocks, pieces, columns].
     func reduce(_ reader: TileReader, into output: Tensor, on workers: Workers) {
-        let tiles = (columns + tile - 1) / tile
-        let pieces = pieces
-        let tasks = blocks * pieces * tiles
-        let grain = max(Self.grain / 2 / (piece * tile), tasks / (4 * Workers.count), 1)
-        workers.forRanges(of: tasks, grain: grain) { range in
-            var sums = PairwiseRows(columns: tile, dtype: dtype, joining: joining)
-            for task in range {
-                let (place, part) = task.quotientAndRemainder(dividingBy: tiles)
-                let (block, index) = place.quotientAndRemainder(dividingBy: pieces)
-                let first = part * tile
-                let width = min(tile, columns - first)
-                let start = (block * rows + index * piece) * columns + first
-                add(min(piece, rows - index * piece), reader, start, width, to: &sums)
-                sums.finish(output.address(at: place * columns + first), width)
+        let (cut, dtype, joining) = (cut, dtype, joining)
+        let grain = max(
+            RowPieces.grain / 2 / (cut.piece * cut.tile), cut.count / (4 * Workers.count), 1)
+        workers.forRanges(of: cut.count, grain: grain) { range in
+            var sums = PairwiseRows(columns: cut.tile, dtype: dtype, joining: joining)
+            for index in range {
+                let tile = cut.tile(index)
+                add(tile.rows, reader, tile.start, tile.columns, to: &sums)
+                sums.finish(output.address(at: tile.place), tile.columns)
             }
         }
     }

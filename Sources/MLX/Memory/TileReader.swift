@@ -103,6 +103,12 @@ struct TileReader {
     /// converted stay in the first cache; of others that lie apart no more than lie together.
     var batch: Int { way.isWalk && way.convert == nil ? 1 : 4 * TileProgram.tile }
 
+    /// Where an element lies, if all follow each other in memory as they are wanted.
+    func place(_ start: Int) -> UnsafeRawPointer? {
+        guard way.convert == nil, case .memory(let base) = way.origin else { return nil }
+        return UnsafeRawPointer(base + start * way.itemSize)
+    }
+
     /// Where the first of eight rows of so many elements lies, how many elements from one to the
     /// next, and whether more follow so; nil where they do not lie equally far apart as they are
     /// wanted.

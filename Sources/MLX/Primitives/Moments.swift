@@ -7,12 +7,12 @@ struct Moments: Portable, TileReading {
     /// The axes in ascending order.
     let axes: [Int]
 
-    /// The types that they are computed in.
-    static let types: [DType] = [.float32, .float64]
+    /// Whether they can be computed in a type.
+    static func isDefined(for dtype: DType) -> Bool { ck_moment_kernels_of(dtype.code) != nil }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let computed = inputs[0].dtype.computed
-        guard Self.types.contains(computed) else {
+        guard Self.isDefined(for: computed) else {
             throw refusal("not defined for \(inputs[0].dtype)")
         }
         guard inputs[0].count > 0 else {
@@ -30,13 +30,8 @@ struct Moments: Portable, TileReading {
         _ elements: TileSource, _ others: ArraySlice<Tensor>, into outputs: [Tensor],
         on workers: Workers
     ) {
-        if outputs[0].dtype == .float32 {
-            MomentRows<Float>(elements, axes: axes).write(
-                mean: outputs[0], variance: outputs[1], on: workers)
-        } else {
-            MomentRows<Double>(elements, axes: axes).write(
-                mean: outputs[0], variance: outputs[1], on: workers)
-        }
+        MomentRows(elements, axes: axes)?.write(
+            mean: outputs[0], variance: outputs[1], on: workers)
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -46,8 +41,9 @@ struct Moments: Portable, TileReading {
         let share = constant(1 / Double(axes.reduce(1) { $0 * x.shape[$1] }), like: mean)
         let ofMean = cotangents[0].map { reshaped($0, kept) * share }
         let ofVariance = cotangents[1].map { reshaped($0, kept) * (share + share) * (x - mean) }
-        guard let first = ofVariance ?? ofMean else { return [nil] }
-        let all = ofVariance == nil ? first : ofMean.map { first + $0 } ?? first
+        let parts = [ofMean, ofVariance].compactMap { $0 }
+        guard let first = parts.first else { return [nil] }
+        let all = parts.dropFirst().reduce(first, +)
         return [broadcast(all, to: x.shape).asType(x.dtype)]
     }
 
@@ -82,22 +78,17 @@ struct MomentsTangent: Portable {
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let computed = outputs[0].dtype
+        guard let kernels = ck_moment_kernels_of(computed.code)?.pointee else { return }
         let x = inputs[0].rows(axes, as: computed, on: workers)
         let dx = inputs[2].rows(axes, as: computed, on: workers)
         let mean = inputs[1].converted(to: computed, on: workers)
         let length = axes.reduce(1) { $0 * inputs[0].shape[$1] }
         workers.forRanges(of: mean.count, grain: max(1, (1 << 14) / length)) { range in
             for row in range {
-                let place = row * length
-                if computed == .float32 {
-                    ck_moments_tangent_row_f32(
-                        outputs[0].floats + row, outputs[1].floats + row, x.floats + place,
-                        mean.floats[row], dx.floats + place, length)
-                } else {
-                    ck_moments_tangent_row_f64(
-                        outputs[0].doubles + row, outputs[1].doubles + row, x.doubles + place,
-                        mean.doubles[row], dx.doubles + place, length)
-                }
+                kernels.tangent(
+                    outputs[0].address(at: row), outputs[1].address(at: row),
+                    x.address(at: row * length), mean.address(at: row),
+                    dx.address(at: row * length), length)
             }
         }
     }
@@ -119,15 +110,6 @@ struct MomentsTangent: Portable {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         let wider = MomentsTangent(axes: axes.map { $0 + 1 })
         return MLXArray.applyAll(wider, batch.stretched(inputs)).map { Batched($0) }
-    }
-}
-
-extension Tensor {
-    fileprivate var floats: UnsafeMutablePointer<Float> {
-        address.assumingMemoryBound(to: Float.self)
-    }
-    fileprivate var doubles: UnsafeMutablePointer<Double> {
-        address.assumingMemoryBound(to: Double.self)
     }
 }
 
