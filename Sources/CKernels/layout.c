@@ -74,17 +74,30 @@ FOR_UNSIGNED(MAKE_COPY, )
 
 typedef u8 u8x64_line __attribute__((ext_vector_type(64)));
 
-KERNEL static void copy_lines(char *out, const char *in, long lines) {
-    for (long i = 0; i < lines * 64; i += 64) {
-        u8x64_line line = *(const u8x64 *)(in + i);
-        __builtin_nontemporal_store(line, (u8x64_line *)(out + i));
+// A loop over the places for each line would take longer than the memory: one for each number.
+#define MAKE_COPY_LINES(COUNT)                                                                     \
+    KERNEL static void copy_lines_##COUNT(                                                         \
+        char *out, const char *in, long lines, const char *const *ahead) {                         \
+        for (long i = 0; i < lines * 64; i += 64) {                                                \
+            u8x64_line line = *(const u8x64 *)(in + i);                                            \
+            UNROLL for (long place = 0; place < COUNT; place++)                                    \
+                __builtin_prefetch(ahead[place] + i);                                              \
+            __builtin_nontemporal_store(line, (u8x64_line *)(out + i));                            \
+        }                                                                                          \
     }
-}
+MAKE_COPY_LINES(0)
+MAKE_COPY_LINES(1)
+MAKE_COPY_LINES(2)
+MAKE_COPY_LINES(3)
 
-void ck_copy_past_caches(void *out, const void *in, long bytes) {
+void ck_copy_past_caches(
+    void *out, const void *in, long bytes, const void *const *ahead, long count) {
     long first = smaller(-(intptr_t)out & 63, bytes), lines = (bytes - first) / 64;
     copy_bytes(out, in, first);
-    copy_lines((char *)out + first, (const char *)in + first, lines);
+    static void (*const copy[])(char *, const char *, long, const char *const *) = {
+        copy_lines_0, copy_lines_1, copy_lines_2, copy_lines_3};
+    copy[smaller(count, 3)](
+        (char *)out + first, (const char *)in + first, lines, (const char *const *)ahead);
     long done = first + lines * 64;
     copy_bytes((char *)out + done, (const char *)in + done, bytes - done);
 }

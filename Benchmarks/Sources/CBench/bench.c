@@ -59,6 +59,13 @@ static void copy(float *a, const float *b, const float *c, long n) {
     memcpy(a, b, (size_t)n * sizeof(float));
 }
 
+WIDE static void copy_streaming(float *a, const float *b, const float *c, long n) {
+    (void)c;
+    const vector *y = (const vector *)b;
+    vector *x = (vector *)a;
+    for (long i = 0; i < n / 16; i++) __builtin_nontemporal_store(y[i], x + i);
+}
+
 // The threads wait for each other at both ends of a pass: in a loop at first, as to wake one takes
 // longer than a short pass.
 static struct {
@@ -135,8 +142,8 @@ void cb_triad(float *a, const float *b, const float *c, long n, int threads, int
     run(threads);
 }
 
-void cb_copy(float *a, const float *b, long n, int threads) {
-    job.pass = copy;
+void cb_copy(float *a, const float *b, long n, int threads, int streaming) {
+    job.pass = streaming ? copy_streaming : copy;
     job.a = a;
     job.b = b;
     job.c = NULL;
@@ -144,4 +151,6 @@ void cb_copy(float *a, const float *b, long n, int threads) {
     run(threads);
 }
 
-void cb_copy_alone(float *a, const float *b, long n) { copy(a, b, NULL, n); }
+void cb_copy_alone(float *a, const float *b, long n, int streaming) {
+    (streaming ? copy_streaming : copy)(a, b, NULL, n);
+}

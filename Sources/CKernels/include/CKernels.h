@@ -207,8 +207,10 @@ ck_reduce _Nullable ck_logsumexp_row(int dtype);
 void ck_copy_2d(void *out, const void *in, long rows, long cols, long out_row_stride,
     long out_col_stride, long in_row_stride, long in_col_stride, int itemsize);
 /// Copies bytes to memory that is not in the caches, without reading it first and without pushing
-/// out what they hold.
-void ck_copy_past_caches(void *out, const void *in, long bytes);
+/// out what they hold; asks meanwhile for as many bytes from each of `count` places ahead, at most
+/// three of them, as memory reads and writes at once faster than in turns.
+void ck_copy_past_caches(void *out, const void *in, long bytes,
+    const void *_Nonnull const *_Nullable ahead, long count);
 /// Other threads may read what this one has copied past the caches once they are told after this.
 void ck_await_copies(void);
 /// Adds a strided matrix to another; an output stride of 0 sums along that axis, in order.

@@ -126,7 +126,7 @@ struct StridedWalk: @unchecked Sendable {
             let part = min(length - column, start + count - first)
             ck_copy_past_caches(
                 target + first * itemSize, base + (offset(row: row) + column) * itemSize,
-                part * itemSize)
+                part * itemSize, nil, 0)
             first += part
             (row, column) = (row + 1, 0)
         }
@@ -208,7 +208,7 @@ extension StridedCopy {
                     for row in 0..<piece.rows {
                         ck_copy_past_caches(
                             into + row * planes.target.row * size,
-                            out + row * planes.source.row * size, piece.columns * size)
+                            out + row * planes.source.row * size, piece.columns * size, nil, 0)
                     }
                     ck_await_copies()
                 } else {

@@ -261,6 +261,8 @@ extension Tiles {
         let values: UnsafeMutablePointer<UnsafeMutableRawPointer>
         let own: UnsafeMutablePointer<Own>
         let moves: UnsafeMutablePointer<Move>
+        /// Where what moves goes on behind a tile, while the tile goes to memory.
+        let ahead: UnsafeMutablePointer<UnsafeRawPointer>
         var moving = 0
         /// Whether some pointers are set for each tile.
         var isPointed = false
@@ -294,6 +296,7 @@ extension Tiles {
             slots * MemoryLayout<UnsafeMutableRawPointer>.stride
             + sources.count * MemoryLayout<Own>.stride
             + (sources.count + targets.count) * MemoryLayout<Move>.stride
+            + sources.count * MemoryLayout<UnsafeRawPointer>.stride
         let bytes = ownBytes + (temporaries + (isPastCaches ? targets.count : 0)) * tileBytes
         let slot = result ?? 0
         let isMadeThere = reading?.convert == nil && slot >= sources.count + targets.count
@@ -305,7 +308,9 @@ extension Tiles {
                 to: Own.self, capacity: sources.count)
             let moves = UnsafeMutableRawPointer(own + sources.count).bindMemory(
                 to: Move.self, capacity: sources.count + targets.count)
-            var table = Table(values: values, own: own, moves: moves)
+            let ahead = UnsafeMutableRawPointer(moves + sources.count + targets.count)
+                .bindMemory(to: UnsafeRawPointer.self, capacity: sources.count)
+            var table = Table(values: values, own: own, moves: moves, ahead: ahead)
             prepare(&table, tiles, tileBytes, longest, at: range.lowerBound)
             var start = range.lowerBound
             while start < range.upperBound {
@@ -315,7 +320,7 @@ extension Tiles {
                 if isMadeThere, let place { values[slot] = place }
                 for index in instructions.indices { instructions[index].run(values, count) }
                 if !isMadeThere, let place { reading?.take(values[slot], count, to: place) }
-                if isPastCaches { copyOut(values, start, count) }
+                if isPastCaches { copyOut(table, start, count) }
                 table.move(count)
                 start += count
             }
@@ -407,14 +412,19 @@ extension Tiles {
         return own.memory + first % period * itemSize
     }
 
-    /// Brings the tiles of the outputs to their places.
-    private func copyOut(
-        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ start: Int, _ count: Int
-    ) {
+    /// Brings the tiles of the outputs to their places, and asks meanwhile for what the inputs have
+    /// for the next one.
+    private func copyOut(_ table: Table, _ start: Int, _ count: Int) {
+        for index in 0..<table.moving {
+            let move = table.moves[index]
+            (table.ahead + index).initialize(
+                to: table.values[move.slot] + move.itemSize * count)
+        }
         for index in targets.indices {
-            let (target, tile) = (targets[index], table[sources.count + index])
+            let (target, tile) = (targets[index], table.values[sources.count + index])
             let place = target.address + start * target.itemSize
-            ck_copy_past_caches(place, tile, count * target.itemSize)
+            ck_copy_past_caches(
+                place, tile, count * target.itemSize, table.ahead, index == 0 ? table.moving : 0)
         }
     }
 }

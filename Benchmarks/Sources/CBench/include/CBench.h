@@ -14,10 +14,10 @@ int cb_limit_cores(int count);
 void cb_triad(float *a, const float *b, const float *c, long n, int threads, int streaming);
 
 /// a[i] = b[i] over n floats, in the same manner; a program calls both with one number of threads.
-void cb_copy(float *a, const float *b, long n, int threads);
+void cb_copy(float *a, const float *b, long n, int threads, int streaming);
 
 /// The same by the caller alone.
-void cb_copy_alone(float *a, const float *b, long n);
+void cb_copy_alone(float *a, const float *b, long n, int streaming);
 
 /// 64-byte aligned floats on huge pages where the system gives them, all `value`; `shift` bytes
 /// apart from a page's start.

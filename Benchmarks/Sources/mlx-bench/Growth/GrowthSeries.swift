@@ -36,15 +36,15 @@ extension GrowthSuite {
             "`\(name)`, \(fromMemory ? "every array from memory" : "the same array again and again")"
         }
 
-        /// Microseconds of a call and of the better of a copy by one thread and by all, and the
-        /// ratio; in turns.
+        /// Microseconds of a call and of the best copy, by one thread or all, through the caches or
+        /// past them, and the ratio; in turns.
         func besideCopy(_ runner: Runner, _ count: Int) throws -> [Double] {
             // A copy reads one array and writes one.
             let copied = count * arrays / 2
-            let threads = Set([1, runner.setting.threads])
-            let times = try runner.timesInTurns(
-                [calls(count)] + threads.map { copies(copied, threads: $0) }
-            ).map { $0.best * 1e6 }
+            let ways = Set([1, runner.setting.threads]).flatMap { threads in
+                [false, true].map { copies(copied, threads: threads, isStreaming: $0) }
+            }
+            let times = try runner.timesInTurns([calls(count)] + ways).map { $0.best * 1e6 }
             let copy = times.dropFirst().min() ?? .nan
             return [times[0], copy, times[0] / copy]
         }
@@ -67,18 +67,19 @@ extension GrowthSuite {
             }
         }
 
-        private func copies(_ count: Int, threads: Int) -> Case {
+        private func copies(_ count: Int, threads: Int, isStreaming: Bool) -> Case {
             let many = many(2 * count)
             return .timed("copy") { _ in
                 let from = try Floats(many * count, 1, 0)
                 let to = try Floats(many * count, 0, 20 << 10)
+                let streaming: Int32 = isStreaming ? 1 : 0
                 var turn = 0
                 return {
                     let (from, to) = (from.start + turn * count, to.start + turn * count)
                     if threads == 1 {
-                        cb_copy_alone(to, from, count)
+                        cb_copy_alone(to, from, count, streaming)
                     } else {
-                        cb_copy(to, from, count, Int32(threads))
+                        cb_copy(to, from, count, Int32(threads), streaming)
                     }
                     turn = turn + 1 == many ? 0 : turn + 1
                 }
