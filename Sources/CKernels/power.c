@@ -81,22 +81,22 @@ INLINE double any_power(double x, double y) {
 }
 
 // A product, a quotient and a root of floats are in double, rounded, what they are in float.
-UNARY_VECTORS(square, (float)x * (float)x)
-UNARY_VECTORS(cube, cube(x))
-UNARY_VECTORS(half_power, float_power_of_half((float)x))
-UNARY_VECTORS(inverse, 1 / (float)x)
-UNARY_VECTORS(inverse_square, 1 / (x * x))
-UNARY_VECTORS(inverse_half_power, 1 / power_of_half(x))
+UNARY_BY_DOUBLE(square, (float)x * (float)x)
+UNARY_BY_DOUBLE(cube, cube(x))
+UNARY_BY_DOUBLE(half_power, float_power_of_half((float)x))
+UNARY_BY_DOUBLE(inverse, 1 / (float)x)
+UNARY_BY_DOUBLE(inverse_square, 1 / (x * x))
+UNARY_BY_DOUBLE(inverse_half_power, 1 / power_of_half(x))
 BINARY_VECTORS(power, power_double(x, y))
 BINARY_VECTORS(any_power, any_power(x, y))
 
 // The kernel of an easy power of all elements alike.
-INLINE unary_vectors *easy_kernel(float y) {
-    if (y == 2) return square_vectors;
-    if (y == 3) return cube_vectors;
-    if (y == -1) return inverse_vectors;
-    if (y == -2) return inverse_square_vectors;
-    return y == 0.5f ? half_power_vectors : inverse_half_power_vectors;
+static ck_unary easy_kernel(float y) {
+    if (y == 2) return square_f32;
+    if (y == 3) return cube_f32;
+    if (y == -1) return inverse_f32;
+    if (y == -2) return inverse_square_f32;
+    return y == 0.5f ? half_power_f32 : inverse_half_power_f32;
 }
 
 KERNEL static bool all_alike(const float *y, long n) {
@@ -116,10 +116,16 @@ static void power_f32(void *out, const void *a, const void *b, long n) {
     const float *y = b;
     if (n == 0) return;
     if (is_easy(y[0]) && all_alike(y, n)) {
-        run_unary_vectors(easy_kernel(y[0]), out, a, n);
+        easy_kernel(y[0])(out, a, n);
     } else {
         run_binary_vectors(any_easy(y, n) ? any_power_vectors : power_vectors, out, a, y, n);
     }
+}
+
+ck_unary ck_with_number(ck_binary kernel, const void *number) {
+    if (kernel != power_f32) return NULL;
+    float y = *(const float *)number;
+    return is_easy(y) ? easy_kernel(y) : NULL;
 }
 
 // MARK: other floats

@@ -93,6 +93,9 @@ ck_binary _Nullable ck_floor_divide(int dtype);
 ck_binary _Nullable ck_remainder(int dtype);
 /// a to the power b; an integer to a negative power is 0 unless the base is 1 or -1.
 ck_binary _Nullable ck_power(int dtype);
+/// What a kernel does where its second operand is one number for all elements, as a kernel of the
+/// first one alone; NULL where there is no quicker one.
+ck_unary _Nullable ck_with_number(ck_binary kernel, const void *number);
 /// The larger of two; NaN if either is NaN.
 ck_binary _Nullable ck_maximum(int dtype);
 /// The smaller of two; NaN if either is NaN.

@@ -43,6 +43,21 @@ struct TileRun {
         return kept > 2 || widest > 4 ? TileProgram.tile : 2 * TileProgram.tile
     }
 
+    /// The instructions, with kernels of one operand where there is one for a second that is a number.
+    private func withNumbers(_ inputs: [Tensor]) -> [TileProgram.Instruction] {
+        var instructions = instructions
+        for (index, instruction) in self.instructions.enumerated() {
+            let operand = instruction.inputs.second
+            guard case .binary(let kernel) = instruction.body, inputs.indices ~= operand,
+                inputs[operand].layout.isSingle,
+                let quicker = ck_with_number(kernel, inputs[operand].address)
+            else { continue }
+            instructions[index] = TileProgram.Instruction(
+                body: .unary(quicker), inputs: instruction.inputs, output: instruction.output)
+        }
+        return instructions
+    }
+
     /// Calls the body with the program on so many elements of some memory: what all threads read
     /// again for each tile is laid out for them.
     func withTiles(
@@ -74,7 +89,7 @@ struct TileRun {
             withThreadMemory(bytes) { memory in
                 var next = memory
                 for index in inputs.indices { source[index].layOut(at: &next, longest) }
-                instructions.withUnsafeBufferPointer { instructions in
+                withNumbers(inputs).withUnsafeBufferPointer { instructions in
                     body(
                         Tiles(
                             instructions: instructions,
@@ -282,9 +297,12 @@ extension Tiles {
     /// Whether nothing is gained by tiles: one kernel reads and writes where the elements lie.
     private var isOneKernel: Bool {
         guard instructions.count == 1, temporaries == 0, !isPastCaches else { return false }
-        return sources.allSatisfy { source in
-            if case .direct = source { true } else { false }
+        var areDirect = true
+        instructions[0].inputs.forEach(of: instructions[0].body) { input in
+            if case .direct = sources[input] { return }
+            areDirect = false
         }
+        return areDirect
     }
 
     /// Runs the program on some elements and hands on their results.
