@@ -15,8 +15,10 @@ INLINE void copy_bytes(void *to, const void *from, long bytes) {
     if (bytes > 1 << 15) {
         memcpy(out, in, (size_t)bytes);
     } else if (bytes > 128) {
+        // Whole lines are written; a store to two of them takes twice as long.
         long last = bytes - (long)sizeof(u8x64);
-        for (long i = 0; i < last; i += sizeof(u8x64))
+        *(u8x64 *)out = *(const u8x64 *)in;
+        for (long i = 64 - ((intptr_t)out & 63); i < last; i += sizeof(u8x64))
             *(u8x64 *)(out + i) = *(const u8x64 *)(in + i);
         *(u8x64 *)(out + last) = *(const u8x64 *)(in + last);
     } else if (bytes >= 16) {
