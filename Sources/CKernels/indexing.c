@@ -37,67 +37,119 @@ KERNEL static long take_long_rows(void *out, const void *src, const int64_t *idx
     return -1;
 }
 
-// Rows of `width` elements that lie `stride` apart in the array, and one behind the other beside
-// their indices.
-#define TAKE_ALONG(T, UNUSED)                                                                      \
-    KERNEL static void take_##T(T *out, const T *in, const int64_t *idx, long rows, long width,    \
-        long stride, long axis_size) {                                                             \
-        if (width == 1) {                                                                          \
-            LANES for (long r = 0; r < rows; r++)                                                  \
-                out[r] = in[(long)place_of(idx[r], axis_size) * stride];                           \
-            return;                                                                                \
-        }                                                                                          \
-        for (long r = 0; r < rows; r++, out += width, idx += width) {                              \
-            LANES for (long column = 0; column < width; column++)                                  \
-                out[column] = in[(long)place_of(idx[column], axis_size) * stride + column];        \
-        }                                                                                          \
-    }
-FOR_UNSIGNED(TAKE_ALONG, )
+// What the next rows hold lies in other pages, where the processor does not look ahead.
+INLINE void call_for_part(const void *rows, long left, long pitch, long bytes) {
+    enum { AHEAD = 3 };
+    if (left <= AHEAD) return;
+    const char *part = (const char *)rows + AHEAD * pitch;
+    for (long i = 0; i < smaller(bytes, 1024); i += 64) __builtin_prefetch(part + i);
+}
 
-long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
-    long stride, long axis_size, int itemsize) {
-    // Pieces that stay in the first cache between the two looks at them.
-    enum { PIECE = 1024 };
-    long step = width < PIECE ? PIECE / width : 1;
-    for (long row = 0; row < rows; row += step) {
-        long some = smaller(step, rows - row), first = row * width;
-        long outside = ck_first_outside(idx + first, some * width, axis_size);
-        if (outside >= 0) return first + outside;
-        char *to = (char *)out + first * itemsize;
-        const int64_t *from = idx + first;
-        switch (itemsize) {
-        case 1: take_u8((u8 *)to, src, from, some, width, stride, axis_size); break;
-        case 2: take_u16((u16 *)to, src, from, some, width, stride, axis_size); break;
-        case 4: take_u32((u32 *)to, src, from, some, width, stride, axis_size); break;
-        default: take_u64((u64 *)to, src, from, some, width, stride, axis_size); break;
-        }
+// Some neighbouring elements; whether an index among them lies outside, where any element is taken.
+// A step is how far the element of the next column lies from that of one, at the same index.
+#define TAKE_SOME(T, UNUSED)                                                                       \
+    INLINE bool take_some_##T(T *out, const T *in, const int64_t *idx, long count, long stride,    \
+        long axis_size, long step) {                                                               \
+        u64 outside = 0;                                                                           \
+        LANES for (long i = 0; i < count; i++) {                                                   \
+            u64 place = place_of(idx[i], axis_size);                                               \
+            outside |= place >= (u64)axis_size;                                                    \
+            out[i] = in[(place < (u64)axis_size ? (long)place : 0) * stride + i * step];           \
+        }                                                                                          \
+        return outside != 0;                                                                       \
+    }                                                                                              \
+    /* A column of the array, of which the next one begins where it ends. */                       \
+    KERNEL static bool take_column_##T(                                                            \
+        T *out, const T *in, const int64_t *idx, long count, long axis_size) {                     \
+        enum { LINE = 64 / sizeof(T) };                                                            \
+        bool outside = false;                                                                      \
+        long i = 0;                                                                                \
+        for (; i + LINE <= count; i += LINE) {                                                     \
+            if (i < axis_size) __builtin_prefetch(in + axis_size + i);                             \
+            outside |= take_some_##T(out + i, in, idx + i, LINE, 1, axis_size, 0);                 \
+        }                                                                                          \
+        return outside | take_some_##T(out + i, in, idx + i, count - i, 1, axis_size, 0);          \
+    }                                                                                              \
+    KERNEL static bool take_columns_##T(T *out, const T *in, const int64_t *idx, long rows,        \
+        long width, long pitch, long stride, long axis_size) {                                     \
+        bool outside = false;                                                                      \
+        for (long r = 0; r < rows; r++, out += pitch, idx += pitch) {                              \
+            if (pitch != width) call_for_part(idx, rows - r, pitch * 8, width * 8);                \
+            outside |= take_some_##T(out, in, idx, width, stride, axis_size, 1);                   \
+        }                                                                                          \
+        return outside;                                                                            \
+    }                                                                                              \
+    static bool take_##T(T *out, const T *in, const int64_t *idx, long rows, long width,           \
+        long pitch, long stride, long axis_size) {                                                 \
+        return stride == 1                                                                         \
+                   ? take_column_##T(out, in, idx, rows, axis_size)                                \
+                   : take_columns_##T(out, in, idx, rows, width, pitch, stride, axis_size);        \
+    }
+FOR_UNSIGNED(TAKE_SOME, )
+
+static long first_outside(
+    const int64_t *idx, long rows, long width, long pitch, long axis_size) {
+    for (long r = 0; r < rows; r++) {
+        long column = ck_first_outside(idx + r * pitch, width, axis_size);
+        if (column >= 0) return r * pitch + column;
     }
     return -1;
 }
 
-// Columns lie apart, so that the elements of a row go to different places.
+long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
+    long pitch, long stride, long axis_size, int itemsize) {
+    bool outside = true;
+    if (axis_size > 0) switch (itemsize) {
+        case 1: outside = take_u8(out, src, idx, rows, width, pitch, stride, axis_size); break;
+        case 2: outside = take_u16(out, src, idx, rows, width, pitch, stride, axis_size); break;
+        case 4: outside = take_u32(out, src, idx, rows, width, pitch, stride, axis_size); break;
+        default: outside = take_u64(out, src, idx, rows, width, pitch, stride, axis_size); break;
+        }
+    return outside ? first_outside(idx, rows, width, pitch, axis_size) : -1;
+}
+
+// One after the other, as the last of equal indices stays.
 #define PUT_ALONG(T, UNUSED)                                                                       \
-    KERNEL static void put_##T(T *out, const T *in, const int64_t *idx, long rows, long width,     \
-        long stride, long axis_size) {                                                             \
-        if (width == 1) {                                                                          \
-            for (long r = 0; r < rows; r++)                                                        \
-                out[(long)place_of(idx[r], axis_size) * stride] = in[r];                           \
-            return;                                                                                \
+    static long put_##T(T *out, const T *in, const int64_t *idx, long rows, long width,            \
+        long pitch, long stride, long axis_size) {                                                 \
+        for (long r = 0; r < rows; r++) {                                                          \
+            const int64_t *places = idx + r * pitch;                                               \
+            const T *from = in + r * pitch;                                                        \
+            if (pitch != width) {                                                                  \
+                call_for_part(places, rows - r, pitch * 8, width * 8);                             \
+                call_for_part(from, rows - r, pitch * (long)sizeof(T), width * (long)sizeof(T));   \
+            }                                                                                      \
+            for (long column = 0; column < width; column++) {                                      \
+                u64 place = place_of(places[column], axis_size);                                   \
+                if (place >= (u64)axis_size) return r * pitch + column;                            \
+                out[(long)place * stride + column] = from[column];                                 \
+            }                                                                                      \
         }                                                                                          \
-        for (long r = 0; r < rows; r++, in += width, idx += width) {                               \
-            LANES for (long column = 0; column < width; column++)                                  \
-                out[(long)place_of(idx[column], axis_size) * stride + column] = in[column];        \
+        return -1;                                                                                 \
+    }                                                                                              \
+    static long put_column_##T(                                                                    \
+        T *out, const T *in, const int64_t *idx, long count, long axis_size) {                     \
+        _Pragma("clang loop unroll_count(4)") for (long i = 0; i < count; i++) {                   \
+            u64 place = place_of(idx[i], axis_size);                                               \
+            if (place >= (u64)axis_size) return i;                                                 \
+            out[place] = in[i];                                                                    \
         }                                                                                          \
+        return -1;                                                                                 \
+    }                                                                                              \
+    static long put_along_##T(T *out, const T *in, const int64_t *idx, long rows, long width,      \
+        long pitch, long stride, long axis_size) {                                                 \
+        return stride == 1 ? put_column_##T(out, in, idx, rows, axis_size)                         \
+                           : put_##T(out, in, idx, rows, width, pitch, stride, axis_size);         \
     }
 FOR_UNSIGNED(PUT_ALONG, )
 
-void ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
-    long stride, long axis_size, int itemsize) {
+long ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
+    long pitch, long stride, long axis_size, int itemsize) {
     switch (itemsize) {
-    case 1: return put_u8(out, updates, idx, rows, width, stride, axis_size);
-    case 2: return put_u16(out, updates, idx, rows, width, stride, axis_size);
-    case 4: return put_u32(out, updates, idx, rows, width, stride, axis_size);
-    default: return put_u64(out, updates, idx, rows, width, stride, axis_size);
+    case 1: return put_along_u8(out, updates, idx, rows, width, pitch, stride, axis_size);
+    case 2: return put_along_u16(out, updates, idx, rows, width, pitch, stride, axis_size);
+    case 4: return put_along_u32(out, updates, idx, rows, width, pitch, stride, axis_size);
+    default: return put_along_u64(out, updates, idx, rows, width, pitch, stride, axis_size);
     }
 }
 
@@ -105,6 +157,6 @@ void ck_put_along(void *out, const void *updates, const int64_t *idx, long rows,
 long ck_take_rows(void *out, const void *src, const int64_t *idx, long n, long axis_size,
     long row_bytes) {
     bool is_element = row_bytes == 1 || row_bytes == 2 || row_bytes == 4 || row_bytes == 8;
-    return is_element ? ck_take_along(out, src, idx, n, 1, 1, axis_size, (int)row_bytes)
+    return is_element ? ck_take_along(out, src, idx, n, 1, 1, 1, axis_size, (int)row_bytes)
                       : take_long_rows(out, src, idx, n, axis_size, row_bytes);
 }

@@ -20,10 +20,10 @@
         return -1;                                                                                 \
     }                                                                                              \
     KERNEL static long scatter_along_##T(void *out, const void *updates, const int64_t *idx,       \
-        long rows, long width, long stride, long axis_size) {                                      \
-        long e = 0;                                                                                \
+        long rows, long width, long pitch, long stride, long axis_size) {                          \
         for (long r = 0; r < rows; r++)                                                            \
-            for (long column = 0; column < width; column++, e++) {                                 \
+            for (long column = 0; column < width; column++) {                                      \
+                long e = r * pitch + column;                                                       \
                 u64 place = place_of(idx[e], axis_size);                                           \
                 if (place >= (u64)axis_size) return e;                                             \
                 T *to = (T *)out + (long)place * stride + column;                                  \

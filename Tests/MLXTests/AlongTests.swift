@@ -25,6 +25,7 @@ struct AlongTests {
     static let forms = [
         Form(shape: [300, 70], axis: 0, count: 500),
         Form(shape: [9000, 33], axis: 0, count: 900, indices: .int64),
+        Form(shape: [9000, 33], axis: 0, count: 900),
         Form(shape: [5, 400, 19], axis: 1, count: 23, dtype: .float64, indices: .uint32),
         Form(shape: [700, 41], axis: 1, count: 60),
         Form(shape: [40_000], axis: 0, count: 30_000, indices: .int16),
@@ -86,9 +87,9 @@ struct AlongTests {
         return ""
     }
 
-    @Test("outside the axis are named", arguments: [0, 1])
-    func outside(_ axis: Int) {
-        let indices = MLXArray.zeros([300, 200], dtype: .int32)
+    @Test("outside the axis are named", arguments: [0, 1], [DType.int32, .int64])
+    func outside(_ axis: Int, _ dtype: DType) {
+        let indices = MLXArray.zeros([300, 200], dtype: dtype)
         indices[170, 30] = MLXArray(500)
         let error = message { takeAlong(MLXArray.zeros([300, 200]), indices, axis: axis).eval() }
         #expect(error.contains("index 500 at position 34030 "))

@@ -76,18 +76,27 @@ struct PutAlongTests {
                 bits(putAlong(array, indices, values: values, axis: axis))
             }
             #expect(result == wanted)
+            // Over an array that nobody else holds, and with indices that are read where they lie.
+            let overwritten = withWorkers(count) { () -> [UInt8] in
+                bits(putAlong(array + 0, indices.asType(.int64), values: values, axis: axis))
+            }
+            #expect(overwritten == wanted)
         }
     }
 
-    @Test("refuses an index outside the axis before it writes")
-    func refusals() {
+    @Test("refuses an index outside the axis before it writes", arguments: [DType.int32, .int64])
+    func refusals(_ dtype: DType) {
         let array = MLXArray([1, 2, 3, 4, 5, 6] as [Float], [2, 3])
-        let indices = MLXArray([0, 1, 2, 3], [2, 2])
+        let indices = MLXArray([0, 1, 2, 3], [2, 2]).asType(dtype)
         let error = #expect(throws: MLXError.self) {
             try withError { putAlong(array, indices, values: MLXArray(Float(9)), axis: 1).eval() }
         }
         let told = error.map { "\($0)" }
         #expect(told == "[putAlong] index 3 at position 3 lies outside an axis of 3")
         #expect(array.asArray(Float.self) == [1, 2, 3, 4, 5, 6])
+        let sum = array + 1
+        let result = putAlong(sum, indices, values: MLXArray(Float(9)), axis: 1)
+        #expect(throws: MLXError.self) { try withError { result.eval() } }
+        #expect(sum.asArray(Float.self) == [2, 3, 4, 5, 6, 7])
     }
 }

@@ -65,7 +65,7 @@ typedef void (*ck_accumulate)(
 typedef long (*ck_scatter)(
     void *out, const void *updates, const int64_t *idx, long n, long axis_size, long inner);
 typedef long (*ck_scatter_along)(void *out, const void *updates, const int64_t *idx, long rows,
-    long width, long stride, long axis_size);
+    long width, long pitch, long stride, long axis_size);
 /// out[i] = start + (first + i)·step
 typedef void (*ck_range)(void *out, double start, double step, long first, long n);
 
@@ -225,18 +225,17 @@ ck_accumulate _Nullable ck_accumulate_2d(int dtype);
 /// out row i = src row idx[i], for n rows of row_bytes.
 long ck_take_rows(void *out, const void *src, const int64_t *idx, long n, long axis_size,
     long row_bytes);
-/// out[r·width + c] = src[idx[r·width + c]·stride + c]
+/// out[r·pitch + c] = src[idx[r·pitch + c]·stride + c], for `width` columns.
 long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
-    long stride, long axis_size, int itemsize);
-/// out[idx[r·width + c]·stride + c] = updates[r·width + c], in order of r; the indices are known to
-/// lie inside.
-void ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
-    long stride, long axis_size, int itemsize);
+    long pitch, long stride, long axis_size, int itemsize);
+/// out[idx[r·pitch + c]·stride + c] = updates[r·pitch + c], in order of r.
+long ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
+    long pitch, long stride, long axis_size, int itemsize);
 /// The position of the first index outside an axis, or -1.
 long ck_first_outside(const int64_t *idx, long n, long axis_size);
 /// out[idx[i]·inner + k] += updates[i·inner + k], in order of i.
 ck_scatter _Nullable ck_scatter_add_rows(int dtype);
-/// out[idx[r·width + c]·stride + c] += updates[r·width + c], in order of r.
+/// out[idx[r·pitch + c]·stride + c] += updates[r·pitch + c], in order of r.
 ck_scatter_along _Nullable ck_scatter_add_along(int dtype);
 
 /// Evenly spaced values; integers step by the difference of the truncated first two.

@@ -6,6 +6,8 @@ struct AlongPlan {
         let indices: UnsafePointer<Int64>
         let rows: Int
         let width: Int
+        /// How far apart rows begin, there and in the arrays that lie beside them.
+        let pitch: Int
         /// Where the first index stands, and where the axis of its column begins in the array.
         let element: Int
         let place: Int
@@ -15,6 +17,10 @@ struct AlongPlan {
     private let count: Int
     private let width: Int
     private let rows: Int
+
+    /// Whether each piece is all that is done in a block of the array, which stays in the caches.
+    var isByBlocks: Bool { rows == count && width == axes.inner && blockFits }
+    private let blockFits: Bool
 
     /// The bytes that the indices of a piece reach, and about how many elements a worker takes.
     private static let reach = 1 << 19
@@ -28,6 +34,8 @@ struct AlongPlan {
         let fits = Self.reach / max(axes.length * array.dtype.size, 1)
         width = min(axes.inner, max(fits / 16 * 16, 16))
         rows = isOrdered ? count : min(count, max(1, Self.grain / max(width, 1)))
+        blockFits =
+            max(axes.length, count) * axes.inner * array.dtype.size <= Self.reach && count > 0
     }
 
     /// Calls the body for all pieces; it answers -1, or which of the piece's indices lies outside.
@@ -47,10 +55,13 @@ struct AlongPlan {
                 let result = body(piece)
                 if result >= 0 { failure.record(piece.element + result) }
             }
-            if across * down == 1, range.count > 1 { return readBlocks(range, reader, take) }
+            if across * down == 1, range.count > 1 || isByBlocks {
+                return readBlocks(range, reader, take)
+            }
             for task in range {
-                let (column, rest) = (task % across, task / across)
-                let (block, piece) = rest.quotientAndRemainder(dividingBy: down)
+                // All rows of a column, one after the other.
+                let (rest, piece) = task.quotientAndRemainder(dividingBy: down)
+                let (block, column) = rest.quotientAndRemainder(dividingBy: across)
                 let first = piece * rows
                 readRows(
                     first..<min(count, first + rows), block, column * width, reader, take)
@@ -72,7 +83,7 @@ struct AlongPlan {
                 body(
                     Piece(
                         indices: indices + (block - range.lowerBound) * size, rows: count,
-                        width: axes.inner, element: block * size,
+                        width: axes.inner, pitch: axes.inner, element: block * size,
                         place: block * axes.length * axes.inner))
             }
         }
@@ -84,19 +95,24 @@ struct AlongPlan {
         _ body: (Piece) -> Void
     ) {
         let part = min(width, axes.inner - column)
+        func take(_ indices: UnsafeRawPointer, _ element: Int, rows: Int, pitch: Int) {
+            body(
+                Piece(
+                    indices: indices.assumingMemoryBound(to: Int64.self), rows: rows, width: part,
+                    pitch: pitch, element: element,
+                    place: block * axes.length * axes.inner + column))
+        }
+        let first = (block * count + range.lowerBound) * axes.inner + column
+        if let indices = reader.place(first) {
+            return take(indices, first, rows: range.count, pitch: axes.inner)
+        }
         let step = part == axes.inner ? max(1, Self.grain / part) : 1
-        var row = range.lowerBound
-        while row < range.upperBound {
+        for row in stride(from: range.lowerBound, to: range.upperBound, by: step) {
             let taken = min(step, range.upperBound - row)
             let element = (block * count + row) * axes.inner + column
-            reader.withElements(element, taken * part) { indices in
-                body(
-                    Piece(
-                        indices: indices.assumingMemoryBound(to: Int64.self), rows: taken,
-                        width: part, element: element,
-                        place: block * axes.length * axes.inner + column))
+            reader.withElements(element, taken * part) {
+                take($0, element, rows: taken, pitch: part)
             }
-            row += taken
         }
     }
 }

@@ -149,7 +149,7 @@ struct TakeAlong: LinearPrimitive, Portable {
         try plan.run(self, inputs[1], on: workers) { piece in
             ck_take_along(
                 to + piece.element * size, from + piece.place * size, piece.indices, piece.rows,
-                piece.width, axes.inner, axes.length, Int32(size))
+                piece.width, piece.pitch, axes.inner, axes.length, Int32(size))
         }
     }
 
@@ -189,7 +189,7 @@ struct ScatterAddAlong: LinearPrimitive, Portable {
         try plan.run(self, inputs[1], on: workers) { piece in
             kernel(
                 to + piece.place * size, from + piece.element * size, piece.indices, piece.rows,
-                piece.width, axes.inner, axes.length)
+                piece.width, piece.pitch, axes.inner, axes.length)
         }
     }
 

@@ -30,19 +30,45 @@ struct PutAlong: Portable {
         let (count, length, size) = (
             indices.shape[axis], output.shape[axis], output.dtype.size
         )
-        // All indices are checked before the first write.
-        let any = AlongPlan(output, axis, count: count, isOrdered: false)
-        try any.run(self, indices, on: workers) { piece in
-            ck_first_outside(piece.indices, piece.rows * piece.width, length)
-        }
-        output.copy(inputs[0], on: workers)
+        let array = inputs[0].contiguous(on: workers)
         let updates = inputs[2].contiguous(on: workers)
         let plan = AlongPlan(output, axis, count: count, isOrdered: true)
-        let (from, to, stride) = (updates.address, output.address, plan.axes.inner)
+        let isInPlace = array.address == output.address
+        if isInPlace {
+            // All indices are checked before the first write.
+            try check(indices, output, on: workers)
+        }
+        let copiesBlocks = !isInPlace && plan.isByBlocks
+        if !copiesBlocks { output.copy(array, on: workers) }
+        let block = copiesBlocks ? length * plan.axes.inner * size : 0
+        let (old, from, to) = (array.address, updates.address, output.address)
+        let stride = plan.axes.inner
         try plan.run(self, indices, on: workers) { piece in
-            ck_put_along(
-                to + piece.place * size, from + piece.element * size, piece.indices, piece.rows,
-                piece.width, stride, length, Int32(size))
+            let place = to + piece.place * size
+            if copiesBlocks {
+                place.copyMemory(from: old + piece.place * size, byteCount: block)
+            }
+            return ck_put_along(
+                place, from + piece.element * size, piece.indices, piece.rows, piece.width,
+                piece.pitch, stride, length, Int32(size))
+        }
+        extendLifetime(array)
+        extendLifetime(updates)
+    }
+
+    private func check(
+        _ indices: Tensor, _ output: Tensor, on workers: Workers
+    ) throws(MLXError) {
+        let length = output.shape[axis]
+        let plan = AlongPlan(output, axis, count: indices.shape[axis], isOrdered: false)
+        try plan.run(self, indices, on: workers) { piece in
+            let areTogether = piece.pitch == piece.width
+            let part = areTogether ? piece.rows * piece.width : piece.width
+            for row in 0..<(areTogether ? 1 : piece.rows) {
+                let start = row * piece.pitch
+                let outside = ck_first_outside(piece.indices + start, part, length)
+                if outside >= 0 { return start + outside }
+            }
             return -1
         }
     }
