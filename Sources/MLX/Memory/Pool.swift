@@ -18,8 +18,9 @@ final class Pool: Sendable {
         var peak = 0
         var limit = Pool.physicalMemory / 2
         var memoryLimit = Pool.physicalMemory / 10 * 8
-        /// How many pieces of memory the system was asked for.
+        /// How many pieces of memory the system was asked for, and how many of them are large.
         var allocations = 0
+        var largeAllocations = 0
         /// How often memory was lent or given back.
         var clock = 0
         /// The most that was on loan in this window of time and in the one before.
@@ -28,6 +29,13 @@ final class Pool: Sendable {
 
         /// The most that may be on loan and kept together.
         var bound: Int { Pool.slack + 2 * max(recentPeak, earlierPeak) }
+
+        /// Counts a piece of memory that the system is asked for; the turn of large ones.
+        mutating func countAllocation(_ capacity: Int) -> Int {
+            allocations &+= 1
+            if capacity >= Pool.largeBytes { largeAllocations &+= 1 }
+            return largeAllocations
+        }
 
         mutating func tick() {
             clock &+= 1
@@ -54,8 +62,8 @@ final class Pool: Sendable {
     private static let hugePage = 2 << 20
     /// From here on memory is aligned to huge pages, which are asked for.
     private static let largeBytes = 4 << 20
-    /// Large arrays that are walked together start at different distances from a huge page: equal
-    /// ones fall on the same cache sets and cost up to seven times.
+    /// Large arrays that are walked together start at different distances from a huge page, each
+    /// at the next one: equal ones fall on the same cache sets and cost up to seven times.
     private static let shifts = 8
     private static let shiftBytes = 20 << 10
 
@@ -89,9 +97,8 @@ final class Pool: Sendable {
                 state.cached -= capacity
                 return (free, 0, false)
             }
-            state.allocations &+= 1
             let isTight = state.cached > 0 && state.active + state.cached > state.memoryLimit
-            return (nil, state.allocations, isTight)
+            return (nil, state.countAllocation(capacity), isTight)
         }
         if let found {
             return Buffer(address: found.address, capacity: capacity, shift: found.shift)
@@ -105,8 +112,7 @@ final class Pool: Sendable {
         let capacity = Self.capacity(for: bytes)
         let turn = state.withLock { state in
             state.active += capacity
-            state.allocations &+= 1
-            return state.allocations
+            return state.countAllocation(capacity)
         }
         let buffer = allocate(capacity, turn: turn)
         // The least page that a system has; a huge one is there after its first byte.
