@@ -119,28 +119,33 @@ BINARY(differs, u8, x ^ y)
 
 FOR_UNSIGNED(MAKE_BINARY, add, x + y)
 FOR_FLOATS(MAKE_BINARY, add, x + y)
+BINARY_WITH_ONE(add, f32, x + y)
 BINARY(add, c64, complex_of(x.re + y.re, x.im + y.im))
 LOOKUP(ck_binary, ck_add, [CK_BOOL] = or_u8, ROWS_WRAPPING(add), ROWS_FLOATS(add),
     [CK_C64] = add_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, subtract, x - y)
 FOR_FLOATS(MAKE_BINARY, subtract, x - y)
+BINARY_WITH_ONE(subtract, f32, x - y)
 BINARY(subtract, c64, complex_of(x.re - y.re, x.im - y.im))
 LOOKUP(ck_binary, ck_subtract, [CK_BOOL] = differs_u8, ROWS_WRAPPING(subtract),
     ROWS_FLOATS(subtract), [CK_C64] = subtract_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, multiply, 1u * x * y)
 FOR_FLOATS(MAKE_BINARY, multiply, x * y)
+BINARY_WITH_ONE(multiply, f32, x * y)
 LOOKUP(ck_binary, ck_multiply, [CK_BOOL] = and_u8, ROWS_WRAPPING(multiply), ROWS_FLOATS(multiply),
     [CK_C64] = multiply_c64)
 
 FOR_FLOATS(MAKE_BINARY, divide, x / y)
+BINARY_WITH_ONE(divide, f32, x / y)
 COMPLEX_PAIR_BY_DOUBLE(divide, quotient_re(a, b, c, d), quotient_im(a, b, c, d))
 LOOKUP(ck_binary, ck_divide, ROWS_FLOATS(divide), [CK_C64] = divide_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, maximum, x > y ? x : y)
 FOR_SIGNED(MAKE_BINARY, maximum, x > y ? x : y)
 FOR_FLOATS(MAKE_BINARY, maximum, ((x > y) | (x != x)) ? x : y)
+BINARY_WITH_ONE(maximum, f32, ((x > y) | (x != x)) ? x : y)
 BINARY(maximum, c64, complex_nan(x) || (!complex_nan(y) && complex_less(y, x)) ? x : y)
 LOOKUP(ck_binary, ck_maximum, [CK_BOOL] = or_u8, ROWS_UNSIGNED(maximum), ROWS_SIGNED(maximum),
     ROWS_FLOATS(maximum), [CK_C64] = maximum_c64)
@@ -148,6 +153,21 @@ LOOKUP(ck_binary, ck_maximum, [CK_BOOL] = or_u8, ROWS_UNSIGNED(maximum), ROWS_SI
 FOR_UNSIGNED(MAKE_BINARY, minimum, x < y ? x : y)
 FOR_SIGNED(MAKE_BINARY, minimum, x < y ? x : y)
 FOR_FLOATS(MAKE_BINARY, minimum, ((x < y) | (x != x)) ? x : y)
+BINARY_WITH_ONE(minimum, f32, ((x < y) | (x != x)) ? x : y)
 BINARY(minimum, c64, complex_nan(x) || (!complex_nan(y) && complex_less(x, y)) ? x : y)
 LOOKUP(ck_binary, ck_minimum, [CK_BOOL] = and_u8, ROWS_UNSIGNED(minimum), ROWS_SIGNED(minimum),
     ROWS_FLOATS(minimum), [CK_C64] = minimum_c64)
+
+// MARK: one operand a number
+
+ck_binary ck_with_one(ck_binary kernel, int is_first) {
+    static const struct {
+        ck_binary both, of_one, by_one;
+    } table[] = {
+#define WITH_ONE(NAME) {NAME##_f32, NAME##_of_one_f32, NAME##_by_one_f32}
+        WITH_ONE(add), WITH_ONE(subtract), WITH_ONE(multiply), WITH_ONE(divide), WITH_ONE(maximum),
+        WITH_ONE(minimum)};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].both == kernel) return is_first ? table[i].of_one : table[i].by_one;
+    return NULL;
+}

@@ -76,6 +76,25 @@ INLINE u64 place_of(int64_t index, long axis_size) {
     }
 #define BINARY(NAME, T, EXPRESSION) BINARY_TO(NAME, T, T, EXPRESSION)
 
+// The same where the first or the second input is one number.
+#define BINARY_WITH_ONE(NAME, T, EXPRESSION)                                                       \
+    KERNEL static void NAME##_of_one_##T(void *out, const void *a, const void *b, long n) {        \
+        const T x = *(const T *)a, *right = b;                                                     \
+        T *result = out;                                                                           \
+        LANES for (long i = 0; i < n; i++) {                                                       \
+            T y = right[i];                                                                        \
+            result[i] = (EXPRESSION);                                                              \
+        }                                                                                          \
+    }                                                                                              \
+    KERNEL static void NAME##_by_one_##T(void *out, const void *a, const void *b, long n) {        \
+        const T *left = a, y = *(const T *)b;                                                      \
+        T *result = out;                                                                           \
+        LANES for (long i = 0; i < n; i++) {                                                       \
+            T x = left[i];                                                                         \
+            result[i] = (EXPRESSION);                                                              \
+        }                                                                                          \
+    }
+
 // The same loops without the promise that they vectorise: for calls into libm.
 #define UNARY_CALL(NAME, T, EXPRESSION)                                                            \
     static void NAME##_##T(void *out, const void *a, long n) {                                     \

@@ -96,6 +96,9 @@ ck_binary _Nullable ck_power(int dtype);
 /// What a kernel does where its second operand is one number for all elements, as a kernel of the
 /// first one alone; NULL where there is no quicker one.
 ck_unary _Nullable ck_with_number(ck_binary kernel, const void *number);
+/// The same kernel for a first, or a second, operand that is one number for all elements; NULL
+/// where there is none.
+ck_binary _Nullable ck_with_one(ck_binary kernel, int is_first);
 /// The larger of two; NaN if either is NaN.
 ck_binary _Nullable ck_maximum(int dtype);
 /// The smaller of two; NaN if either is NaN.

@@ -34,6 +34,16 @@ package struct Layout: Equatable, Sendable {
         return true
     }
 
+    /// How many elements of the row-major order lie at one place, before those at the next.
+    var repetitions: Int {
+        var count = 1
+        for axis in shape.indices.reversed() where shape[axis] != 1 {
+            if strides[axis] != 0 { break }
+            count *= shape[axis]
+        }
+        return count
+    }
+
     /// The strides of one element stretched, by the number of axes; made once.
     private static let noSteps = (0..<8).map { [Int](repeating: 0, count: $0) }
 

@@ -78,7 +78,7 @@ struct StridedWalk: @unchecked Sendable {
     fileprivate let shape: UnsafePointer<Int>
     fileprivate let strides: UnsafePointer<Int>
     fileprivate let rank: Int
-    fileprivate let itemSize: Int
+    let itemSize: Int
 
     fileprivate init(
         base: UnsafeRawPointer, shape: UnsafePointer<Int>, strides: UnsafePointer<Int>, rank: Int,
@@ -91,6 +91,7 @@ struct StridedWalk: @unchecked Sendable {
     /// The elements of the two inner axes, and those of the outer one of the two.
     fileprivate var planeCount: Int { rowCount * shape[rank - 1] }
     fileprivate var rowCount: Int { rank > 1 ? shape[rank - 2] : 1 }
+    var rowLength: Int { shape[rank - 1] }
 
     /// The elements after which a row that is repeated along all outer axes begins anew; nil where
     /// the elements do not lie so.
@@ -169,6 +170,9 @@ struct StridedWalk: @unchecked Sendable {
             }
         }
     }
+
+    /// Where a row of the innermost axis starts.
+    func address(row: Int) -> UnsafeRawPointer { base + offset(row: row) * itemSize }
 
     /// The element offset at which a row of the innermost axis starts.
     private func offset(row: Int) -> Int {

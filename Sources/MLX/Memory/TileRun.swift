@@ -24,9 +24,7 @@ struct TileRun {
     /// Runs the program on tensors of one shape; the outputs are row-major.
     func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let count = outputs.first?.count, count > 0 else { return }
-        withTiles(inputs, into: outputs, count: count) { tiles in
-            var tiles = tiles
-            tiles.isPastCaches = tiles.isLeftToMemory(count)
+        withTiles(inputs, into: outputs, count: count, mayPassCaches: true) { tiles in
             let share = count / (4 * Workers.count) / TileProgram.tile
             let grain = min(max(share * TileProgram.tile, Self.least), Self.most)
             if count <= grain {
@@ -37,46 +35,65 @@ struct TileRun {
         }
     }
 
-    /// The elements of a tile: fewer the more of them have to stay in the first cache.
-    private func tile(_ inputs: [Tensor]) -> Int {
-        let kept = temporaries + inputs.reduce(0) { $0 + ($1.layout.isContiguous ? 0 : 1) }
-        return kept > 2 || widest > 4 ? TileProgram.tile : 2 * TileProgram.tile
+    /// The elements of a tile: fewer the more of them have to stay in the first cache, among them
+    /// what is asked for of the next ones where results go to memory.
+    private func tile(
+        _ inputs: [Tensor], _ count: Int, _ ones: OneNumbers, isPastCaches: Bool, _ targets: Int
+    ) -> Int {
+        if count <= TileProgram.tile || widest > 4 { return TileProgram.tile }
+        var (direct, kept) = (0, temporaries)
+        for index in inputs.indices where !ones.contains(index) {
+            if inputs[index].layout.isContiguous { direct += 1 } else { kept += 1 }
+        }
+        let isLong = isPastCaches ? kept + 2 * direct + targets <= 4 : kept <= 2
+        return isLong ? 2 * TileProgram.tile : TileProgram.tile
     }
 
-    /// The instructions, with kernels of one operand where there is one for a second that is a number.
-    private func withNumbers(_ inputs: [Tensor]) -> [TileProgram.Instruction] {
-        var instructions = instructions
-        for (index, instruction) in self.instructions.enumerated() {
-            let operand = instruction.inputs.second
-            guard case .binary(let kernel) = instruction.body, inputs.indices ~= operand,
-                inputs[operand].layout.isSingle,
-                let quicker = ck_with_number(kernel, inputs[operand].address)
-            else { continue }
-            instructions[index] = TileProgram.Instruction(
-                body: .unary(quicker), inputs: instruction.inputs, output: instruction.output)
+    /// Whether so many elements of the outputs are so large that no cache would keep them for who
+    /// reads them next, and lie where nothing is read.
+    private static func areLeftToMemory(_ outputs: [Tensor], _ count: Int, _ inputs: [Tensor])
+        -> Bool
+    {
+        guard outputs.reduce(0, { $0 + $1.dtype.size }) * count >= Caches.capacity else {
+            return false
         }
-        return instructions
+        return !inputs.contains { input in
+            input.layout.isContiguous && outputs.contains { $0.address == input.address }
+        }
     }
 
     /// Calls the body with the program on so many elements of some memory: what all threads read
-    /// again for each tile is laid out for them.
+    /// again for each tile is laid out for them. Outputs that no cache would keep may be made in
+    /// tiles of their own.
     func withTiles(
-        _ inputs: [Tensor], into outputs: [Tensor], count: Int, _ body: (Tiles) -> Void
+        _ inputs: [Tensor], into outputs: [Tensor], count: Int, mayPassCaches: Bool = false,
+        _ body: (Tiles) -> Void
     ) {
         var copies: [StridedCopy] = []
-        let tile = tile(inputs)
-        let longest = min(tile, count)
         let (sources, targets) = (inputs.count, outputs.count)
+        let isPastCaches = mayPassCaches && Self.areLeftToMemory(outputs, count, inputs)
         withThreadMemory(
             sources * MemoryLayout<Tiles.Source>.stride
                 + targets * MemoryLayout<Tiles.Target>.stride
+                + instructions.count * MemoryLayout<TileProgram.Instruction>.stride
         ) { memory in
             let source = memory.bindMemory(to: Tiles.Source.self, capacity: sources)
             let target = UnsafeMutableRawPointer(source + sources).bindMemory(
                 to: Tiles.Target.self, capacity: targets)
+            let fitted = UnsafeMutableBufferPointer(
+                start: UnsafeMutableRawPointer(target + targets).bindMemory(
+                    to: TileProgram.Instruction.self, capacity: instructions.count),
+                count: instructions.count)
+            _ = fitted.initialize(from: instructions)
+            let ones = OneNumbers(inputs, count: count, fitted)
+            let tile = tile(inputs, count, ones, isPastCaches: isPastCaches, targets)
+            let longest = min(tile, count)
             var (bytes, ownBytes) = (0, 0)
             for index in inputs.indices {
-                (source + index).initialize(to: .of(inputs[index], keeping: &copies))
+                (source + index).initialize(
+                    to: ones.contains(index)
+                        ? .one(inputs[index], keeping: &copies)
+                        : .of(inputs[index], keeping: &copies))
                 let needs = source[index].byteCounts(longest, widest: widest)
                 bytes += needs.shared
                 ownBytes += needs.own
@@ -89,15 +106,15 @@ struct TileRun {
             withThreadMemory(bytes) { memory in
                 var next = memory
                 for index in inputs.indices { source[index].layOut(at: &next, longest) }
-                withNumbers(inputs).withUnsafeBufferPointer { instructions in
-                    body(
-                        Tiles(
-                            instructions: instructions,
-                            sources: UnsafeBufferPointer(start: source, count: sources),
-                            targets: UnsafeBufferPointer(start: target, count: targets),
-                            temporaries: temporaries, widest: widest, ownBytes: ownBytes,
-                            result: result, tile: tile, page: Tiles.placeInPage(next)))
-                }
+                body(
+                    Tiles(
+                        instructions: UnsafeBufferPointer(fitted),
+                        sources: UnsafeBufferPointer(start: source, count: sources),
+                        targets: UnsafeBufferPointer(start: target, count: targets),
+                        temporaries: temporaries, widest: widest, ownBytes: ownBytes,
+                        result: result, tile: tile,
+                        page: Tiles.placeInPage(next),
+                        isPastCaches: isPastCaches))
             }
         }
         // The loops over tiles count no references, which all threads would write to.
@@ -125,7 +142,7 @@ package struct Tiles: @unchecked Sendable {
     /// written a little behind what is read, by the last bits of its address, holds up the reader.
     fileprivate let page: Int
     /// Whether the outputs are made in tiles of their own, which then go past the caches.
-    fileprivate var isPastCaches = false
+    fileprivate let isPastCaches: Bool
 
     /// How an input reaches the kernels.
     fileprivate enum Source {
@@ -143,6 +160,10 @@ package struct Tiles: @unchecked Sendable {
         case rounds(StridedWalk, UnsafeMutableRawPointer, itemSize: Int, period: Int)
         /// Gathered for each tile.
         case gathered(StridedWalk)
+        /// One number, read where it lies.
+        case number(UnsafeMutableRawPointer)
+        /// One number for each row of so many elements, read where it lies.
+        case column(StridedWalk, length: Int)
 
         /// The longest row that is laid out.
         private static let longest = 4 * TileProgram.tile
@@ -169,11 +190,19 @@ package struct Tiles: @unchecked Sendable {
             return .gathered(copy.walk)
         }
 
+        /// One number, for all elements or for each row.
+        static func one(_ tensor: Tensor, keeping copies: inout [StridedCopy]) -> Source {
+            if tensor.layout.isSingle { return .number(tensor.address) }
+            let copy = StridedCopy(from: tensor)
+            copies.append(copy)
+            return .column(copy.walk, length: copy.walk.rowLength)
+        }
+
         /// The bytes that it is laid out in for tiles of so many elements: once for all threads, and
         /// by each.
         func byteCounts(_ count: Int, widest: Int) -> (shared: Int, own: Int) {
             switch self {
-            case .direct: (0, 0)
+            case .direct, .number, .column: (0, 0)
             case .spread(_, let itemSize): (Tiles.byteCount(count, itemSize), 0)
             case .repeated(_, let itemSize, let period):
                 (Tiles.byteCount(period + count, itemSize), 0)
@@ -187,7 +216,7 @@ package struct Tiles: @unchecked Sendable {
         mutating func layOut(at next: inout UnsafeMutableRawPointer, _ count: Int) {
             let memory = next
             switch self {
-            case .direct, .blocks, .rounds, .gathered: break
+            case .direct, .blocks, .rounds, .gathered, .number, .column: break
             case .spread(let element, let itemSize):
                 StridedCopy.spread(element, count, itemSize: itemSize, to: memory)
                 self = .spread(memory, itemSize: itemSize)
@@ -240,18 +269,6 @@ package struct Tiles: @unchecked Sendable {
     fileprivate static func placeInPage(_ memory: UnsafeMutableRawPointer) -> Int {
         Int(bitPattern: memory) & 4095
     }
-
-    /// Whether so many elements of the outputs are so large that no cache would keep them for who
-    /// reads them next, and lie where nothing was read.
-    fileprivate func isLeftToMemory(_ count: Int) -> Bool {
-        guard targets.reduce(0, { $0 + $1.itemSize }) * count >= Caches.capacity else {
-            return false
-        }
-        return !sources.contains { source in
-            guard case .direct(let address, _) = source else { return false }
-            return targets.contains { $0.address == address }
-        }
-    }
 }
 
 extension Tiles {
@@ -299,8 +316,10 @@ extension Tiles {
         guard instructions.count == 1, temporaries == 0, !isPastCaches else { return false }
         var areDirect = true
         instructions[0].inputs.forEach(of: instructions[0].body) { input in
-            if case .direct = sources[input] { return }
-            areDirect = false
+            switch sources[input] {
+            case .direct, .number, .column: break
+            default: areDirect = false
+            }
         }
         return areDirect
     }
@@ -336,7 +355,13 @@ extension Tiles {
                 if table.isPointed { point(table, at: start, count) }
                 let place = reading?.address(at: start - range.lowerBound)
                 if isMadeThere, let place { values[slot] = place }
-                for index in instructions.indices { instructions[index].run(values, count) }
+                for index in instructions.indices {
+                    if instructions[index].column == nil {
+                        instructions[index].run(values, count)
+                    } else {
+                        runByRow(instructions[index], values, start, count)
+                    }
+                }
                 if !isMadeThere, let place { reading?.take(values[slot], count, to: place) }
                 if isPastCaches { copyOut(table, start, count) }
                 table.move(count)
@@ -356,7 +381,8 @@ extension Tiles {
             switch sources[index] {
             case .direct(let address, let itemSize):
                 table.add(index, address + start * itemSize, itemSize: itemSize)
-            case .spread(let address, _): table.values[index] = address
+            case .spread(let address, _), .number(let address): table.values[index] = address
+            case .column: break
             case .repeated: table.isPointed = true
             case .blocks(_, let itemSize, let period, _):
                 (table.own + index).initialize(to: Own(memory: next, block: -1))
@@ -404,8 +430,32 @@ extension Tiles {
                     values[index] = table.own[index].memory
                     walk.load(start, count, to: values[index])
                 }
-            case .direct, .spread: break
+            case .direct, .spread, .number, .column: break
             }
+        }
+    }
+
+    /// Runs a kernel on some elements once for each row, with the row's number.
+    private func runByRow(
+        _ instruction: TileProgram.Instruction,
+        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ start: Int, _ count: Int
+    ) {
+        let isFirst = instruction.column == .first
+        let (first, second) = (instruction.inputs.first, instruction.inputs.second)
+        guard case .binary(let kernel) = instruction.body,
+            case .column(let walk, let length) = sources[isFirst ? first : second]
+        else { return }
+        let (out, other) = (table[instruction.output], table[isFirst ? second : first])
+        var (row, column) = start.quotientAndRemainder(dividingBy: length)
+        var done = 0
+        while done < count {
+            let part = min(length - column, count - done)
+            let (number, elements) = (walk.address(row: row), other + done * walk.itemSize)
+            kernel(
+                out + done * walk.itemSize, isFirst ? number : UnsafeRawPointer(elements),
+                isFirst ? UnsafeRawPointer(elements) : number, part)
+            done += part
+            (row, column) = (row + 1, 0)
         }
     }
 
@@ -443,25 +493,6 @@ extension Tiles {
             let place = target.address + start * target.itemSize
             ck_copy_past_caches(
                 place, tile, count * target.itemSize, table.ahead, index == 0 ? table.moving : 0)
-        }
-    }
-}
-
-extension TileProgram.Instruction {
-    @inline(__always)
-    fileprivate func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ count: Int) {
-        switch body {
-        case .unary(let kernel): kernel(table[output], table[inputs.first], count)
-        case .binary(let kernel):
-            kernel(table[output], table[inputs.first], table[inputs.second], count)
-        case .ternary(let kernel):
-            kernel(
-                table[output], table[inputs.first], table[inputs.second], table[inputs.third], count
-            )
-        case .quaternary(let kernel):
-            kernel(
-                table[output], table[inputs.first], table[inputs.second], table[inputs.third],
-                table[inputs.fourth], count)
         }
     }
 }

@@ -14,9 +14,16 @@ struct TileProgram {
     }
 
     struct Instruction {
-        let body: TileKernel.Body
+        var body: TileKernel.Body
         var inputs: Operands
         var output: Int
+        /// The operand of a binary kernel that is one number for each row of a column.
+        var column: Side?
+
+        enum Side {
+            case first
+            case second
+        }
     }
 
     /// A value of the program: where it comes from and until when it is needed.
@@ -111,6 +118,26 @@ struct TileProgram {
     func canReuse(input: Int, forOutput output: Int) -> Bool {
         let (read, written) = (values[inputs[input]], values[outputs[output]])
         return read.lastUse <= written.made && read.dtype.size == written.dtype.size
+    }
+}
+
+extension TileProgram.Instruction {
+    /// Calls the kernel on the values of a table of pointers.
+    @inline(__always)
+    func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ count: Int) {
+        switch body {
+        case .unary(let kernel): kernel(table[output], table[inputs.first], count)
+        case .binary(let kernel):
+            kernel(table[output], table[inputs.first], table[inputs.second], count)
+        case .ternary(let kernel):
+            kernel(
+                table[output], table[inputs.first], table[inputs.second], table[inputs.third], count
+            )
+        case .quaternary(let kernel):
+            kernel(
+                table[output], table[inputs.first], table[inputs.second], table[inputs.third],
+                table[inputs.fourth], count)
+        }
     }
 }
 
