@@ -10,6 +10,8 @@
 
 #define MAKE_UNARY(T, NAME, EXPRESSION) UNARY(NAME, T, EXPRESSION)
 #define MAKE_BINARY(T, NAME, EXPRESSION) BINARY(NAME, T, EXPRESSION)
+#define MAKE_FLOATS(NAME, EXPRESSION)                                                              \
+    FOR_FLOATS(MAKE_BINARY, NAME, EXPRESSION) BINARY_WITH_ONE(NAME, f32, EXPRESSION)
 
 // MARK: complex numbers
 
@@ -118,42 +120,36 @@ BINARY(and, u8, x & y)
 BINARY(differs, u8, x ^ y)
 
 FOR_UNSIGNED(MAKE_BINARY, add, x + y)
-FOR_FLOATS(MAKE_BINARY, add, x + y)
-BINARY_WITH_ONE(add, f32, x + y)
+MAKE_FLOATS(add, x + y)
 BINARY(add, c64, complex_of(x.re + y.re, x.im + y.im))
 LOOKUP(ck_binary, ck_add, [CK_BOOL] = or_u8, ROWS_WRAPPING(add), ROWS_FLOATS(add),
     [CK_C64] = add_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, subtract, x - y)
-FOR_FLOATS(MAKE_BINARY, subtract, x - y)
-BINARY_WITH_ONE(subtract, f32, x - y)
+MAKE_FLOATS(subtract, x - y)
 BINARY(subtract, c64, complex_of(x.re - y.re, x.im - y.im))
 LOOKUP(ck_binary, ck_subtract, [CK_BOOL] = differs_u8, ROWS_WRAPPING(subtract),
     ROWS_FLOATS(subtract), [CK_C64] = subtract_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, multiply, 1u * x * y)
-FOR_FLOATS(MAKE_BINARY, multiply, x * y)
-BINARY_WITH_ONE(multiply, f32, x * y)
+MAKE_FLOATS(multiply, x * y)
 LOOKUP(ck_binary, ck_multiply, [CK_BOOL] = and_u8, ROWS_WRAPPING(multiply), ROWS_FLOATS(multiply),
     [CK_C64] = multiply_c64)
 
-FOR_FLOATS(MAKE_BINARY, divide, x / y)
-BINARY_WITH_ONE(divide, f32, x / y)
+MAKE_FLOATS(divide, x / y)
 COMPLEX_PAIR_BY_DOUBLE(divide, quotient_re(a, b, c, d), quotient_im(a, b, c, d))
 LOOKUP(ck_binary, ck_divide, ROWS_FLOATS(divide), [CK_C64] = divide_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, maximum, x > y ? x : y)
 FOR_SIGNED(MAKE_BINARY, maximum, x > y ? x : y)
-FOR_FLOATS(MAKE_BINARY, maximum, ((x > y) | (x != x)) ? x : y)
-BINARY_WITH_ONE(maximum, f32, ((x > y) | (x != x)) ? x : y)
+MAKE_FLOATS(maximum, ((x > y) | (x != x)) ? x : y)
 BINARY(maximum, c64, complex_nan(x) || (!complex_nan(y) && complex_less(y, x)) ? x : y)
 LOOKUP(ck_binary, ck_maximum, [CK_BOOL] = or_u8, ROWS_UNSIGNED(maximum), ROWS_SIGNED(maximum),
     ROWS_FLOATS(maximum), [CK_C64] = maximum_c64)
 
 FOR_UNSIGNED(MAKE_BINARY, minimum, x < y ? x : y)
 FOR_SIGNED(MAKE_BINARY, minimum, x < y ? x : y)
-FOR_FLOATS(MAKE_BINARY, minimum, ((x < y) | (x != x)) ? x : y)
-BINARY_WITH_ONE(minimum, f32, ((x < y) | (x != x)) ? x : y)
+MAKE_FLOATS(minimum, ((x < y) | (x != x)) ? x : y)
 BINARY(minimum, c64, complex_nan(x) || (!complex_nan(y) && complex_less(x, y)) ? x : y)
 LOOKUP(ck_binary, ck_minimum, [CK_BOOL] = and_u8, ROWS_UNSIGNED(minimum), ROWS_SIGNED(minimum),
     ROWS_FLOATS(minimum), [CK_C64] = minimum_c64)

@@ -2,12 +2,14 @@
 
 #include "bytes.h"
 
+INLINE void call_for(const char *bytes, long count) {
+    for (long i = 0; i < smaller(count, 2048); i += 64) __builtin_prefetch(bytes + i);
+}
+
 // Rows lie anywhere, so that the processor can't foresee them: they are called for some rows ahead.
 INLINE void call_for_row(const char *src, int64_t index, long axis_size, long row_bytes) {
     u64 place = place_of(index, axis_size);
-    if (place >= (u64)axis_size) return;
-    const char *row = src + (long)place * row_bytes;
-    for (long i = 0; i < smaller(row_bytes, 2048); i += 64) __builtin_prefetch(row + i);
+    if (place < (u64)axis_size) call_for(src + (long)place * row_bytes, row_bytes);
 }
 
 // Whether all indices lie inside the axis: most do, and then they need no look one by one.
@@ -17,11 +19,20 @@ KERNEL static bool all_inside(const int64_t *idx, long n, long axis_size) {
     return !outside;
 }
 
-long ck_first_outside(const int64_t *idx, long n, long axis_size) {
-    if (all_inside(idx, n, axis_size)) return -1;
-    long i = 0;
-    while (place_of(idx[i], axis_size) < (u64)axis_size) i++;
-    return i;
+long ck_first_outside(
+    const int64_t *idx, long rows, long width, long pitch, long axis_size) {
+    if (pitch == width) {
+        width *= rows;
+        rows = 1;
+    }
+    for (long r = 0; r < rows; r++) {
+        const int64_t *row = idx + r * pitch;
+        if (all_inside(row, width, axis_size)) continue;
+        long column = 0;
+        while (place_of(row[column], axis_size) < (u64)axis_size) column++;
+        return r * pitch + column;
+    }
+    return -1;
 }
 
 KERNEL static long take_long_rows(void *out, const void *src, const int64_t *idx, long n,
@@ -40,9 +51,7 @@ KERNEL static long take_long_rows(void *out, const void *src, const int64_t *idx
 // What the next rows hold lies in other pages, where the processor does not look ahead.
 INLINE void call_for_part(const void *rows, long left, long pitch, long bytes) {
     enum { AHEAD = 3 };
-    if (left <= AHEAD) return;
-    const char *part = (const char *)rows + AHEAD * pitch;
-    for (long i = 0; i < smaller(bytes, 1024); i += 64) __builtin_prefetch(part + i);
+    if (left > AHEAD) call_for((const char *)rows + AHEAD * pitch, bytes);
 }
 
 // Some neighbouring elements; whether an index among them lies outside, where any element is taken.
@@ -87,15 +96,6 @@ INLINE void call_for_part(const void *rows, long left, long pitch, long bytes) {
     }
 FOR_UNSIGNED(TAKE_SOME, )
 
-static long first_outside(
-    const int64_t *idx, long rows, long width, long pitch, long axis_size) {
-    for (long r = 0; r < rows; r++) {
-        long column = ck_first_outside(idx + r * pitch, width, axis_size);
-        if (column >= 0) return r * pitch + column;
-    }
-    return -1;
-}
-
 long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, long width,
     long pitch, long stride, long axis_size, int itemsize) {
     bool outside = true;
@@ -105,7 +105,7 @@ long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, lo
         case 4: outside = take_u32(out, src, idx, rows, width, pitch, stride, axis_size); break;
         default: outside = take_u64(out, src, idx, rows, width, pitch, stride, axis_size); break;
         }
-    return outside ? first_outside(idx, rows, width, pitch, axis_size) : -1;
+    return outside ? ck_first_outside(idx, rows, width, pitch, axis_size) : -1;
 }
 
 // One after the other, as the last of equal indices stays.

@@ -234,8 +234,8 @@ long ck_take_along(void *out, const void *src, const int64_t *idx, long rows, lo
 /// out[idx[r·pitch + c]·stride + c] = updates[r·pitch + c], in order of r.
 long ck_put_along(void *out, const void *updates, const int64_t *idx, long rows, long width,
     long pitch, long stride, long axis_size, int itemsize);
-/// The position of the first index outside an axis, or -1.
-long ck_first_outside(const int64_t *idx, long n, long axis_size);
+/// The position of the first of such indices outside an axis.
+long ck_first_outside(const int64_t *idx, long rows, long width, long pitch, long axis_size);
 /// out[idx[i]·inner + k] += updates[i·inner + k], in order of i.
 ck_scatter _Nullable ck_scatter_add_rows(int dtype);
 /// out[idx[r·pitch + c]·stride + c] += updates[r·pitch + c], in order of r.

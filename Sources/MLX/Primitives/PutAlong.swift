@@ -62,14 +62,7 @@ struct PutAlong: Portable {
         let length = output.shape[axis]
         let plan = AlongPlan(output, axis, count: indices.shape[axis], isOrdered: false)
         try plan.run(self, indices, on: workers) { piece in
-            let areTogether = piece.pitch == piece.width
-            let part = areTogether ? piece.rows * piece.width : piece.width
-            for row in 0..<(areTogether ? 1 : piece.rows) {
-                let start = row * piece.pitch
-                let outside = ck_first_outside(piece.indices + start, part, length)
-                if outside >= 0 { return start + outside }
-            }
-            return -1
+            ck_first_outside(piece.indices, piece.rows, piece.width, piece.pitch, length)
         }
     }
 
