@@ -1,4 +1,5 @@
-// Softmax, its logarithm and log-sum-exp of one contiguous row, all shifted by the largest element.
+// Softmax, its logarithm, log-sum-exp and cross entropy of one contiguous row, all shifted by the
+// largest element.
 
 #include "row.h"
 #include "wide.h"
@@ -32,6 +33,14 @@ EXPONENTIALS(f64, exp)
 EXPONENTIAL_SUM(f32)
 EXPONENTIAL_SUM(f64)
 
+// The largest element, which the others are shifted by unless it is infinite.
+#define ANCHOR(T, UNUSED)                                                                          \
+    INLINE T anchor_##T(const T *x, long n) {                                                      \
+        T shift = largest_##T(x, n);                                                               \
+        return isinf(shift) ? 0 : shift;                                                           \
+    }
+FOR_FLOATS(ANCHOR, )
+
 #define SOFTMAX(T, UNUSED)                                                                         \
     KERNEL static void softmax_##T(void *out, const void *in, long n) {                            \
         T *result = out;                                                                           \
@@ -45,11 +54,25 @@ EXPONENTIAL_SUM(f64)
         LANES for (long i = 0; i < n; i++) result[i] = (x[i] - shift) - rest;                      \
     }                                                                                              \
     KERNEL static void logsumexp_##T(void *out, const void *in, long n) {                          \
-        T shift = largest_##T(in, n);                                                              \
-        T anchor = isinf(shift) ? 0 : shift;                                                       \
+        T anchor = anchor_##T(in, n);                                                              \
         *(T *)out = (T)(anchor + log(exponential_sum_##T(in, anchor, n)));                         \
     }
 FOR_FLOATS(SOFTMAX, )
+
+#define CROSS_ENTROPY(T, UNUSED)                                                                   \
+    KERNEL static void cross_entropy_##T(void *out, const void *in, long choice, long n) {         \
+        const T *x = in;                                                                           \
+        T anchor = anchor_##T(x, n);                                                               \
+        *(T *)out = (T)(log(exponential_sum_##T(x, anchor, n)) - (double)(x[choice] - anchor));    \
+    }                                                                                              \
+    KERNEL static void cross_entropy_gradient_##T(                                                 \
+        void *out, const void *in, const void *cotangent, long choice, long n) {                   \
+        T *result = out, factor = *(const T *)cotangent;                                           \
+        T scale = (T)(factor / exponentials_##T(result, in, anchor_##T(in, n), n));                \
+        LANES for (long i = 0; i < n; i++) result[i] *= scale;                                     \
+        result[choice] -= factor;                                                                  \
+    }
+FOR_FLOATS(CROSS_ENTROPY, )
 
 #if defined(__x86_64__)
 
@@ -91,9 +114,39 @@ WIDE static void logsoftmax_wide_f32(void *out, const void *in, long n) {
 }
 
 WIDE static void logsumexp_wide_f32(void *out, const void *in, long n) {
-    float shift = largest_f32(in, n), anchor = isinf(shift) ? 0 : shift;
+    float anchor = anchor_f32(in, n);
     *(float *)out = (float)(anchor + log(exponentials_wide(NULL, in, anchor, n)));
 }
+
+WIDE static void cross_entropy_wide_f32(void *out, const void *in, long choice, long n) {
+    const float *x = in;
+    float anchor = anchor_f32(x, n);
+    double total = exponentials_wide(NULL, x, anchor, n);
+    *(float *)out = (float)(log(total) - (double)(x[choice] - anchor));
+}
+
+WIDE static void cross_entropy_gradient_wide_f32(
+    void *out, const void *in, const void *cotangent, long choice, long n) {
+    float *result = out, factor = *(const float *)cotangent;
+    float scale = (float)(factor / exponentials_wide(result, in, anchor_f32(in, n), n));
+    LANES for (long i = 0; i < n; i++) result[i] *= scale;
+    result[choice] -= factor;
+}
+
+static void cross_entropy_widest_f32(void *out, const void *x, long choice, long n) {
+    (has_wide() ? cross_entropy_wide_f32 : cross_entropy_f32)(out, x, choice, n);
+}
+
+static void cross_entropy_gradient_widest_f32(
+    void *out, const void *x, const void *cotangent, long choice, long n) {
+    (has_wide() ? cross_entropy_gradient_wide_f32 : cross_entropy_gradient_f32)(
+        out, x, cotangent, choice, n);
+}
+
+#else
+
+#define cross_entropy_widest_f32 cross_entropy_f32
+#define cross_entropy_gradient_widest_f32 cross_entropy_gradient_f32
 
 #endif
 
@@ -103,6 +156,8 @@ WIDEST(logsumexp)
 LOOKUP(ck_unary, ck_softmax_row, ROWS_WIDE(softmax))
 LOOKUP(ck_unary, ck_logsoftmax_row, ROWS_WIDE(logsoftmax))
 LOOKUP(ck_reduce, ck_logsumexp_row, ROWS_WIDE(logsumexp))
+LOOKUP(ck_choice, ck_cross_entropy_row, ROWS_WIDE(cross_entropy))
+LOOKUP(ck_choice_change, ck_cross_entropy_gradient_row, ROWS_WIDE(cross_entropy_gradient))
 
 // MARK: tangents
 
@@ -141,11 +196,18 @@ SHARES_OF_CHANGES(f64)
     }                                                                                              \
     KERNEL static void logsumexp_tangent_##T(                                                      \
         void *out, const void *elements, const void *in, long n) {                                 \
-        T shift = largest_##T(elements, n), anchor = isinf(shift) ? 0 : shift;                     \
+        T anchor = anchor_##T(elements, n);                                                        \
         double total = 0, changes = shares_of_changes_##T(elements, anchor, in, &total, n);        \
         *(T *)out = (T)(changes / total);                                                          \
+    }                                                                                              \
+    KERNEL static void cross_entropy_tangent_##T(                                                  \
+        void *out, const void *elements, const void *in, long choice, long n) {                    \
+        T anchor = anchor_##T(elements, n);                                                        \
+        double total = 0, changes = shares_of_changes_##T(elements, anchor, in, &total, n);        \
+        *(T *)out = (T)(changes / total - (double)((const T *)in)[choice]);                        \
     }
 FOR_FLOATS(SOFTMAX_TANGENT, )
 LOOKUP(ck_binary, ck_softmax_tangent_row, ROWS_FLOATS(softmax_tangent))
 LOOKUP(ck_binary, ck_logsoftmax_tangent_row, ROWS_FLOATS(logsoftmax_tangent))
 LOOKUP(ck_binary, ck_logsumexp_tangent_row, ROWS_FLOATS(logsumexp_tangent))
+LOOKUP(ck_choice_change, ck_cross_entropy_tangent_row, ROWS_FLOATS(cross_entropy_tangent))

@@ -36,20 +36,22 @@ public func crossEntropy(
     precondition(
         (0..<1).contains(labelSmoothing),
         "[crossEntropy] labelSmoothing must be in 0 ..< 1, got \(labelSmoothing)")
-    // Less the greatest one, so that no digits of a small loss are lost to large logits.
-    let logits = logits - stopGradient(logits.max(axis: axis, keepDims: true))
-    var score: MLXArray  // the logit of the target, in the shape of the losses
+    var loss: MLXArray
     if targets.ndim == logits.ndim {
         guard areEqual(logits, targets, "crossEntropy", "logits", "targets") else { return logits }
-        score = (logits * targets).sum(axis: axis)
+        let shifted = shifted(logits, axis)
+        let share = labelSmoothing / Float(logits.dim(axis))
+        let smooth = labelSmoothing > 0 ? (1 - labelSmoothing) * targets + share : targets
+        loss = logSumExp(shifted, axis: axis) - (shifted * smooth).sum(axis: axis)
     } else {
-        guard let found = chosen(logits, targets, axis: axis, "crossEntropy") else { return logits }
-        score = found
+        guard areClasses(targets, logits, axis: axis, "crossEntropy") else { return logits }
+        loss = crossEntropyOfRows(movedAxis(logits, source: axis, destination: -1), targets)
+        if labelSmoothing > 0 {
+            let shifted = shifted(logits, axis)
+            let even = logSumExp(shifted, axis: axis) - shifted.mean(axis: axis)
+            loss = (1 - labelSmoothing) * loss + labelSmoothing * even
+        }
     }
-    if labelSmoothing > 0 {
-        score = (1 - labelSmoothing) * score + labelSmoothing * logits.mean(axis: axis)
-    }
-    var loss = logSumExp(logits, axis: axis) - score
     if let weights {
         guard areEqual(loss, weights, "crossEntropy", "losses", "weights") else { return loss }
         loss = loss * weights
@@ -240,22 +242,34 @@ public func marginRankingLoss(
     return reduction.reduce(loss: maximum(margin - targets * (inputs1 - inputs2), 0))
 }
 
+/// Logits less the greatest one along an axis, so that no digits of a small loss are lost to large
+/// ones.
+private func shifted(_ logits: MLXArray, _ axis: Int) -> MLXArray {
+    logits - stopGradient(logits.max(axis: axis, keepDims: true))
+}
+
 /// The elements of `array` with the numbers `indices` along an axis, which disappears; nil after an
 /// error.
 private func chosen(
     _ array: MLXArray, _ indices: MLXArray, axis: Int, _ name: String
 ) -> MLXArray? {
+    guard areClasses(indices, array, axis: axis, name) else { return nil }
+    return takeAlong(array, indices.expandedDimensions(axis: axis), axis: axis).squeezed(axis: axis)
+}
+
+/// Whether indices have the shape of an array without an axis; another is an error.
+private func areClasses(
+    _ indices: MLXArray, _ array: MLXArray, axis: Int, _ name: String
+) -> Bool {
     let place = axis < 0 ? axis + array.ndim : axis
     var shape = array.shape
     if shape.indices.contains(place) { shape.remove(at: place) }
-    guard indices.shape == shape else {
-        ErrorHandler.report(
-            .caught(
-                "[\(name)] class numbers have the shape \(shape) for \(array.shape) along axis "
-                    + "\(axis), got \(indices.shape)"))
-        return nil
-    }
-    return takeAlong(array, indices.expandedDimensions(axis: axis), axis: axis).squeezed(axis: axis)
+    if indices.shape == shape { return true }
+    ErrorHandler.report(
+        .caught(
+            "[\(name)] class numbers have the shape \(shape) for \(array.shape) along axis "
+                + "\(axis), got \(indices.shape)"))
+    return false
 }
 
 /// Whether two arrays have the same shape; another is an error.

@@ -67,6 +67,64 @@ import Testing
         expectClose(loss, [2000])
     }
 
+    @Test(arguments: [1, 10, 257, 5000])
+    func `cross-entropy of many classes, by any axis, negative numbers and half types`(count: Int) {
+        var values = Values(seed: 11)
+        let rows = 37
+        let logits = values.next(rows * count).map { $0 * 8 + 300 }
+        let labels = (0..<rows).map { $0 * 31 % count - ($0 % 2 == 0 ? 0 : count) }
+        let losses = labels.enumerated().map { index, label in
+            let row = logits[index * count..<(index + 1) * count].map { $0 - 300 }
+            return Foundation.log(row.reduce(0) { $0 + Foundation.exp($1) })
+                - row[label < 0 ? label + count : label]
+        }
+        let (x, targets) = (exact(logits, [rows, count]), MLXArray(labels))
+        expectClose(crossEntropy(logits: x, targets: targets), losses, 1e-10)
+        expectClose(crossEntropy(logits: x.T, targets: targets, axis: 0), losses, 1e-10)
+        let small = (x - 300).asType(.bfloat16)
+        let half = crossEntropy(logits: small, targets: targets)
+        #expect(half.dtype == .bfloat16)
+        let wide = crossEntropy(logits: small.asType(.float32), targets: targets)
+        expectClose(half.asType(.float32), wide.asArray(Float.self).map(Double.init), 0.03)
+    }
+
+    @Test func `cross-entropy refuses a number of no class, and loses nothing`() {
+        let logits = MLXArray(converting: [1, 2, 3, 4, 5, 6], [2, 3])
+        let kept = logits * 1
+        eval(kept)
+        for number in [3, -4] {
+            let targets = MLXArray([0, number])
+            let slope = { (x: MLXArray) in
+                crossEntropy(logits: x, targets: targets, reduction: .sum)
+            }
+            for result in [slope(kept), grad(slope)(kept)] {
+                let error = #expect(throws: MLXError.self) { try withError { eval(result) } }
+                let words = error.map { "\($0)" } ?? ""
+                #expect(words.contains("[crossEntropy"))
+                #expect(words.contains("class number \(number) at position 1"))
+                #expect(words.contains("the 3 classes"))
+            }
+        }
+        #expect(kept.asArray(Float.self) == [1, 2, 3, 4, 5, 6])
+    }
+
+    @Test func `the gradient of cross-entropy leaves logits that are held`() {
+        let weights = MLXArray(converting: [1, -1, 2, 0.5, 0, 3], [2, 3])
+        let x = MLXArray(converting: [1, 2, 3, 4], [2, 2])
+        let targets = MLXArray([2, 0])
+        var held: MLXArray?
+        let slope = grad { (w: MLXArray) in
+            let logits = matmul(x, w)
+            held = logits
+            return crossEntropy(logits: logits, targets: targets, reduction: .sum)
+        }(weights)
+        eval(slope)
+        let again = matmul(x, weights)
+        #expect(held?.asArray(Float.self) == again.asArray(Float.self))
+        let expected = matmul(x.T, softmax(again, axis: -1) - eye(3)[targets])
+        expectClose(slope, expected.asArray(Float.self).map(Double.init))
+    }
+
     @Test func `the gradient of cross-entropy is softmax minus target`() {
         let targets = MLXArray(labels)
         let slope = grad { (x: MLXArray) in

@@ -97,6 +97,9 @@ extension PrimitiveCase {
         row("LogSumExpTangent", "along the last axis", block, large: tall) {
             tangent($0) { logSumExp($0[0], axis: -1) }
         },
+        row("CrossEntropyTangent", "", block, large: tall) {
+            tangent($0) { crossEntropyOfRows($0[0], PrimitiveCase.classes(of: $0[0])) }
+        },
         row("MomentsTangent", "along the first axis", block, large: tall) {
             tangent($0) { PrimitiveCase.moments($0[0], [0]) }
         },

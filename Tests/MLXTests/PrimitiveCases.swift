@@ -240,7 +240,26 @@ extension PrimitiveCase {
         row("Moments", "of all", block, large: long) { moments($0[0], [0, 1, 2]) },
         row("LogSumExp", "along the last axis", block, large: tall) { logSumExp($0[0], axis: -1) },
         row("LogSumExp", "along another axis", block, large: tall) { logSumExp($0[0], axis: 0) },
+        row("CrossEntropy", "of the last axis", block, large: tall) {
+            crossEntropyOfRows($0[0], classes(of: $0[0]))
+        },
+        row(
+            "CrossEntropyGradient", "", block + [reals(-1...1, [2, 3])],
+            large: tall + [reals(-1...1, [500])]
+        ) { inputs in
+            vjp(
+                { [crossEntropyOfRows($0[0], classes(of: $0[0]))] }, primals: [inputs[0]],
+                cotangents: [inputs[1]]
+            ).1[0]
+        },
     ]
+
+    /// Numbers of classes for rows of logits, some counted from the end.
+    static func classes(of logits: MLXArray) -> MLXArray {
+        let shape = Array(logits.shape.dropLast())
+        let (rows, length) = (shape.reduce(1, *), logits.dim(-1))
+        return (arange(rows) % (2 * length) - length).reshaped(shape)
+    }
 
     private static let shapes = [
         row("Reshape", "to one axis", block, large: tall) { flattened($0[0].T) },

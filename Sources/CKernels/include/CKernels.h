@@ -54,6 +54,10 @@ typedef void (*ck_quaternary)(
     void *out, const void *a, const void *b, const void *c, const void *d, long n);
 /// out[0] = f(in[0], …, in[n - 1])
 typedef void (*ck_reduce)(void *out, const void *in, long n);
+/// Of n elements with the position of one of them, 0 ..< n; and a second operand beside them.
+typedef void (*ck_choice)(void *out, const void *in, long choice, long n);
+typedef void (*ck_choice_change)(
+    void *out, const void *in, const void *change, long choice, long n);
 /// out[j] = f(in[j], in[j + stride], …, in[j + (count - 1)·stride]), joined to out[j] where
 /// `is_joined`; the count is a multiple of 8.
 typedef void (*ck_eights)(
@@ -205,6 +209,10 @@ ck_unary _Nullable ck_softmax_row(int dtype);
 ck_unary _Nullable ck_logsoftmax_row(int dtype);
 /// log(Σ exp(in[i])); float32 and float64.
 ck_reduce _Nullable ck_logsumexp_row(int dtype);
+/// log(Σ exp(in[i])) - in[choice]; float32 and float64.
+ck_choice _Nullable ck_cross_entropy_row(int dtype);
+/// out[i] = change[0]·(softmax(in)[i] - (i == choice)); float32 and float64. May be done in place.
+ck_choice_change _Nullable ck_cross_entropy_gradient_row(int dtype);
 
 // MARK: layout
 

@@ -60,6 +60,8 @@ ck_binary _Nullable ck_softmax_tangent_row(int dtype);
 ck_binary _Nullable ck_logsoftmax_tangent_row(int dtype);
 /// out[0] = Σ softmax(x)·dx
 ck_binary _Nullable ck_logsumexp_tangent_row(int dtype);
+/// out[0] = Σ softmax(x)·dx - dx[choice]
+ck_choice_change _Nullable ck_cross_entropy_tangent_row(int dtype);
 /// out[0] = the mean of dx where x is y[0]
 ck_ternary _Nullable ck_extremum_tangent_row(int dtype);
 /// out[0] = the tangent of the product of x by dx, computed in double

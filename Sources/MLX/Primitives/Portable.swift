@@ -61,7 +61,8 @@ package enum PortablePrimitives {
     private static let reduction: [any Portable.Type] = [
         Sum.self, Product.self, Max.self, Min.self, All.self, AnyTrue.self, ArgReduce.self,
         Softmax.self, LogSoftmax.self, LogSumExp.self, CumSum.self, CumProd.self, CumMax.self,
-        CumMin.self, LogCumsumExp.self, Recurrence.self, Moments.self,
+        CumMin.self, LogCumsumExp.self, Recurrence.self, Moments.self, CrossEntropy.self,
+        CrossEntropyGradient.self,
     ]
 
     private static let shape: [any Portable.Type] = [
@@ -108,7 +109,7 @@ package enum PortablePrimitives {
         MultiplyTangent.self, DivideTangent.self, RemainderTangent.self, PowerTangent.self,
         Atan2Tangent.self, LogAddExpTangent.self, SoftmaxTangent.self, LogSoftmaxTangent.self,
         LogSumExpTangent.self, ExtremumTangent.self, ProductTangent.self, ScanTangent.self,
-        MomentsTangent.self,
+        MomentsTangent.self, CrossEntropyTangent.self,
         ScatterTangent.self, BilinearTangent.self, NormalizeRowsTangent.self, AttentionTangent.self,
     ]
 

@@ -21,7 +21,8 @@ extension RowOperation {
         let length = spec.shape.last ?? 1
         // Rows whose elements lie apart share lines of the cache with their neighbours.
         let least = input.stepInRow == 1 ? 1 : 16
-        let grain = max(least, (1 << 14) / length)
+        // A row's own cost, of calls and of a logarithm, is that of so many elements.
+        let grain = max(least, (1 << 14) / (length + 128))
         workers.forRanges(of: spec.count / length, grain: grain) { range in
             let pieces = RowPiece.all(of: range, length: length, least: least, itemSize: size)
             for piece in pieces { body(piece) }
