@@ -15,7 +15,20 @@ final class Timeline: Sendable {
         // Unchecked: only reached under the lock.
         let stream: UnsafeMutablePointer<FILE>
         var isFirst = true
+        /// The steps that are not written yet.
+        var kept: [Step] = []
     }
+
+    /// A step that has ended.
+    private struct Step {
+        let event: Event
+        let end: UInt64
+        let thread: Int
+    }
+
+    /// So many steps are written at once: to write one takes longer than many a step, and what
+    /// comes after it would seem late.
+    private static let mostKept = 1 << 14
 
     private let file: Mutex<File>
 
@@ -63,21 +76,31 @@ final class Timeline: Sendable {
     }
 
     private func add(_ event: Event) {
-        let duration = Timeline.now() - event.start
-        let event =
-            "{\"name\":\"\(event.name)\",\"cat\":\"step\",\"ph\":\"X\",\"pid\":\(getpid()),"
-            + "\"tid\":\(cs_thread_number()),\"ts\":\(microseconds(event.start)),"
-            + "\"dur\":\(microseconds(duration)),\"args\":{"
-            + "\"inputs\":\"\(list(event.inputs))\",\"outputs\":\"\(list(event.outputs))\"}}"
+        let step = Step(event: event, end: Timeline.now(), thread: Int(cs_thread_number()))
         file.withLock { file in
+            file.kept.append(step)
+            if file.kept.count >= Self.mostKept { flush(&file) }
+        }
+    }
+
+    private func flush(_ file: inout File) {
+        for step in file.kept {
+            let event = step.event
             fputs(file.isFirst ? "\n" : ",\n", file.stream)
-            fputs(event, file.stream)
+            fputs(
+                "{\"name\":\"\(event.name)\",\"cat\":\"step\",\"ph\":\"X\",\"pid\":\(getpid()),"
+                    + "\"tid\":\(step.thread),\"ts\":\(microseconds(event.start)),"
+                    + "\"dur\":\(microseconds(step.end - event.start)),\"args\":{"
+                    + "\"inputs\":\"\(list(event.inputs))\",\"outputs\":\"\(list(event.outputs))\"}}",
+                file.stream)
             file.isFirst = false
         }
+        file.kept.removeAll(keepingCapacity: true)
     }
 
     private func close() {
         file.withLock { file in
+            flush(&file)
             fputs("\n]\n", file.stream)
             fflush(file.stream)
         }
