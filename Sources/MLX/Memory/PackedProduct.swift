@@ -27,7 +27,7 @@ struct PackedProduct {
     /// The multiplications that are enough work for a thread; to pack an element takes as long as
     /// some, and so does to write one.
     private static let grain = 1 << 19
-    private static let (perPacked, perWritten) = (16, 8)
+    private static let (perPacked, perWritten) = (16, 64)
 
     /// Whether the processor has such instructions; products are made by BLAS otherwise.
     static func isAvailable(_ dtype: DType) -> Bool {

@@ -17,16 +17,25 @@ struct TileRun {
         (temporaries, widest, result) = (0, 1, nil)
     }
 
+    /// The elements that are too few for two workers, and the fewest and the most that one takes at
+    /// a time.
+    private static let few = 16 * TileProgram.tile
+    private static let (least, most) = (4 * TileProgram.tile, 64 * TileProgram.tile)
+
     /// The elements that one worker takes at a time: several pieces for each, none so small that
-    /// handing it out costs more than a part of its work.
-    private static let (least, most) = (16 * TileProgram.tile, 64 * TileProgram.tile)
+    /// handing it out costs more than a part of its work; where they are few, one piece for each.
+    private static func grain(_ count: Int) -> Int {
+        if count <= few { return count }
+        let tiles = count / Workers.count / TileProgram.tile
+        let (each, quarter) = (tiles * TileProgram.tile, tiles / 4 * TileProgram.tile)
+        return max(least, min(each, few), min(quarter, most))
+    }
 
     /// Runs the program on tensors of one shape; the outputs are row-major.
     func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let count = outputs.first?.count, count > 0 else { return }
         withTiles(inputs, into: outputs, count: count, mayPassCaches: true) { tiles in
-            let share = count / (4 * Workers.count) / TileProgram.tile
-            let grain = min(max(share * TileProgram.tile, Self.least), Self.most)
+            let grain = Self.grain(count)
             if count <= grain {
                 tiles.run(0..<count)
             } else {

@@ -4,8 +4,8 @@
 struct UpdateTiles {
     /// The elements of a tile: those of four inputs and three outputs fit into the first cache.
     private static let tile = 1024
-    /// The elements that one worker takes at a time.
-    private static let grain = 16 * tile
+    /// The elements that one worker takes at a time: several pieces for each.
+    private static let (least, most) = (4 * tile, 16 * tile)
     private static let tileBytes = tile * 8 + 128
 
     /// How elements reach the kernel.
@@ -61,7 +61,9 @@ struct UpdateTiles {
             sources.withUnsafeBufferPointer { sources in
                 targets.withUnsafeBufferPointer { targets in
                     constants.withUnsafeBufferPointer { constants in
-                        workers.forRanges(of: count, grain: Self.grain) { range in
+                        let share = count / (4 * Workers.count) / Self.tile * Self.tile
+                        let grain = min(max(share, Self.least), Self.most)
+                        workers.forRanges(of: count, grain: grain) { range in
                             Self.run(kernel, constants, sources, targets, range)
                         }
                     }
