@@ -164,18 +164,17 @@ open class LSTM: Module {
     open func callAsFunction(
         _ x: MLXArray, hidden: MLXArray? = nil, cell: MLXArray? = nil
     ) -> (MLXArray, MLXArray) {
-        var (hidden, cell) = (hidden, cell)
-        let back = wh.T
-        let states = steps(x, wx, bias).map { input in
-            let gates = hidden.map { addMM(input, $0, back) } ?? input
-            let parts = split(gates, parts: 4, axis: -1)  // input, forget, cell, output
-            let new = MLX.sigmoid(parts[0]) * tanh(parts[2])
-            let memory = cell.map { MLX.sigmoid(parts[1]) * $0 + new } ?? new
-            let state = MLX.sigmoid(parts[3]) * tanh(memory)
-            (hidden, cell) = (state, memory)
-            return (state, memory)
+        guard let given = products(x, wx, bias) else { return (x, x) }
+        let (steps, batch) = (x.dim(-2), x.shape.dropLast(2).reduce(1, *))
+        func first(_ state: MLXArray?) -> MLXArray? {
+            state.map { broadcast($0, to: x.shape.dropLast(2) + [hiddenSize]) }
+                .map { reshaped($0, [batch, hiddenSize]) }
         }
-        return (stacked(states.map(\.0), axis: -2), stacked(states.map(\.1), axis: -2))
+        let states = longShortTermMemory(
+            reshaped(given, [batch, steps, 4 * hiddenSize]), wh, hidden: first(hidden),
+            cell: first(cell))
+        let shape = x.shape.dropLast() + [hiddenSize]
+        return (reshaped(states.0, shape), reshaped(states.1, shape))
     }
 }
 
@@ -203,14 +202,22 @@ private struct RecurrentWeights {
 
 /// The products of all steps with the weight, made at once, then one array a step.
 private func steps(_ x: MLXArray, _ weight: MLXArray, _ bias: MLXArray?) -> [MLXArray] {
+    guard let products = products(x, weight, bias) else {
+        return [MLXArray.zeros(x.shape.dropLast(2) + [weight.dim(0)])]
+    }
+    return unstacked(products)
+}
+
+/// The products of all steps with the weight, and the bias; nil after an error.
+private func products(_ x: MLXArray, _ weight: MLXArray, _ bias: MLXArray?) -> MLXArray? {
     guard x.ndim >= 2, x.dim(-2) > 0, x.dim(-1) == weight.dim(-1) else {
         let message =
             "[recurrent] takes [..., steps, \(weight.dim(-1))] with at least one step, "
             + "got the shape \(x.shape)"
-        return [refused(MLXArray.zeros(x.shape.dropLast(2) + [weight.dim(0)]), message)]
+        ErrorHandler.report(.caught(message))
+        return nil
     }
-    let product = bias.map { addMM($0, x, weight.T) } ?? matmul(x, weight.T)
-    return unstacked(product)
+    return bias.map { addMM($0, x, weight.T) } ?? matmul(x, weight.T)
 }
 
 /// The arrays along the last axis but one. Their gradients are put together at once; those of

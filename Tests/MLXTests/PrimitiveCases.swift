@@ -124,7 +124,7 @@ extension PrimitiveCase {
     static let rows =
         arithmetic + comparisons + exponentials + reductions + shapes + indexing + others
         + sortings + scans + strided + grouped + scattering + linalg + fourier + fast + optimizers
-        + quantization + projections + tangents
+        + quantization + projections + recurrent + tangents
 
     private static let arithmetic = [
         unary("Negative", -2...2) { -$0 },

@@ -270,6 +270,7 @@ uint64_t ck_hash64(const void *data, long bytes, uint64_t seed);
 #include "ck_quantization.h"
 #include "ck_attention_step.h"
 #include "ck_projection.h"
+#include "ck_recurrent.h"
 #include "ck_tangent.h"
 
 #endif

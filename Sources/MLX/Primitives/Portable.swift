@@ -116,5 +116,6 @@ package enum PortablePrimitives {
     private static let others: [any Portable.Type] = [
         FourierTransform.self, RealFourierTransform.self, InverseRealFourierTransform.self,
         NormalizeRows.self, NormalizeRowsGradient.self, RandomBits.self, Rotate.self,
+        LongShortTermMemory.self, LongShortTermMemoryGradient.self,
     ]
 }

@@ -1,0 +1,24 @@
+// Steps of recurrent layers, element by element; float32 and float64.
+
+#ifndef CK_RECURRENT_HEADER
+#define CK_RECURRENT_HEADER
+
+#pragma clang assume_nonnull begin
+
+/// One step of long short-term memory on n elements. The gates in the order input, forget, cell,
+/// output lie `width` elements apart; they come before their functions and are left behind them.
+/// With the cell state before: cell = forget·before + input·new, hidden = output·tanh(cell).
+typedef void (*ck_lstm_step)(
+    void *hidden, void *cell, void *gates, const void *before, long width, long n);
+ck_lstm_step _Nullable ck_lstm_forward(int dtype);
+
+/// The gradients of such a step, by what it has left and by those of its results: slopes by the
+/// gates before their functions, and in place of the gradient of the cell state that of the one
+/// before.
+typedef void (*ck_lstm_change)(void *slopes, void *cell_change, const void *hidden_change,
+    const void *gates, const void *cell, const void *before, long width, long n);
+ck_lstm_change _Nullable ck_lstm_backward(int dtype);
+
+#pragma clang assume_nonnull end
+
+#endif
