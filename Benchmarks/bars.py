@@ -29,6 +29,7 @@ BARS = {
     "sum_axis0_4096": Bar(1.0, peers=("torch",)),
     "sum_axis1_4096": Bar(1.0, peers=("torch",)),
     **{n: Bar(1.0, peers=("torch",)) for n in ("sum_axis0_4096x256", "sum_axes02_64x128x256", "batchnorm_16x64x64x32", "groupnorm_16x64x64x32", "stack_64_of_64x64")},
+    **{f"{n}_32x64x256_{v}": Bar(1.0, peers=("torch",)) for n in ("lstm", "gru") for v in ("fwd", "fwdbwd")},
     "conv_mnist_fwdbwd": Bar(0.95, peers=("torch",)),
     "conv_64ch_fwd": Bar(0.95, peers=("torch",)),
     "conv_64ch_fwdbwd": Bar(0.95, peers=("torch",)),

@@ -78,6 +78,9 @@ def arrays(peer):
         yield f"{name}_2048", (*elements(2048**2), lambda name=name: peer.moment(name, 2048))
     for name in "batchnorm", "groupnorm":
         yield f"{name}_16x64x64x32", (*elements(16 * 64 * 64 * 32), lambda name=name: peer.normalised(name, 16, 64, 32))
+    for name in "lstm", "gru":
+        for way in "fwd", "fwdbwd":
+            yield f"{name}_32x64x256_{way}", (*elements(32 * 64 * 256), lambda name=name, way=way: peer.recurrent(name, 32, 64, 128, 256, way == "fwdbwd"))
     yield "stack_64_of_64x64", (*elements(64**3), lambda: peer.stacked(64))
 
 

@@ -96,6 +96,14 @@ class Torch:
         layer = torch.nn.BatchNorm2d(channels) if name == "batchnorm" else torch.nn.GroupNorm(8, channels)
         return lambda: layer(x)
 
+    def recurrent(self, name, batch, steps, inputs, width, backward):
+        x = torch.randn(batch, steps, inputs)
+        layer = getattr(torch.nn, name.upper())(inputs, width, batch_first=True)
+        if not backward:
+            return lambda: layer(x)
+        weights = list(layer.parameters())
+        return gradients(lambda x, *weights: layer(x)[0], x, *weights, cotangent=torch.ones(batch, steps, width))
+
     def stacked(self, side):
         parts = [torch.randn(side, side) for _ in range(side)]
         return lambda: torch.stack(parts)

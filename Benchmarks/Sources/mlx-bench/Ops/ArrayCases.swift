@@ -4,7 +4,7 @@ import MLXNN
 /// What programs do with arrays beside training: transforms, functions, and elements on the move.
 enum ArrayCases {
     static func all() -> [Case] {
-        transforms() + functions() + moves() + moments() + normalised()
+        transforms() + functions() + moves() + moments() + normalised() + recurrent()
     }
 
     private static func moments() -> [Case] {
@@ -40,6 +40,43 @@ enum ArrayCases {
                 return { eval(stacked(parts)) }
             },
         ]
+    }
+
+    /// Layers of 256 hidden features over 32 sequences of 64 steps with 128 inputs.
+    private static func recurrent() -> [Case] {
+        func made(_ name: String, _ make: @escaping () -> (Module, (MLXArray) -> MLXArray))
+            -> [Case]
+        {
+            [false, true].map { isBackward in
+                let full = "\(name)_32x64x256_" + (isBackward ? "fwdbwd" : "fwd")
+                return .elements(full, 32 * 64 * 256) {
+                    let (x, (layer, function)) = (normal([32, 64, 128]), make())
+                    eval(layer)
+                    guard isBackward else { return { eval(function(x)) } }
+                    let parameters = layer.parameters().flattened()
+                    let cotangent = MLXArray.ones([32, 64, 256])
+                    return {
+                        let gradients = vjp(
+                            { arrays in
+                                let named = zip(parameters.map(\.0), arrays.dropFirst())
+                                layer.update(parameters: .unflattened(Array(named)))
+                                return [function(arrays[0])]
+                            }, primals: [x] + parameters.map(\.1), cotangents: [cotangent]
+                        ).1
+                        layer.update(parameters: .unflattened(parameters))
+                        eval(gradients)
+                    }
+                }
+            }
+        }
+        return made("lstm") {
+            let layer = LSTM(inputSize: 128, hiddenSize: 256)
+            return (layer, { layer($0).0 })
+        }
+            + made("gru") {
+                let layer = GRU(inputSize: 128, hiddenSize: 256)
+                return (layer, { layer($0) })
+            }
     }
 
     private static func transforms() -> [Case] {
