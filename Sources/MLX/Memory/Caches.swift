@@ -4,4 +4,13 @@ enum Caches {
     /// they are read, and each line would be read only to be written. What the system says of the
     /// last cache is no help, as virtual machines tell that of the whole processor.
     static let capacity = 32 << 20
+
+    /// Whether so many elements of the outputs are so large that no cache would keep them for who
+    /// reads them next, and lie where nothing is read.
+    static func areLeft(by outputs: [Tensor], _ count: Int, _ inputs: [Tensor]) -> Bool {
+        guard outputs.reduce(0, { $0 + $1.dtype.size }) * count >= capacity else { return false }
+        return !inputs.contains { input in
+            input.layout.isContiguous && outputs.contains { $0.address == input.address }
+        }
+    }
 }

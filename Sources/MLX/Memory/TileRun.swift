@@ -58,19 +58,6 @@ struct TileRun {
         return isLong ? 2 * TileProgram.tile : TileProgram.tile
     }
 
-    /// Whether so many elements of the outputs are so large that no cache would keep them for who
-    /// reads them next, and lie where nothing is read.
-    private static func areLeftToMemory(_ outputs: [Tensor], _ count: Int, _ inputs: [Tensor])
-        -> Bool
-    {
-        guard outputs.reduce(0, { $0 + $1.dtype.size }) * count >= Caches.capacity else {
-            return false
-        }
-        return !inputs.contains { input in
-            input.layout.isContiguous && outputs.contains { $0.address == input.address }
-        }
-    }
-
     /// Calls the body with the program on so many elements of some memory: what all threads read
     /// again for each tile is laid out for them. Outputs that no cache would keep may be made in
     /// tiles of their own.
@@ -80,7 +67,7 @@ struct TileRun {
     ) {
         var copies: [StridedCopy] = []
         let (sources, targets) = (inputs.count, outputs.count)
-        let isPastCaches = mayPassCaches && Self.areLeftToMemory(outputs, count, inputs)
+        let isPastCaches = mayPassCaches && Caches.areLeft(by: outputs, count, inputs)
         withThreadMemory(
             sources * MemoryLayout<Tiles.Source>.stride
                 + targets * MemoryLayout<Tiles.Target>.stride
