@@ -55,45 +55,59 @@ struct RecurrentProduct {
         packed = (0..<2).map { _ in Storage(byteCount: left.byteCount(depth)) }
     }
 
-    /// Packs some elements along k of the operand of a step; its rows lie `leading` elements apart.
-    func pack(_ elements: Range<Int>, of address: UnsafeMutableRawPointer, leading: Int, step: Int)
-    {
+    /// What a task makes of each step's product.
+    struct Task {
+        let rows: Range<Int>
+        let columns: Range<Int>
+    }
+
+    /// Packs some elements along k of the operand of a step, of whole panels of its rows, which lie
+    /// `leading` elements apart.
+    func pack(
+        _ elements: Range<Int>, of address: UnsafeMutableRawPointer, _ some: Range<Int>,
+        leading: Int, step: Int
+    ) {
         for part in parts {
-            let some = elements.clamped(to: part)
-            if some.isEmpty { continue }
-            for panel in 0..<rows.panels {
-                let first = panel * rows.panel
-                let place = rows.place(panel, part, packed[step % 2].address)
+            let inside = elements.clamped(to: part)
+            if inside.isEmpty { continue }
+            for first in stride(from: some.lowerBound, to: some.upperBound, by: rows.panel) {
+                let place = rows.place(first / rows.panel, part, packed[step % 2].address)
                 ck_pack(
-                    product.dtype.code, place + (some.lowerBound - part.lowerBound) * 64,
-                    address + (first * leading + some.lowerBound) * 4,
-                    min(rows.panel, rows.count - first), some.count, leading, 0, rows.panel)
+                    product.dtype.code, place + (inside.lowerBound - part.lowerBound) * 64,
+                    address + (first * leading + inside.lowerBound) * 4,
+                    min(rows.panel, some.upperBound - first), inside.count, leading, 0, rows.panel)
             }
         }
     }
 
-    /// Adds a block of columns of a step's product to memory whose rows lie `leading` elements
-    /// apart, or writes it.
+    /// Adds a part of a step's product to memory whose rows lie `leading` elements apart, or writes
+    /// it; the columns stand from `column` on.
     func multiply(
-        _ block: Range<Int>, step: Int, into target: UnsafeMutableRawPointer, leading: Int,
+        _ task: Task, column: Int, step: Int, into target: UnsafeMutableRawPointer, leading: Int,
         isAdded: Bool
     ) {
-        let panel = block.lowerBound / columns.panel
+        let first = task.rows.lowerBound
         for part in parts {
             ck_packed_multiply(
-                product.dtype.code, target, leading,
-                rows.place(0, part, packed[step % 2].address),
-                columns.place(panel, part, weights.address), rows.count, block.count, 0, part.count,
+                product.dtype.code, target + (first * leading + column) * 4, leading,
+                rows.place(first / rows.panel, part, packed[step % 2].address),
+                columns.place(column / columns.panel, part, weights.address), task.rows.count,
+                task.columns.count, 0, part.count,
                 isAdded || part.lowerBound > 0 ? CK_PACKED_ADDED : CK_PACKED_WRITTEN)
         }
     }
 
-    /// The columns of 0 ..< width in blocks that are enough work for a task each, where a column
-    /// stands for so many of the product.
-    func blocks(_ width: Int, each: Int) -> [Range<Int>] {
+    /// All rows of the columns 0 ..< width in tasks of enough work each, where a column stands for so
+    /// many of the product; of some rows each where columns do not give work to all threads.
+    func tasks(_ width: Int, each: Int) -> [Task] {
         let work = rows.count * product.k * each * Self.block
         let blocks = max(1, (1 << 17) / max(work, 1))
-        return Array((0..<width).pieces(of: blocks * Self.block))
+        let columns = Array((0..<width).pieces(of: blocks * Self.block))
+        let most = blocks > 1 ? 1 : max(1, Workers.count / columns.count)
+        let panels = (rows.panels + most - 1) / most
+        return (0..<rows.count).pieces(of: max(1, panels) * rows.panel).flatMap { rows in
+            columns.map { Task(rows: rows, columns: $0) }
+        }
     }
 }
 
@@ -162,24 +176,23 @@ struct RecurrentSteps {
             return
         }
         if !isFromZero {
-            product.pack(0..<width, of: firstHidden.address, leading: width, step: 0)
+            product.pack(
+                0..<width, of: firstHidden.address, 0..<shape.batch, leading: width, step: 0)
         }
-        let blocks = product.blocks(width, each: 4)
+        let tasks = product.tasks(width, each: 4)
         for step in 0..<shape.steps {
-            workers.run(blocks.count) { index in
-                let block = blocks[index]
+            workers.run(tasks.count) { index in
+                let task = tasks[index]
                 for gate in 0..<4 where step > 0 || !isFromZero {
-                    let column = gate * width + block.lowerBound
                     product.multiply(
-                        column..<column + block.count, step: step,
-                        into: g + (shape.gate(0, step) + column) * size, leading: shape.gateRow,
-                        isAdded: true)
+                        task, column: gate * width + task.columns.lowerBound, step: step,
+                        into: g + shape.gate(0, step) * size, leading: shape.gateRow, isAdded: true)
                 }
-                for row in 0..<shape.batch { take(step, row, block) }
+                for row in task.rows { take(step, row, task.columns) }
                 if step + 1 < shape.steps {
                     product.pack(
-                        block, of: h + shape.state(0, step) * size, leading: shape.stateRow,
-                        step: step + 1)
+                        task.columns, of: h + shape.state(0, step) * size, task.rows,
+                        leading: shape.stateRow, step: step + 1)
                 }
             }
         }
@@ -228,23 +241,24 @@ struct RecurrentSteps {
             }
             return
         }
-        let blocks = product.blocks(width, each: 1)
+        let tasks = product.tasks(width, each: 1)
         for turn in 0...shape.steps {
             let step = shape.steps - 1 - turn
-            workers.run(blocks.count) { index in
-                let block = blocks[index]
+            workers.run(tasks.count) { index in
+                let task = tasks[index]
                 if turn > 0 {
                     product.multiply(
-                        block, step: turn, into: dh + block.lowerBound * size, leading: width,
+                        task, column: task.columns.lowerBound, step: turn, into: dh, leading: width,
                         isAdded: false)
                 }
                 if step < 0 { return }
-                for row in 0..<shape.batch { takeBack(step, row, block) }
+                for row in task.rows { takeBack(step, row, task.columns) }
                 for gate in 0..<4 {
-                    let column = gate * width + block.lowerBound
+                    let column = gate * width + task.columns.lowerBound
                     product.pack(
-                        column..<column + block.count, of: s + shape.gate(0, step) * size,
-                        leading: shape.gateRow, step: turn + 1)
+                        column..<column + task.columns.count,
+                        of: s + shape.gate(0, step) * size, task.rows, leading: shape.gateRow,
+                        step: turn + 1)
                 }
             }
         }
