@@ -1,7 +1,7 @@
 // Tangents of elementwise operations on two arrays: one expression of both and of their tangents.
 
 #include "double_vectors.h"
-#include "float_math.h"
+#include "logistic.h"
 
 #include <math.h>
 
@@ -69,17 +69,9 @@ KERNEL static void power_tangent_f32(
 }
 LOOKUP(ck_quaternary, ck_power_tangent, ROWS_FLOATS(power_tangent))
 
-// The share of exp(x) in exp(x) + exp(y), by their difference.
-INLINE float share_f32(float x) {
-    float e = exp_float(-__builtin_elementwise_abs(x));
-    return (x < 0 ? e : 1.0f) / (1.0f + e);
-}
-INLINE double share_f64(double x) {
-    double e = exp(-fabs(x));
-    return (x < 0 ? e : 1.0) / (1.0 + e);
-}
-IN_LANES(logaddexp, f32, q + (p - q) * share_f32(x - y))
-BY_CALLS(logaddexp, f64, q + (p - q) * share_f64(x - y))
+// The share of exp(x) in exp(x) + exp(y) is the logistic function of their difference.
+IN_LANES(logaddexp, f32, q + (p - q) * sigmoid_float(x - y))
+BY_CALLS(logaddexp, f64, q + (p - q) * sigmoid_double(x - y))
 LOOKUP(ck_quaternary, ck_logaddexp_tangent, ROWS_FLOATS(logaddexp_tangent))
 
 // Elements that are equal share the place of the largest or the smallest.

@@ -166,9 +166,16 @@ open class LSTM: Module {
     ) -> (MLXArray, MLXArray) {
         guard let given = products(x, wx, bias) else { return (x, x) }
         let (steps, batch) = (x.dim(-2), x.shape.dropLast(2).reduce(1, *))
+        let before = Array(x.shape.dropLast(2)) + [hiddenSize]
+        for (state, name) in [(hidden, "hidden"), (cell, "cell")] {
+            guard let state, !state.shape.stretches(to: before) else { continue }
+            let message =
+                "[LSTM] the \(name) state before the first step has the shape \(state.shape) "
+                + "instead of \(before)"
+            return (refused(x, message), x)
+        }
         func first(_ state: MLXArray?) -> MLXArray? {
-            state.map { broadcast($0, to: x.shape.dropLast(2) + [hiddenSize]) }
-                .map { reshaped($0, [batch, hiddenSize]) }
+            state.map { reshaped(broadcast($0, to: before), [batch, hiddenSize]) }
         }
         let states = longShortTermMemory(
             reshaped(given, [batch, steps, 4 * hiddenSize]), wh, hidden: first(hidden),
@@ -230,4 +237,11 @@ private func unstacked(_ x: MLXArray) -> [MLXArray] {
         VJP { _, cotangents in [stacked(cotangents, axis: -2)] }
     }
     return function([x])
+}
+
+extension [Int] {
+    /// Whether an array of this shape can be broadcast to another.
+    fileprivate func stretches(to shape: [Int]) -> Bool {
+        count <= shape.count && zip(reversed(), shape.reversed()).allSatisfy { $0 == $1 || $0 == 1 }
+    }
 }

@@ -102,6 +102,27 @@ import Testing
         #expect(given.asArray(Float.self) == kept)
     }
 
+    @Test("refuses first states of another shape, by name, and takes one for all sequences")
+    func shapes() throws {
+        let sequence = Sequence(width: 6, batch: [3], steps: 2)
+        let (layer, x) = (sequence.layer, sequence.x)
+        let wrong = MLXArray.zeros([3, 7])
+        for (name, call) in [
+            ("hidden", { layer(x, hidden: wrong) }), ("cell", { layer(x, cell: wrong) }),
+        ] {
+            let error = #expect(throws: MLXError.self) { try withError { eval(call().0) } }
+            #expect(
+                error.map { "\($0)" }?.contains(
+                    "[LSTM] the \(name) state before the first step has the shape [3, 7] instead of "
+                        + "[3, 6]") == true)
+        }
+        let one = MLXRandom.normal([6])
+        let same = broadcast(one, to: [3, 6])
+        #expect(
+            layer(x, hidden: one).0.asArray(Float.self)
+                == layer(x, hidden: same).0.asArray(Float.self))
+    }
+
     @Test("gives the same bits on any number of threads", arguments: [32, 96, 288, 20])
     func threads(width: Int) {
         let sequence = Sequence(width: width, batch: [40], steps: 3)

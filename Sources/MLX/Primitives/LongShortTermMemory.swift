@@ -78,7 +78,7 @@ struct LongShortTermMemory: Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        wide(inputs, batch, weights: 1, count: 3, composed)
+        wide(inputs, batch, weights: 1, composed)
     }
 }
 
@@ -146,7 +146,7 @@ struct LongShortTermMemoryGradient: Portable {
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        wide(inputs, batch, weights: 0, count: 3, composed)
+        wide(inputs, batch, weights: 0, composed)
     }
 }
 
@@ -186,7 +186,7 @@ extension Portable {
     /// The same call on batches of batches: with the same weights on one large batch, else by
     /// operations that take axes in front.
     fileprivate func wide(
-        _ inputs: [MLXArray], _ batch: Batch, weights: Int, count: Int,
+        _ inputs: [MLXArray], _ batch: Batch, weights: Int,
         _ composed: ([MLXArray]) -> [MLXArray]
     ) -> [Batched] {
         if batch.isBatched[weights] {
@@ -195,7 +195,7 @@ extension Portable {
         let joined = inputs.enumerated().map { index, input in
             index == weights ? input : flattened(batch.stretched(input, index), start: 0, end: 1)
         }
-        return MLXArray.results(of: self, joined, count: count).map { result in
+        return MLXArray.results(of: self, joined, count: 3).map { result in
             Batched(reshaped(result, [batch.size, -1] + result.shape.dropFirst()))
         }
     }
