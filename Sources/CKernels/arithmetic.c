@@ -156,14 +156,87 @@ LOOKUP(ck_binary, ck_minimum, [CK_BOOL] = and_u8, ROWS_UNSIGNED(minimum), ROWS_S
 
 // MARK: one operand a number
 
-ck_binary ck_with_one(ck_binary kernel, int is_first) {
-    static const struct {
-        ck_binary both, of_one, by_one;
-    } table[] = {
+// The kernels of an operation: on two arrays, and with its first or its second operand one number.
+typedef struct {
+    ck_binary both, of_one, by_one;
+} with_one;
+
+static const with_one float_kernels[] = {
 #define WITH_ONE(NAME) {NAME##_f32, NAME##_of_one_f32, NAME##_by_one_f32}
-        WITH_ONE(add), WITH_ONE(subtract), WITH_ONE(multiply), WITH_ONE(divide), WITH_ONE(maximum),
-        WITH_ONE(minimum)};
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].both == kernel) return is_first ? table[i].of_one : table[i].by_one;
+    WITH_ONE(add), WITH_ONE(subtract), WITH_ONE(multiply), WITH_ONE(divide), WITH_ONE(maximum),
+    WITH_ONE(minimum)};
+
+ck_binary ck_with_one(ck_binary kernel, int is_first) {
+    for (size_t i = 0; i < sizeof float_kernels / sizeof *float_kernels; i++)
+        if (float_kernels[i].both == kernel)
+            return is_first ? float_kernels[i].of_one : float_kernels[i].by_one;
     return NULL;
+}
+
+// MARK: two operations in one pass
+
+INLINE float then_add(float made, float z) { return made + z; }
+INLINE float then_subtract(float made, float z) { return made - z; }
+INLINE float then_subtract_from(float made, float z) { return z - made; }
+INLINE float then_multiply(float made, float z) { return made * z; }
+INLINE float then_maximum(float made, float z) { return (made > z) | (made != made) ? made : z; }
+
+#define TWO(NAME, MADE, SECOND, Z)                                                                 \
+    KERNEL static void NAME(void *out, const void *a, const void *b, const void *c, long n) {      \
+        const float *xs = a, *ys = b, *zs = c, x = *xs, y = *ys, z = *zs;                          \
+        float *result = out;                                                                       \
+        LANES for (long i = 0; i < n; i++) result[i] = then_##SECOND(MADE, Z);                     \
+    }
+#define EACH_SECOND(NAME, MADE)                                                                    \
+    TWO(NAME##_add, MADE, add, zs[i]) TWO(NAME##_add_one, MADE, add, z)                            \
+    TWO(NAME##_subtract, MADE, subtract, zs[i]) TWO(NAME##_subtract_one, MADE, subtract, z)        \
+    TWO(NAME##_from, MADE, subtract_from, zs[i]) TWO(NAME##_from_one, MADE, subtract_from, z)      \
+    TWO(NAME##_multiply, MADE, multiply, zs[i]) TWO(NAME##_multiply_one, MADE, multiply, z)        \
+    TWO(NAME##_maximum_one, MADE, maximum, z)
+#define EACH_FIRST(NAME, SIGN)                                                                     \
+    EACH_SECOND(NAME##_both, xs[i] SIGN ys[i]) EACH_SECOND(NAME##_of_one, x SIGN ys[i])            \
+    EACH_SECOND(NAME##_by_one, xs[i] SIGN y)
+
+EACH_FIRST(add, +)
+EACH_FIRST(subtract, -)
+EACH_FIRST(multiply, *)
+
+// The operations that come first or second, in the order of the tables.
+enum { ADD, SUBTRACT, MULTIPLY, FIRST_COUNT, SUBTRACT_FROM = FIRST_COUNT, MAXIMUM, SECOND_COUNT };
+
+// The operation of a kernel and its operand that is one number, if any.
+typedef struct {
+    int operation;
+    enum { NEITHER, FIRST, SECOND } one;
+} float_operation;
+
+static float_operation operation_of(ck_binary kernel) {
+    static const struct {
+        int operation;
+        const with_one *kernels;
+    } known[] = {{ADD, float_kernels}, {SUBTRACT, float_kernels + 1}, {MULTIPLY, float_kernels + 2},
+        {MAXIMUM, float_kernels + 4}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        int operation = known[i].operation;
+        if (kernel == known[i].kernels->both) return (float_operation){operation, NEITHER};
+        if (kernel == known[i].kernels->of_one) return (float_operation){operation, FIRST};
+        if (kernel == known[i].kernels->by_one) return (float_operation){operation, SECOND};
+    }
+    return (float_operation){SECOND_COUNT, NEITHER};
+}
+
+ck_ternary ck_two_in_one(ck_binary first, ck_binary second, int is_made_first) {
+#define SECONDS(NAME)                                                                              \
+    {{NAME##_add, NAME##_add_one}, {NAME##_subtract, NAME##_subtract_one},                         \
+        {NAME##_multiply, NAME##_multiply_one}, {NAME##_from, NAME##_from_one},                    \
+        {NULL, NAME##_maximum_one}}
+#define FIRSTS(NAME) {SECONDS(NAME##_both), SECONDS(NAME##_of_one), SECONDS(NAME##_by_one)}
+    static const ck_ternary _Nullable table[FIRST_COUNT][3][SECOND_COUNT][2] = {
+        FIRSTS(add), FIRSTS(subtract), FIRSTS(multiply)};
+    float_operation made = operation_of(first), last = operation_of(second);
+    if (made.operation >= FIRST_COUNT || last.operation >= SECOND_COUNT) return NULL;
+    // Of a sum and a product it is all the same which operand comes first.
+    if (!is_made_first && last.operation == MAXIMUM) return NULL;
+    if (!is_made_first && last.operation == SUBTRACT) last.operation = SUBTRACT_FROM;
+    return table[made.operation][made.one][last.operation][last.one != NEITHER];
 }

@@ -103,6 +103,10 @@ ck_unary _Nullable ck_with_number(ck_binary kernel, const void *number);
 /// The same kernel for a first, or a second, operand that is one number for all elements; NULL
 /// where there is none.
 ck_binary _Nullable ck_with_one(ck_binary kernel, int is_first);
+/// What two kernels do one after the other, where the second one's first, or second, operand is
+/// what the first one makes: of the first one's operands and the second one's other one. NULL where
+/// there is none.
+ck_ternary _Nullable ck_two_in_one(ck_binary first, ck_binary second, int is_made_first);
 /// The larger of two; NaN if either is NaN.
 ck_binary _Nullable ck_maximum(int dtype);
 /// The smaller of two; NaN if either is NaN.

@@ -1,249 +1,374 @@
-/// Elementwise operations that run together: every kernel over one tile, then the next tile, so
-/// that what passes between them stays in the first cache.
-struct TileProgram {
-    /// The elements of a tile: two inputs and two temporaries of floats fill half of the first
-    /// cache.
-    static let tile = 1024
+import CKernels
 
-    /// What a kernel reads: as many as it has inputs.
-    struct Operands {
-        var first = 0
-        var second = 0
-        var third = 0
-        var fourth = 0
-    }
+/// A program with the memory that it runs on, for as long as ``TileRun/withTiles(_:into:count:_:)``
+/// lends it.
+package struct Tiles: @unchecked Sendable {
+    // Unchecked: what is shared is only read.
+    let instructions: UnsafeBufferPointer<TileProgram.Instruction>
+    let sources: UnsafeBufferPointer<Source>
+    let targets: UnsafeBufferPointer<Target>
+    let temporaries: Int
+    let widest: Int
+    /// The bytes of what each thread lays out.
+    let ownBytes: Int
+    let result: Int?
+    /// The elements of a tile.
+    let tile: Int
+    /// Where in a page what is laid out ends: a thread's own tiles go on from there, as what is
+    /// written a little behind what is read, by the last bits of its address, holds up the reader.
+    let page: Int
+    /// Whether the outputs are made in tiles of their own, which then go past the caches.
+    let isPastCaches: Bool
 
-    struct Instruction {
-        var body: TileKernel.Body
-        var inputs: Operands
-        var output: Int
-        /// The operand of a binary kernel that is one number for each row of a column.
-        var column: Side?
+    /// How an input reaches the kernels.
+    enum Source {
+        /// Where it lies.
+        case direct(UnsafeMutableRawPointer, itemSize: Int)
+        /// One element, spread over a tile once.
+        case spread(UnsafeMutableRawPointer, itemSize: Int)
+        /// A short row that is repeated, such as a bias: laid out once beyond its end as far as a
+        /// tile reaches, so that every tile finds its elements one after the other.
+        case repeated(UnsafeMutableRawPointer, itemSize: Int, period: Int)
+        /// A short row that is repeated over blocks of elements, another one for each block: laid out
+        /// by each thread when it comes to a block.
+        case blocks(StridedWalk, itemSize: Int, period: Int, block: Int)
+        /// A long run that is repeated: read where it lies, and gathered for a tile at its end.
+        case rounds(StridedWalk, UnsafeMutableRawPointer, itemSize: Int, period: Int)
+        /// Gathered for each tile.
+        case gathered(StridedWalk)
+        /// One number, read where it lies.
+        case number(UnsafeMutableRawPointer)
+        /// One number for each row of so many elements, read where it lies.
+        case column(StridedWalk, length: Int)
 
-        enum Side {
-            case first
-            case second
-        }
-    }
+        /// The longest row that is laid out.
+        private static let longest = 4 * TileProgram.tile
 
-    /// A value of the program: where it comes from and until when it is needed.
-    struct Value {
-        let dtype: DType
-        /// The instruction that makes it; -1 for inputs.
-        let made: Int
-        /// The last instruction that reads it.
-        var lastUse: Int
-        /// Its place among the inputs or, once it is one, the outputs; -1 for what is neither.
-        var place: Int
-    }
-
-    private(set) var instructions: [Instruction] = []
-    private(set) var values: [Value] = []
-    /// The values that are inputs, and those that are outputs, in their order.
-    private(set) var inputs: [Int] = []
-    private(set) var outputs: [Int] = []
-    /// The value that a ``TileReader`` hands on.
-    private(set) var result: Int?
-
-    /// Makes it a program without calls again, whose memory stays.
-    mutating func clear() {
-        instructions.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-        inputs.removeAll(keepingCapacity: true)
-        outputs.removeAll(keepingCapacity: true)
-        result = nil
-    }
-
-    /// Adds an input.
-    mutating func addInput(_ dtype: DType) -> Int {
-        let value = append(Value(dtype: dtype, made: -1, lastUse: -1, place: inputs.count))
-        inputs.append(value)
-        return value
-    }
-
-    /// Adds a kernel's call on values, with the conversions that it needs; the result has the type
-    /// that the array has in memory, so that what is fused makes no difference to its bits.
-    mutating func addCall(_ kernel: TileKernel, _ operands: Operands, output: DType) -> Int {
-        var inputs = operands
-        inputs.first = convert(operands.first, to: kernel.first)
-        switch kernel.body {
-        case .unary: break
-        case .binary: inputs.second = convert(operands.second, to: kernel.others)
-        case .ternary:
-            inputs.second = convert(operands.second, to: kernel.others)
-            inputs.third = convert(operands.third, to: kernel.others)
-        case .quaternary:
-            inputs.second = convert(operands.second, to: kernel.others)
-            inputs.third = convert(operands.third, to: kernel.others)
-            inputs.fourth = convert(operands.fourth, to: kernel.others)
-        }
-        return convert(emit(kernel.body, inputs, kernel.output), to: output)
-    }
-
-    /// Writes a value to memory as the next output.
-    mutating func addOutput(_ value: Int) {
-        values[value].place = outputs.count
-        outputs.append(value)
-    }
-
-    /// Hands a value on to who reads it, whether or not it is written to memory as well.
-    mutating func setResult(_ value: Int) {
-        values[value].lastUse = instructions.count
-        result = value
-    }
-
-    private mutating func convert(_ value: Int, to dtype: DType) -> Int {
-        if values[value].dtype == dtype { return value }
-        let kernel = Kernels.convert(from: values[value].dtype, to: dtype)
-        return emit(.unary(kernel), Operands(first: value), dtype)
-    }
-
-    private mutating func emit(
-        _ body: TileKernel.Body, _ inputs: Operands, _ dtype: DType
-    ) -> Int {
-        let position = instructions.count
-        inputs.forEach(of: body) { values[$0].lastUse = position }
-        let value = append(Value(dtype: dtype, made: position, lastUse: position, place: -1))
-        instructions.append(Instruction(body: body, inputs: inputs, output: value))
-        return value
-    }
-
-    private mutating func append(_ value: Value) -> Int {
-        values.append(value)
-        return values.count - 1
-    }
-
-    /// Whether an input's memory may be written by an output: it is read no later than the output
-    /// is written.
-    func canReuse(input: Int, forOutput output: Int) -> Bool {
-        let (read, written) = (values[inputs[input]], values[outputs[output]])
-        return read.lastUse <= written.made && read.dtype.size == written.dtype.size
-    }
-}
-
-extension TileProgram.Instruction {
-    /// Calls the kernel on the values of a table of pointers.
-    @inline(__always)
-    func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ count: Int) {
-        switch body {
-        case .unary(let kernel): kernel(table[output], table[inputs.first], count)
-        case .binary(let kernel):
-            kernel(table[output], table[inputs.first], table[inputs.second], count)
-        case .ternary(let kernel):
-            kernel(
-                table[output], table[inputs.first], table[inputs.second], table[inputs.third], count
-            )
-        case .quaternary(let kernel):
-            kernel(
-                table[output], table[inputs.first], table[inputs.second], table[inputs.third],
-                table[inputs.fourth], count)
-        }
-    }
-}
-
-extension TileProgram.Operands {
-    /// Calls the body with each operand that a kernel reads.
-    @inline(__always)
-    func forEach(of kernel: TileKernel.Body, _ body: (Int) -> Void) {
-        body(first)
-        switch kernel {
-        case .unary: break
-        case .binary: body(second)
-        case .ternary:
-            body(second)
-            body(third)
-        case .quaternary:
-            body(second)
-            body(third)
-            body(fourth)
-        }
-    }
-}
-
-extension TileProgram {
-    /// The program with its values laid on pointers.
-    func laidOut() -> TileRun {
-        var run = TileRun()
-        layOut(&run)
-        return run
-    }
-
-    /// Lays the values on pointers: inputs, then outputs, then temporary tiles, which are used again
-    /// when their value is done with; the result has one to itself.
-    func layOut(_ run: inout TileRun) {
-        run.clear()
-        let first = inputs.count + outputs.count
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * values.count) { memory in
-            let slots = memory.baseAddress.unsafelyUnwrapped
-            var free = FreeSlots(slots: slots + values.count)
-            for index in values.indices {
-                run.widest = max(run.widest, values[index].dtype.size)
-                // Outputs have a place of their own each.
-                slots[index] = values[index].place
-                if values[index].made >= 0, slots[index] >= 0 { slots[index] += inputs.count }
+        /// Adds what a walk points into to what is kept.
+        static func of(_ tensor: Tensor, keeping copies: inout [StridedCopy]) -> Source {
+            let itemSize = tensor.dtype.size
+            if tensor.layout.isContiguous { return .direct(tensor.address, itemSize: itemSize) }
+            if tensor.layout.isSingle { return .spread(tensor.address, itemSize: itemSize) }
+            let copy = StridedCopy(from: tensor)
+            let period = copy.walk.period
+            if let period, period <= Self.longest {
+                return .repeated(tensor.address, itemSize: itemSize, period: period)
             }
-            for (position, instruction) in instructions.enumerated() {
-                let output = values[instruction.output]
-                let width = output.dtype.size
-                // In place only where the elements have one size: a narrow result would run over
-                // wide inputs that are still to be read.
-                instruction.inputs.forEach(of: instruction.body) { input in
-                    let slot = slots[input]
-                    if slot >= first, values[input].lastUse == position,
-                        values[input].dtype.size == width
-                    {
-                        free.add(slot)
-                    }
-                }
-                if slots[instruction.output] < 0 {
-                    if instruction.output != result, let slot = free.takeLast() {
-                        slots[instruction.output] = slot
+            copies.append(copy)
+            if let period {
+                return .rounds(copy.walk, tensor.address, itemSize: itemSize, period: period)
+            }
+            if let (period, block) = copy.walk.blocks, period <= Self.longest,
+                block >= 4 * TileProgram.tile
+            {
+                return .blocks(copy.walk, itemSize: itemSize, period: period, block: block)
+            }
+            return .gathered(copy.walk)
+        }
+
+        /// One number, for all elements or for each row.
+        static func one(_ tensor: Tensor, keeping copies: inout [StridedCopy]) -> Source {
+            if tensor.layout.isSingle { return .number(tensor.address) }
+            let copy = StridedCopy(from: tensor)
+            copies.append(copy)
+            return .column(copy.walk, length: copy.walk.rowLength)
+        }
+
+        /// The bytes that it is laid out in for tiles of so many elements: once for all threads, and
+        /// by each.
+        func byteCounts(_ count: Int, widest: Int) -> (shared: Int, own: Int) {
+            switch self {
+            case .direct, .number, .column: (0, 0)
+            case .spread(_, let itemSize): (Tiles.byteCount(count, itemSize), 0)
+            case .repeated(_, let itemSize, let period):
+                (Tiles.byteCount(period + count, itemSize), 0)
+            case .blocks(_, let itemSize, let period, _):
+                (0, Tiles.byteCount(period + count, itemSize))
+            case .rounds, .gathered: (0, Tiles.byteCount(count, widest))
+            }
+        }
+
+        /// Lays out what stays the same for all tiles, and takes the memory for it.
+        mutating func layOut(at next: inout UnsafeMutableRawPointer, _ count: Int) {
+            let memory = next
+            switch self {
+            case .direct, .blocks, .rounds, .gathered, .number, .column: break
+            case .spread(let element, let itemSize):
+                StridedCopy.spread(element, count, itemSize: itemSize, to: memory)
+                self = .spread(memory, itemSize: itemSize)
+                next += Tiles.byteCount(count, itemSize)
+            case .repeated(let row, let itemSize, let period):
+                Tiles.repeatRow(row, period * itemSize, to: memory, (period + count) * itemSize)
+                self = .repeated(memory, itemSize: itemSize, period: period)
+                next += Tiles.byteCount(period + count, itemSize)
+            }
+        }
+    }
+
+    struct Target {
+        let address: UnsafeMutableRawPointer
+        let itemSize: Int
+    }
+
+    /// Where a program's result is read, as elements of a size, and how it is converted to them.
+    struct Reading {
+        let address: UnsafeMutableRawPointer
+        let itemSize: Int
+        let convert: Kernels.Unary?
+
+        func address(at element: Int) -> UnsafeMutableRawPointer { address + element * itemSize }
+
+        func take(_ tile: UnsafeMutableRawPointer, _ count: Int, to place: UnsafeMutableRawPointer)
+        {
+            if let convert {
+                convert(place, tile, count)
+            } else {
+                place.copyMemory(from: tile, byteCount: count * itemSize)
+            }
+        }
+    }
+
+    /// A line of the cache between tiles, as much as memory allows them to start apart.
+    private static func byteCount(_ count: Int, _ widest: Int) -> Int {
+        (count * widest + 63) / 64 * 64 + (count < 256 ? 0 : 128)
+    }
+
+    /// Fills so many bytes with a row, time after time.
+    private static func repeatRow(
+        _ row: UnsafeRawPointer, _ length: Int, to memory: UnsafeMutableRawPointer, _ end: Int
+    ) {
+        for place in stride(from: 0, to: end, by: length) {
+            (memory + place).copyMemory(from: row, byteCount: min(length, end - place))
+        }
+    }
+
+    static func placeInPage(_ memory: UnsafeMutableRawPointer) -> Int {
+        Int(bitPattern: memory) & 4095
+    }
+}
+
+extension Tiles {
+    /// What a thread lays out of an input for itself: where, and for which block.
+    private struct Own {
+        let memory: UnsafeMutableRawPointer
+        var block: Int
+    }
+
+    /// A value whose tiles follow each other in memory.
+    private struct Move {
+        let slot: Int
+        let itemSize: Int
+    }
+
+    /// The pointers of a thread: those of the program's values, what it has laid out, and which
+    /// pointers move on from tile to tile.
+    ///
+    /// What is done between two tiles holds up the reads of the next one: the processor looks only
+    /// some hundred instructions ahead.
+    private struct Table {
+        let values: UnsafeMutablePointer<UnsafeMutableRawPointer>
+        let own: UnsafeMutablePointer<Own>
+        let moves: UnsafeMutablePointer<Move>
+        /// Where what moves goes on behind a tile, while the tile goes to memory.
+        let ahead: UnsafeMutablePointer<UnsafeRawPointer>
+        var moving = 0
+        /// Whether some pointers are set for each tile.
+        var isPointed = false
+
+        mutating func add(_ slot: Int, _ address: UnsafeMutableRawPointer, itemSize: Int) {
+            values[slot] = address
+            (moves + moving).initialize(to: Move(slot: slot, itemSize: itemSize))
+            moving += 1
+        }
+
+        @inline(__always)
+        func move(_ count: Int) {
+            for index in 0..<moving { values[moves[index].slot] += moves[index].itemSize * count }
+        }
+    }
+
+    /// Whether nothing is gained by tiles: one kernel reads and writes where the elements lie.
+    private var isOneKernel: Bool {
+        guard instructions.count == 1, temporaries == 0, !isPastCaches else { return false }
+        var areDirect = true
+        instructions[0].inputs.forEach(of: instructions[0].body) { input in
+            switch sources[input] {
+            case .direct, .number, .column: break
+            default: areDirect = false
+            }
+        }
+        return areDirect
+    }
+
+    /// Runs the program on some elements and hands on their results.
+    func run(_ range: Range<Int>, _ reading: Reading? = nil) {
+        let slots = sources.count + targets.count + temporaries
+        let longest = isOneKernel ? range.count : min(tile, range.count)
+        let tileBytes = Self.byteCount(longest, widest)
+        let tableBytes =
+            slots * MemoryLayout<UnsafeMutableRawPointer>.stride
+            + sources.count * MemoryLayout<Own>.stride
+            + (sources.count + targets.count) * MemoryLayout<Move>.stride
+            + sources.count * MemoryLayout<UnsafeRawPointer>.stride
+        let bytes = ownBytes + (temporaries + (isPastCaches ? targets.count : 0)) * tileBytes
+        let slot = result ?? 0
+        let isMadeThere = reading?.convert == nil && slot >= sources.count + targets.count
+        withThreadMemory(4096 + bytes + tableBytes) { memory in
+            let tiles = memory + ((page - Self.placeInPage(memory)) & 4095)
+            let values = (tiles + bytes).bindMemory(
+                to: UnsafeMutableRawPointer.self, capacity: slots)
+            let own = UnsafeMutableRawPointer(values + slots).bindMemory(
+                to: Own.self, capacity: sources.count)
+            let moves = UnsafeMutableRawPointer(own + sources.count).bindMemory(
+                to: Move.self, capacity: sources.count + targets.count)
+            let ahead = UnsafeMutableRawPointer(moves + sources.count + targets.count)
+                .bindMemory(to: UnsafeRawPointer.self, capacity: sources.count)
+            var table = Table(values: values, own: own, moves: moves, ahead: ahead)
+            prepare(&table, tiles, tileBytes, longest, at: range.lowerBound)
+            var start = range.lowerBound
+            while start < range.upperBound {
+                let count = min(longest, range.upperBound - start)
+                if table.isPointed { point(table, at: start, count) }
+                let place = reading?.address(at: start - range.lowerBound)
+                if isMadeThere, let place { values[slot] = place }
+                for index in instructions.indices {
+                    if instructions[index].column == nil {
+                        instructions[index].run(values, count)
                     } else {
-                        slots[instruction.output] = first + run.temporaries
-                        run.temporaries += 1
+                        runByRow(instructions[index], values, start, count)
                     }
                 }
-                run.instructions.append(
-                    Instruction(
-                        body: instruction.body,
-                        inputs: Operands(
-                            first: slots[instruction.inputs.first],
-                            second: slots[instruction.inputs.second],
-                            third: slots[instruction.inputs.third],
-                            fourth: slots[instruction.inputs.fourth]),
-                        output: slots[instruction.output]))
-                instruction.inputs.forEach(of: instruction.body) { input in
-                    let slot = slots[input]
-                    if slot >= first, values[input].lastUse == position,
-                        values[input].dtype.size != width
-                    {
-                        free.add(slot)
-                    }
-                }
+                if !isMadeThere, let place { reading?.take(values[slot], count, to: place) }
+                if isPastCaches { copyOut(table, start, count) }
+                table.move(count)
+                start += count
             }
-            run.result = result.map { slots[$0] }
+            if isPastCaches { ck_await_copies() }
         }
     }
-}
 
-/// Temporary tiles whose values are done with.
-private struct FreeSlots {
-    /// As many as there may be.
-    let slots: UnsafeMutablePointer<Int>
-    private var count = 0
-
-    init(slots: UnsafeMutablePointer<Int>) { self.slots = slots }
-
-    /// Adds one, which may be there already.
-    mutating func add(_ slot: Int) {
-        for index in 0..<count where slots[index] == slot { return }
-        slots[count] = slot
-        count += 1
+    /// Sets the pointers that stay the same for all tiles, and those that move on from an element.
+    private func prepare(
+        _ table: inout Table, _ memory: UnsafeMutableRawPointer, _ tileBytes: Int, _ count: Int,
+        at start: Int
+    ) {
+        var next = memory
+        for index in sources.indices {
+            switch sources[index] {
+            case .direct(let address, let itemSize):
+                table.add(index, address + start * itemSize, itemSize: itemSize)
+            case .spread(let address, _), .number(let address): table.values[index] = address
+            case .column: break
+            case .repeated: table.isPointed = true
+            case .blocks(_, let itemSize, let period, _):
+                (table.own + index).initialize(to: Own(memory: next, block: -1))
+                next += Self.byteCount(period + count, itemSize)
+                table.isPointed = true
+            case .rounds:
+                (table.own + index).initialize(to: Own(memory: next, block: -1))
+                next += tileBytes
+                table.isPointed = true
+            case .gathered:
+                table.values[index] = next
+                next += tileBytes
+                table.isPointed = true
+            }
+        }
+        if !isPastCaches {
+            for (index, target) in targets.enumerated() {
+                table.add(
+                    sources.count + index, target.address + start * target.itemSize,
+                    itemSize: target.itemSize)
+            }
+        }
+        let outputs = sources.count + (isPastCaches ? 0 : targets.count)
+        for index in outputs..<sources.count + targets.count + temporaries {
+            table.values[index] = next
+            next += tileBytes
+        }
     }
 
-    mutating func takeLast() -> Int? {
-        if count == 0 { return nil }
-        count -= 1
-        return slots[count]
+    /// Sets the pointers that neither stay nor move on, for one tile.
+    private func point(_ table: Table, at start: Int, _ count: Int) {
+        let values = table.values
+        for index in sources.indices {
+            switch sources[index] {
+            case .gathered(let walk): walk.load(start, count, to: values[index])
+            case .blocks(let walk, let itemSize, let period, let block):
+                values[index] = Self.place(
+                    start, count, walk, itemSize, period, block, &table.own[index])
+            case .repeated(let row, let itemSize, let period):
+                values[index] = row + start % period * itemSize
+            case .rounds(let walk, let run, let itemSize, let period):
+                let place = start % period
+                values[index] = run + place * itemSize
+                if place + count > period {
+                    values[index] = table.own[index].memory
+                    walk.load(start, count, to: values[index])
+                }
+            case .direct, .spread, .number, .column: break
+            }
+        }
+    }
+
+    /// Runs a kernel on some elements once for each row, with the row's number.
+    private func runByRow(
+        _ instruction: TileProgram.Instruction,
+        _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ start: Int, _ count: Int
+    ) {
+        let isFirst = instruction.column == .first
+        let (first, second) = (instruction.inputs.first, instruction.inputs.second)
+        guard case .binary(let kernel) = instruction.body,
+            case .column(let walk, let length) = sources[isFirst ? first : second]
+        else { return }
+        let (out, other) = (table[instruction.output], table[isFirst ? second : first])
+        var (row, column) = start.quotientAndRemainder(dividingBy: length)
+        var done = 0
+        while done < count {
+            let part = min(length - column, count - done)
+            let (number, elements) = (walk.address(row: row), other + done * walk.itemSize)
+            kernel(
+                out + done * walk.itemSize, isFirst ? number : UnsafeRawPointer(elements),
+                isFirst ? UnsafeRawPointer(elements) : number, part)
+            done += part
+            (row, column) = (row + 1, 0)
+        }
+    }
+
+    /// Where elements of repeated rows lie, which are laid out at the first tile of a block, or for
+    /// a tile at the edge of two.
+    private static func place(
+        _ start: Int, _ count: Int, _ walk: StridedWalk, _ itemSize: Int, _ period: Int,
+        _ block: Int, _ own: inout Own
+    ) -> UnsafeMutableRawPointer {
+        let (index, first) = start.quotientAndRemainder(dividingBy: block)
+        guard first + count <= block else {
+            walk.load(start, count, to: own.memory)
+            own.block = -1
+            return own.memory
+        }
+        if own.block != index {
+            let (row, end) = (period * itemSize, (period + count) * itemSize)
+            walk.load(index * block, period, to: own.memory)
+            repeatRow(own.memory, row, to: own.memory + row, end - row)
+            own.block = index
+        }
+        return own.memory + first % period * itemSize
+    }
+
+    /// Brings the tiles of the outputs to their places, and asks meanwhile for what the inputs have
+    /// for the next one.
+    private func copyOut(_ table: Table, _ start: Int, _ count: Int) {
+        for index in 0..<table.moving {
+            let move = table.moves[index]
+            (table.ahead + index).initialize(
+                to: table.values[move.slot] + move.itemSize * count)
+        }
+        for index in targets.indices {
+            let (target, tile) = (targets[index], table.values[sources.count + index])
+            let place = target.address + start * target.itemSize
+            ck_copy_past_caches(
+                place, tile, count * target.itemSize, table.ahead, index == 0 ? table.moving : 0)
+        }
     }
 }
