@@ -179,7 +179,7 @@ INLINE float then_add(float made, float z) { return made + z; }
 INLINE float then_subtract(float made, float z) { return made - z; }
 INLINE float then_subtract_from(float made, float z) { return z - made; }
 INLINE float then_multiply(float made, float z) { return made * z; }
-INLINE float then_maximum(float made, float z) { return (made > z) | (made != made) ? made : z; }
+INLINE float then_maximum(float made, float z) { return ((made > z) | (made != made)) ? made : z; }
 
 #define TWO(NAME, MADE, SECOND, Z)                                                                 \
     KERNEL static void NAME(void *out, const void *a, const void *b, const void *c, long n) {      \
