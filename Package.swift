@@ -116,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "MLXTests",
             dependencies: [
-                "MLX", "MLXFFT", "MLXLinalg", "MLXRandom", "TestSupport",
+                "CKernels", "MLX", "MLXFFT", "MLXLinalg", "MLXRandom", "TestSupport",
                 .product(name: "ComplexModule", package: "swift-numerics"),
             ],
             swiftSettings: settings),

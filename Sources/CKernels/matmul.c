@@ -1,6 +1,6 @@
 // Products of matrices. Both operands are packed, so that a tile of 14 x 32 results stays in
-// registers while it walks along k: elements of float32, or pairs of bfloat16, which one
-// instruction multiplies and adds to float32.
+// registers while it walks along k: elements of float32, to which bfloat16 may be widened, or pairs
+// of bfloat16, which one instruction multiplies and adds to float32.
 
 #include "half.h"
 #include "pairs.h"
@@ -38,9 +38,11 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
 
 #if defined(__x86_64__)
 
-int ck_has_packed_products(int dtype) {
-    if (dtype == CK_F32) return has_wide();
-    return dtype == CK_BF16 && has_pairs();
+int ck_has_packed_products(void) { return has_wide(); }
+int ck_has_bf16_dots(void) { return has_pairs(); }
+
+enum ck_packing ck_packing_of_bf16(void) {
+    return ck_has_tiled_products() || has_quick_pairs() ? CK_PACK_PAIRS : CK_PACK_WIDENED;
 }
 
 // A packed panel is a vector wide in lines; a panel of rows uses 14 of them.
@@ -48,26 +50,36 @@ enum { ROWS = CK_PACKED_ROWS };
 
 // MARK: packing
 
-// A panel of lines whose elements along k follow each other; count and stride are those of halves,
-// of which a float32 is two.
-WIDE static void pack_lines(u32 *out, const u16 *in, long lines, long count, long stride) {
-    for (long start = 0; start < count; start += 2 * WIDTH) {
-        long rest = smaller(count - start, 2 * WIDTH);
-        __mmask32 mask = rest == 32 ? ~0u : (1u << rest) - 1;
+// What stands in a panel for some elements of a line: of float32, a pair, or bfloat16 widened.
+WIDE_INLINE __m512i vector_of(enum ck_packing packing, const char *in, long elements) {
+    if (packing == CK_PACK_FLOATS) return _mm512_maskz_loadu_epi32(first_lanes(elements), in);
+    if (packing == CK_PACK_PAIRS)
+        return _mm512_maskz_loadu_epi16(elements == 32 ? ~0u : (1u << elements) - 1, in);
+    __m256i halves = _mm256_maskz_loadu_epi16(first_lanes(elements), in);
+    return _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+}
+
+// A panel of lines whose elements along k follow each other; the stride is that of bytes.
+WIDE_INLINE void pack_lines(enum ck_packing packing, __m512i *out, const char *in, long lines,
+    long count, long stride) {
+    long together = packing == CK_PACK_PAIRS ? 2 : 1, most = together * WIDTH;
+    long size = packing == CK_PACK_FLOATS ? 4 : 2;
+    for (long start = 0; start < count; start += most) {
+        long rest = smaller(count - start, most);
         __m512i v[16];
         UNROLL for (int line = 0; line < 16; line++)
-            v[line] = line < lines ? _mm512_maskz_loadu_epi16(mask, in + line * stride + start)
+            v[line] = line < lines ? vector_of(packing, in + line * stride + start * size, rest)
                                    : _mm512_setzero_si512();
         transpose_wide(v);
-        long pairs = (rest + 1) / 2;
-        if (pairs == WIDTH) {
-            UNROLL for (int i = 0; i < 16; i++)
-                _mm512_storeu_si512(out + (start / 2 + i) * WIDTH, v[i]);
+        long vectors = (rest + together - 1) / together;
+        if (vectors == WIDTH) {
+            UNROLL for (int i = 0; i < 16; i++) _mm512_storeu_si512(out + i, v[i]);
         } else {
             __m512i all[16];
             UNROLL for (int i = 0; i < 16; i++) all[i] = v[i];
-            memcpy(out + start / 2 * WIDTH, all, (size_t)pairs * sizeof *all);
+            memcpy(out, all, (size_t)vectors * sizeof *all);
         }
+        out += WIDTH;
     }
 }
 
@@ -97,34 +109,52 @@ WIDE static void pack_beside(
     }
 }
 
-// The same for float32.
-WIDE static void pack_floats_beside(
-    float *out, const float *in, long lines, long count, long stride, long width) {
+// The same, an element at a time.
+WIDE_INLINE void pack_elements_beside(enum ck_packing packing, __m512i *out, const char *in,
+    long lines, long count, long stride, long width) {
+    long size = packing == CK_PACK_FLOATS ? 4 : 2;
     for (long line = 0; line < lines; line += 2 * width) {
         long first = smaller(width, lines - line), second = smaller(width, lines - line - first);
-        __mmask16 left = (__mmask16)((1u << first) - 1), right = (__mmask16)((1u << second) - 1);
-        float *panel = out + line / width * count * WIDTH, *other = panel + count * WIDTH;
+        __m512i *panel = out + line / width * count, *other = panel + count;
         for (long i = 0; i < count; i++) {
-            const float *row = in + i * stride + line;
+            const char *row = in + (i * stride + line) * size;
             // The next lines of the cache lie too far apart to be foreseen.
-            __builtin_prefetch(row + 16 * stride);
-            __builtin_prefetch(row + 16 * stride + first + second - 1);
-            _mm512_storeu_ps(panel + i * WIDTH, _mm512_maskz_loadu_ps(left, row));
+            __builtin_prefetch(row + 16 * stride * size);
+            __builtin_prefetch(row + (16 * stride + first + second - 1) * size);
+            _mm512_storeu_si512(panel + i, vector_of(packing, row, first));
             if (second > 0)
-                _mm512_storeu_ps(other + i * WIDTH, _mm512_maskz_loadu_ps(right, row + width));
+                _mm512_storeu_si512(other + i, vector_of(packing, row + width * size, second));
         }
     }
 }
 
-void ck_pack(int dtype, void *out, const void *in, long lines, long count, long stride,
-    int lies_beside, long width) {
-    if (lies_beside && dtype == CK_F32)
-        return pack_floats_beside(out, in, lines, count, stride, width);
-    if (lies_beside) return pack_beside(out, in, lines, count, stride, width);
-    long halves = dtype == CK_F32 ? 2 : 1, size = (count * halves + 1) / 2 * WIDTH;
+WIDE_INLINE void pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
+    long stride, int lies_beside, long width) {
+    if (lies_beside && packing == CK_PACK_PAIRS)
+        return pack_beside(out, in, lines, count, stride, width);
+    if (lies_beside)
+        return pack_elements_beside(packing, out, in, lines, count, stride, width);
+    long vectors = packing == CK_PACK_PAIRS ? (count + 1) / 2 : count;
+    stride *= packing == CK_PACK_FLOATS ? 4 : 2;
     for (long line = 0; line < lines; line += width)
-        pack_lines((u32 *)out + line / width * size, (const u16 *)in + line * stride * halves,
-            smaller(width, lines - line), count * halves, stride * halves);
+        pack_lines(packing, (__m512i *)out + line / width * vectors,
+            (const char *)in + line * stride, smaller(width, lines - line), count, stride);
+}
+
+#define PACK(NAME, PACKING)                                                                        \
+    WIDE static void pack_##NAME(void *out, const void *in, long lines, long count, long stride,   \
+        int lies_beside, long width) {                                                             \
+        pack(PACKING, out, in, lines, count, stride, lies_beside, width);                          \
+    }
+PACK(floats, CK_PACK_FLOATS)
+PACK(pairs, CK_PACK_PAIRS)
+PACK(widened, CK_PACK_WIDENED)
+
+void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
+    long stride, int lies_beside, long width) {
+    static void (*const kernels[])(void *, const void *, long, long, long, int, long) = {
+        pack_floats, pack_pairs, pack_widened};
+    kernels[packing](out, in, lines, count, stride, lies_beside, width);
 }
 
 // MARK: tiles
@@ -133,6 +163,17 @@ void ck_pack(int dtype, void *out, const void *in, long lines, long count, long 
 WIDE_INLINE void store_half(char *out, __m512 value, __mmask16 mask, int is_added) {
     if (is_added) value += _mm512_maskz_loadu_ps(mask, out);
     _mm512_mask_storeu_ps(out, mask, value);
+}
+
+// The same as bfloat16, to nearest, ties to even, as narrow_bf16 does it.
+WIDE_INLINE void store_rounded(char *out, __m512 value, __mmask16 mask) {
+    __m512i bits = _mm512_castps_si512(value), high = _mm512_srli_epi32(bits, 16);
+    __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+    __m512i half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF));
+    __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
+    __mmask16 is_nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, is_nan, high, _mm512_set1_epi32(0x40));
+    _mm256_mask_storeu_epi16(out, mask, _mm512_cvtepi32_epi16(rounded));
 }
 
 // What is read after the present columns, which is asked for from the third cache: a place, and how
@@ -189,29 +230,28 @@ typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *
     TARGET static void NAME##_##R##_##H(char *out, long row_bytes, const u32 *a, const u32 *b,     \
         long steps, long columns, enum ck_packed_result result, struct next_columns next)
 
-#define TILE(R, H)                                                                                 \
-    TILE_OF(WIDE, floats, R, H) {                                                                  \
-        WALK(R, H, FUSED, 64)                                                                      \
-        UNROLL for (int row = 0; row < R; row++) {                                                 \
-            char *place = out + row * row_bytes;                                                   \
+// What becomes of a tile's sums, where NARROW stores bfloat16.
+#define KEEP(R, H, NARROW)                                                                         \
+    UNROLL for (int row = 0; row < R; row++) {                                                     \
+        char *place = out + row * row_bytes;                                                       \
+        if (result == CK_PACKED_NARROW) {                                                          \
+            if (H == 2) NARROW(place, sum[row][0], 0xffff);                                        \
+            NARROW(place + (H - 1) * WIDTH * 2, sum[row][H - 1], mask);                            \
+        } else {                                                                                   \
             if (H == 2) store_half(place, sum[row][0], 0xffff, result == CK_PACKED_ADDED);         \
             store_half(place + (H - 1) * WIDTH * 4, sum[row][H - 1], mask,                         \
                 result == CK_PACKED_ADDED);                                                        \
         }                                                                                          \
+    }
+
+#define TILE(R, H)                                                                                 \
+    TILE_OF(WIDE, floats, R, H) {                                                                  \
+        WALK(R, H, FUSED, 64)                                                                      \
+        KEEP(R, H, store_rounded)                                                                  \
     }                                                                                              \
     TILE_OF(PAIRS, pairs, R, H) {                                                                  \
         WALK(R, H, PAIRED, 256)                                                                    \
-        UNROLL for (int row = 0; row < R; row++) {                                                 \
-            char *place = out + row * row_bytes;                                                   \
-            if (result == CK_PACKED_NARROW) {                                                      \
-                if (H == 2) store_narrow(place, sum[row][0], 0xffff);                              \
-                store_narrow(place + (H - 1) * WIDTH * 2, sum[row][H - 1], mask);                  \
-            } else {                                                                               \
-                if (H == 2) store_half(place, sum[row][0], 0xffff, result == CK_PACKED_ADDED);     \
-                store_half(place + (H - 1) * WIDTH * 4, sum[row][H - 1], mask,                     \
-                    result == CK_PACKED_ADDED);                                                    \
-            }                                                                                      \
-        }                                                                                          \
+        KEEP(R, H, store_narrow)                                                                   \
     }
 #define TILES(M) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14)
 #define BOTH(R) TILE(R, 1) TILE(R, 2)
@@ -219,10 +259,11 @@ TILES(BOTH)
 #define ENTRY(R) {{floats_##R##_1, floats_##R##_2}, {pairs_##R##_1, pairs_##R##_2}},
 static const tile_kernel tiles[ROWS][2][2] = {TILES(ENTRY)};
 
-void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
-    long rows, long columns, long following, long count, enum ck_packed_result result) {
+void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
+    const void *b, long rows, long columns, long following, long count,
+    enum ck_packed_result result) {
     long size = result == CK_PACKED_NARROW ? 2 : 4;
-    int is_paired = dtype == CK_BF16;
+    int is_paired = packing == CK_PACK_PAIRS;
     long steps = is_paired ? (count + 1) / 2 : count;
     long panels = (rows + ROWS - 1) / ROWS;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
@@ -313,11 +354,14 @@ void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const v
 
 #else
 
-int ck_has_packed_products(int dtype) { return 0; }
-void ck_pack(int dtype, void *out, const void *in, long lines, long count, long stride,
-    int lies_beside, long width) {}
-void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
-    long rows, long columns, long following, long count, enum ck_packed_result result) {}
+int ck_has_packed_products(void) { return 0; }
+int ck_has_bf16_dots(void) { return 0; }
+enum ck_packing ck_packing_of_bf16(void) { return CK_PACK_WIDENED; }
+void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
+    long stride, int lies_beside, long width) {}
+void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
+    const void *b, long rows, long columns, long following, long count,
+    enum ck_packed_result result) {}
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
     long b_stride, long rows, long lines, long count, int is_narrow) {}
 

@@ -3,6 +3,7 @@
 
 #include "pairs.h"
 
+#include "ck_matmul.h"
 #include "ck_tile.h"
 
 #if defined(__x86_64__)
@@ -111,7 +112,7 @@ static void multiply_summed(
 }
 
 ck_tile ck_tile_multiply_pairs(int is_summed) {
-    if (!has_pairs()) return NULL;
+    if (ck_packing_of_bf16() != CK_PACK_PAIRS) return NULL;
     return is_summed ? multiply_summed : multiply_rounded;
 }
 

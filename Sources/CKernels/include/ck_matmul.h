@@ -20,25 +20,40 @@ enum ck_packed_result {
     CK_PACKED_WRITTEN = 0,
     /// Added to the float32 numbers that are there.
     CK_PACKED_ADDED,
-    /// Stored as bfloat16, for operands of that type.
+    /// Stored as bfloat16.
     CK_PACKED_NARROW,
 };
 
-/// Whether this machine can run the functions below for float32 or bfloat16.
-int ck_has_packed_products(int dtype);
+/// Whether this machine can run the functions below.
+int ck_has_packed_products(void);
+
+/// What a packed operand is made of, and its panels.
+enum ck_packing {
+    /// float32.
+    CK_PACK_FLOATS = 0,
+    /// bfloat16 in pairs, which `ck_packed_multiply` needs an instruction for.
+    CK_PACK_PAIRS,
+    /// bfloat16, whose panels are float32.
+    CK_PACK_WIDENED,
+};
+
+/// How bfloat16 is multiplied faster here: in pairs where there is a quick instruction for them, or
+/// AMX; else widened.
+enum ck_packing ck_packing_of_bf16(void);
 
 /// Packs lines of `count` elements along k into panels of `width` lines. A panel holds an element
 /// of 16 lines, or a pair of bfloat16, then the next: 64 bytes each, zeros where there is no line
 /// or no element. `stride` is the distance of lines, or, where they lie beside each other, of the
 /// elements of a line.
-void ck_pack(int dtype, void *out, const void *in, long lines, long count, long stride,
-    int lies_beside, long width);
+void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
+    long stride, int lies_beside, long width);
 
 /// out = a b for packed operands of `count` elements along k, summed in order; `leading` elements
-/// between the rows of out. bfloat16 too small to be normal count as zero. `following` columns that
-/// are packed behind these are read next.
-void ck_packed_multiply(int dtype, void *out, long leading, const void *a, const void *b,
-    long rows, long columns, long following, long count, enum ck_packed_result result);
+/// between the rows of out. In pairs, bfloat16 too small to be normal count as zero. `following`
+/// columns that are packed behind these are read next.
+void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
+    const void *b, long rows, long columns, long following, long count,
+    enum ck_packed_result result);
 
 /// The rows of the left operand that a panel of tiles holds.
 #define CK_TILED_ROWS 16
@@ -56,6 +71,9 @@ void ck_pack_tiles(
 /// As `ck_packed_multiply`, for a left operand of tiles.
 void ck_tiled_multiply(void *out, long leading, const void *a, const void *b, long rows,
     long columns, long count, enum ck_packed_result result);
+
+/// Whether this machine can run the function below.
+int ck_has_bf16_dots(void);
 
 /// out[row, line] = Σ a[row, i]·b[line, i] over `count` bfloat16, as bfloat16 or float32: for few
 /// rows, which do not pay for packing.

@@ -26,8 +26,9 @@ typedef void (*ck_tile)(void *c, long c_row, ck_tile_operands operands, long row
 ck_tile _Nullable ck_tile_multiply(int dtype);
 
 /// The same of bfloat16 in pairs that follow each other along k, in both operands; NULL where the
-/// processor has no instruction for it. Strides and depths count pairs. The result is bfloat16, and
-/// never added to what is there; or, of left rows beside each other (a_row 1), float32.
+/// processor has no quick instruction for it. Strides and depths count pairs. The result is
+/// bfloat16, and never added to what is there; or, of left rows beside each other (a_row 1),
+/// float32.
 ck_tile _Nullable ck_tile_multiply_pairs(int is_summed);
 
 /// Whether so many rows, in runs of so many pairs, are multiplied by the tiles of AMX; and such a

@@ -5,7 +5,7 @@ extension ConvolutionTiles {
     /// Whether a part of a convolution of bfloat16 is made of pairs, as the processor multiplies
     /// them: of channels that follow each other, or of two images.
     ///
-    /// A processor with AMX is no faster at pairs in vectors than at float32: there they are
+    /// A processor with AMX is slower at pairs in vectors than at float32: there they are
     /// multiplied by its tiles or not at all.
     static func isInPairs(
         _ form: ConvolutionForm, _ part: ImageConvolution.Part, groups: Int, _ first: Tensor

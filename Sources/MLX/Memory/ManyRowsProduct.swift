@@ -7,6 +7,7 @@ import CKernels
 /// In float32, or of bfloat16 weights with rows rounded to that type, summed in float32.
 struct ManyRowsProduct {
     private let dtype: DType
+    private let packing: ck_packing
     private let matrices: [ProjectedMatrix]
     private let left: Storage
     private let count: Int
@@ -19,23 +20,24 @@ struct ManyRowsProduct {
 
     /// Whether products with a matrix are computed here, in a type.
     static func suits(_ matrix: ProjectedMatrix, _ dtype: DType) -> Bool {
-        guard ck_has_packed_products(dtype.code) != 0 else { return false }
+        guard ck_has_packed_products() != 0 else { return false }
         if dtype == .bfloat16 { return matrix.isHalf && matrix.parts[0].dtype == dtype }
         return matrix.isAffine || matrix.isHalf
     }
 
     init(_ x: Tensor, _ matrices: [ProjectedMatrix], in dtype: DType, on workers: Workers) {
         (self.dtype, self.matrices) = (dtype, matrices)
+        packing = .of(dtype)
         (count, columns) = (x.shape[0], x.shape[1])
         let panels = Self.panels(count)
-        left = Storage(byteCount: panels * Self.steps(columns, dtype) * 64)
-        let (count, columns, left) = (count, columns, left)
+        left = Storage(byteCount: panels * packing.vectors(columns) * 64)
+        let (packing, count, columns, left) = (packing, count, columns, left)
         let x = x.converted(to: dtype, on: workers)
         workers.run(panels) { panel in
             let first = panel * Self.rowPanel
             for range in (0..<columns).pieces(of: Self.most.depth) {
                 ck_pack(
-                    dtype.code, left.address + Self.place(panel, of: panels, range, dtype),
+                    packing, left.address + Self.place(panel, of: panels, range, packing),
                     x.address(at: first * columns + range.lowerBound),
                     min(Self.rowPanel, count - first), range.count, columns, 0, Self.rowPanel)
             }
@@ -44,17 +46,12 @@ struct ManyRowsProduct {
 
     private static func panels(_ count: Int) -> Int { (count + rowPanel - 1) / rowPanel }
 
-    /// The vectors that elements along k take: pairs of bfloat16.
-    private static func steps(_ count: Int, _ dtype: DType) -> Int {
-        dtype == .bfloat16 ? (count + 1) / 2 : count
-    }
-
     /// Where a panel of the packed rows has a piece along k: pieces one behind the other, each with
     /// all panels.
     private static func place(
-        _ panel: Int, of panels: Int, _ piece: Range<Int>, _ dtype: DType
+        _ panel: Int, of panels: Int, _ piece: Range<Int>, _ packing: ck_packing
     ) -> Int {
-        (steps(piece.lowerBound, dtype) * panels + steps(piece.count, dtype) * panel) * 64
+        (packing.vectors(piece.lowerBound) * panels + packing.vectors(piece.count) * panel) * 64
     }
 
     func run(on workers: Workers) {
@@ -75,7 +72,7 @@ struct ManyRowsProduct {
     private func room(_ rows: Int) -> (elements: Int, panels: Int) {
         let depth = min(columns, Self.most.depth)
         let panels = (rows + Self.columnPanel - 1) / Self.columnPanel
-        return (isStored ? 0 : rows * depth * 4, panels * Self.steps(depth, dtype) * 64)
+        return (isStored ? 0 : rows * depth * 4, panels * packing.vectors(depth) * 64)
     }
 
     private func multiply(
@@ -87,12 +84,12 @@ struct ManyRowsProduct {
             if !isStored { matrix.unpack(rows, range, into: elements) }
             let stored = rows.lowerBound * columns + range.lowerBound
             ck_pack(
-                dtype.code, right,
+                packing, right,
                 isStored ? matrix.parts[0].address(at: stored) : elements, rows.count,
                 range.count, isStored ? columns : range.count, 0, Self.columnPanel)
             ck_packed_multiply(
-                dtype.code, matrix.out + rows.lowerBound * 4, matrix.rows,
-                left.address + Self.place(0, of: Self.panels(count), range, dtype), right,
+                packing, matrix.out + rows.lowerBound * 4, matrix.rows,
+                left.address + Self.place(0, of: Self.panels(count), range, packing), right,
                 count, rows.count, 0, range.count,
                 range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED)
         }

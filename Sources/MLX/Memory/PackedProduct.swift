@@ -1,7 +1,8 @@
 import CKernels
 
 /// Products of float32 or bfloat16 matrices by the processor's widest instructions for them, on
-/// packed operands; those of bfloat16 by the tiles of AMX where there are some.
+/// packed operands; those of bfloat16 by the tiles of AMX where there are some, and widened to
+/// float32 as they are packed where the processor multiplies that faster than pairs.
 ///
 /// Every result sums its products along k in one order, whatever piece of the product it belongs
 /// to, so that its bits do not depend on the number of threads.
@@ -12,10 +13,10 @@ struct PackedProduct {
     let n: Int
     let k: Int
     let dtype: DType
+    let packing: ck_packing
 
-    private static let isAvailable = (
-        float32: ck_has_packed_products(DType.float32.code) != 0,
-        bfloat16: ck_has_packed_products(DType.bfloat16.code) != 0,
+    private static let has = (
+        products: ck_has_packed_products() != 0, dots: ck_has_bf16_dots() != 0,
         tiles: ck_has_tiled_products() != 0
     )
     static let columnPanel = Int(CK_PACKED_COLUMNS)
@@ -31,11 +32,7 @@ struct PackedProduct {
 
     /// Whether the processor has such instructions; products are made by BLAS otherwise.
     static func isAvailable(_ dtype: DType) -> Bool {
-        switch dtype {
-        case .float32: isAvailable.float32
-        case .bfloat16: isAvailable.bfloat16
-        default: false
-        }
+        has.products && (dtype == .float32 || dtype == .bfloat16)
     }
 
     init(
@@ -43,15 +40,16 @@ struct PackedProduct {
     ) {
         (self.a, self.b, self.m, self.n, self.k) = (a, b, m, n, k)
         self.dtype = dtype
+        packing = .of(dtype)
     }
 
     /// Whether sums along k go on in the tiles of AMX, where parts of one can't be made apart.
-    var usesTiles: Bool { dtype == .bfloat16 && Self.isAvailable.tiles }
+    var usesTiles: Bool { dtype == .bfloat16 && Self.has.tiles }
 
     /// How far along k a tile is summed in registers: long sums are made in parts of about one
     /// length, so that tasks which make one each end together.
     var depth: Int {
-        let most = dtype == .float32 ? 1024 : usesTiles ? 2048 : 4096
+        let most = packing != CK_PACK_PAIRS ? 1024 : usesTiles ? 2048 : 4096
         let parts = max(1, (k + most - 1) / most)
         return max(1, ((k + parts - 1) / parts + 31) / 32) * 32
     }
@@ -68,7 +66,7 @@ struct PackedProduct {
     }
 
     /// The bytes of a packed panel of columns.
-    func columnBytes(_ count: Int) -> Int { (dtype == .bfloat16 ? (count + 1) / 2 : count) * 64 }
+    func columnBytes(_ count: Int) -> Int { packing.vectors(count) * 64 }
 
     /// Packs a part along k of some rows.
     func packRows(_ rows: Range<Int>, _ part: Range<Int>, into packed: UnsafeMutableRawPointer) {
@@ -78,7 +76,7 @@ struct PackedProduct {
                 packed, start.address, rows.count, part.count, a.leading, a.isTransposed ? 1 : 0)
         } else {
             ck_pack(
-                dtype.code, packed, start.address, rows.count, part.count, a.leading,
+                packing, packed, start.address, rows.count, part.count, a.leading,
                 a.isTransposed ? 1 : 0, rowPanel)
         }
     }
@@ -89,7 +87,7 @@ struct PackedProduct {
     ) {
         let start = b.advanced(rows: part.lowerBound, columns: columns.lowerBound, size: dtype.size)
         ck_pack(
-            dtype.code, packed, start.address, columns.count, part.count, b.leading,
+            packing, packed, start.address, columns.count, part.count, b.leading,
             b.isTransposed ? 0 : 1, Self.columnPanel)
     }
 
@@ -112,7 +110,7 @@ struct PackedProduct {
             ck_tiled_multiply(place, n, left, right, rows.count, columns.count, depth, result)
         } else {
             ck_packed_multiply(
-                dtype.code, place, n, left, right, rows.count, columns.count, following, depth,
+                packing, place, n, left, right, rows.count, columns.count, following, depth,
                 result)
         }
     }
@@ -121,7 +119,7 @@ struct PackedProduct {
     func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
         let isHalf = dtype == .bfloat16
         let isFew = isHalf && m <= Self.fewRows && !a.isTransposed && b.isTransposed
-        if isFew { return runFew(into: output, on: workers) }
+        if isFew, Self.has.dots { return runFew(into: output, on: workers) }
         // Sums of several depths meet in float32.
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
@@ -278,4 +276,14 @@ struct PackedProduct {
             }
         }
     }
+}
+
+extension ck_packing {
+    /// How operands of float32 or bfloat16 are packed.
+    static func of(_ dtype: DType) -> ck_packing {
+        dtype == .float32 ? CK_PACK_FLOATS : ck_packing_of_bf16()
+    }
+
+    /// The vectors that so many elements along k take in a panel.
+    func vectors(_ count: Int) -> Int { self == CK_PACK_PAIRS ? (count + 1) / 2 : count }
 }

@@ -73,7 +73,7 @@ struct RecurrentProduct {
             for first in stride(from: some.lowerBound, to: some.upperBound, by: rows.panel) {
                 let place = rows.place(first / rows.panel, part, packed[step % 2].address)
                 ck_pack(
-                    product.dtype.code, place + (inside.lowerBound - part.lowerBound) * 64,
+                    product.packing, place + (inside.lowerBound - part.lowerBound) * 64,
                     address + (first * leading + inside.lowerBound) * 4,
                     min(rows.panel, some.upperBound - first), inside.count, leading, 0, rows.panel)
             }
@@ -89,7 +89,7 @@ struct RecurrentProduct {
         let first = task.rows.lowerBound
         for part in parts {
             ck_packed_multiply(
-                product.dtype.code, target + (first * leading + column) * 4, leading,
+                product.packing, target + (first * leading + column) * 4, leading,
                 rows.place(first / rows.panel, part, packed[step % 2].address),
                 columns.place(column / columns.panel, part, weights.address), task.rows.count,
                 task.columns.count, 0, part.count,

@@ -79,6 +79,6 @@ struct RoundedTilesProduct {
         _ lines: UnsafeMutableRawPointer, _ count: Int, _ numbers: Int,
         into panels: UnsafeMutableRawPointer
     ) {
-        ck_pack(DType.float32.code, panels, lines, count, numbers, numbers, 0, 16)
+        ck_pack(CK_PACK_FLOATS, panels, lines, count, numbers, numbers, 0, 16)
     }
 }

@@ -1,0 +1,130 @@
+import CKernels
+import Testing
+
+/// Every way to pack that this processor can multiply, also those that it is not fastest at.
+@Suite("Kernels of packed products", .enabled(if: ck_has_packed_products() != 0))
+struct PackedKernelTests {
+    private static let packings: [ck_packing] =
+        [CK_PACK_FLOATS, CK_PACK_WIDENED] + (ck_has_bf16_dots() != 0 ? [CK_PACK_PAIRS] : [])
+
+    private struct Lines {
+        let count: Int
+        let length: Int
+        /// Small multiples of 1/8, which are exact in both types, and so are sums of their products.
+        let numbers: [Float]
+
+        init(_ count: Int, _ length: Int, seed: Int) {
+            (self.count, self.length) = (count, length)
+            numbers = (0..<count * length).map { Float((($0 + seed) * 7919) % 31 - 15) / 8 }
+        }
+
+        /// Panels of lines that lie one behind the other, or beside each other.
+        func packed(_ packing: ck_packing, isBeside: Bool, width: Int) -> [UInt32] {
+            let stride = (isBeside ? count : length) + 3
+            var memory = [Float](repeating: .nan, count: stride * (isBeside ? length : count))
+            for line in 0..<count {
+                for index in 0..<length {
+                    memory[isBeside ? index * stride + line : line * stride + index] =
+                        numbers[line * length + index]
+                }
+            }
+            let panels = (count + width - 1) / width
+            var out = [UInt32](repeating: .max, count: panels * packing.vectors(length) * 16)
+            let beside: Int32 = isBeside ? 1 : 0
+            if packing == CK_PACK_FLOATS {
+                ck_pack(packing, &out, memory, count, length, stride, beside, width)
+            } else {
+                let halves = memory.map { UInt16($0.bitPattern >> 16) }
+                ck_pack(packing, &out, halves, count, length, stride, beside, width)
+            }
+            return out
+        }
+    }
+
+    private static let sizes = [
+        [1, 1, 1], [14, 16, 32], [15, 33, 17], [28, 63, 48], [29, 65, 33], [5, 300, 16],
+        [13, 16, 31], [42, 130, 70],
+    ]
+
+    @Test("write, add and round sums of products", arguments: packings, sizes)
+    func sums(_ packing: ck_packing, _ size: [Int]) {
+        let (rows, length, columns) = (size[0], size[1], size[2])
+        let left = Lines(rows, length, seed: 1)
+        let right = Lines(columns, length, seed: 5)
+        let leading = columns + 2
+        for index in 0..<4 {
+            let a = left.packed(packing, isBeside: index % 2 == 0, width: Int(CK_PACKED_ROWS))
+            let b = right.packed(packing, isBeside: index / 2 == 0, width: Int(CK_PACKED_COLUMNS))
+            func multiply<T>(_ result: ck_packed_result, _ out: inout [T]) {
+                ck_packed_multiply(packing, &out, leading, a, b, rows, columns, 0, length, result)
+            }
+            var sums = [Float](repeating: 0.5, count: rows * leading)
+            multiply(CK_PACKED_WRITTEN, &sums)
+            var added = [Float](repeating: 0.5, count: rows * leading)
+            multiply(CK_PACKED_ADDED, &added)
+            var narrow = [UInt16](repeating: 7, count: rows * leading)
+            multiply(CK_PACKED_NARROW, &narrow)
+            for row in 0..<rows {
+                for column in 0..<leading {
+                    let place = row * leading + column
+                    guard column < columns else {
+                        #expect(sums[place] == 0.5 && added[place] == 0.5 && narrow[place] == 7)
+                        continue
+                    }
+                    let expected = (0..<length).reduce(Float(0)) {
+                        $0 + left.numbers[row * length + $1] * right.numbers[column * length + $1]
+                    }
+                    #expect(sums[place] == expected)
+                    #expect(added[place] == expected + 0.5)
+                    #expect(narrow[place] == rounded(expected))
+                }
+            }
+        }
+    }
+
+    @Test("round ties to even, keep infinities, and make NaN quiet", arguments: packings)
+    func rounding(_ packing: ck_packing) {
+        let values: [Float] = [
+            1.00390625, 1.01171875, -1.00390625, 3.3895314e38, .infinity, -.infinity, .nan, 0,
+        ]
+        // A product with a unit vector; what does not fit in bfloat16 is made of two that do.
+        var left = [Float](repeating: 0, count: 2 * values.count)
+        for (index, value) in values.enumerated() {
+            let high = Float(bitPattern: value.bitPattern & 0xFFFF_0000)
+            left[2 * index] = high
+            left[2 * index + 1] = value.isFinite ? value - high : 0
+        }
+        func pack(_ numbers: [Float], _ count: Int, width: Int) -> [UInt32] {
+            var out = [UInt32](repeating: 0, count: packing.vectors(2) * 16)
+            if packing == CK_PACK_FLOATS {
+                ck_pack(packing, &out, numbers, count, 2, 2, 0, width)
+            } else {
+                let halves = numbers.map { UInt16($0.bitPattern >> 16) }
+                ck_pack(packing, &out, halves, count, 2, 2, 0, width)
+            }
+            return out
+        }
+        let a = pack(left, values.count, width: Int(CK_PACKED_ROWS))
+        let b = pack([1, 1], 1, width: Int(CK_PACKED_COLUMNS))
+        var out = [UInt16](repeating: 0, count: values.count)
+        ck_packed_multiply(packing, &out, 1, a, b, values.count, 1, 0, 2, CK_PACKED_NARROW)
+        for (value, bits) in zip(values, out) {
+            if value.isNaN {
+                #expect(bits & 0x7FC0 == 0x7FC0)
+            } else {
+                #expect(bits == rounded(value))
+            }
+        }
+    }
+
+    private func rounded(_ value: Float) -> UInt16 {
+        let bits = value.bitPattern
+        return UInt16(truncatingIfNeeded: (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+    }
+}
+
+extension ck_packing {
+    fileprivate func vectors(_ count: Int) -> Int {
+        self == CK_PACK_PAIRS ? (count + 1) / 2 : count
+    }
+}
