@@ -1,8 +1,8 @@
 // Rows of attention: online softmax forward (Milakov and Gimelshein, arXiv:1805.02867), weights and
 // slopes again from a row's largest score and sum backward (Dao et al., arXiv:2205.14135).
 
-#include "float_math.h"
 #include "row.h"
+#include "wide.h"
 
 #include <float.h>
 
@@ -70,8 +70,73 @@ FOR_FLOATS(MASK, )
     }
 FORWARD(f32, f32x16, 16)
 FORWARD(f64, f64x8, 8)
+
+#if defined(__x86_64__)
+
+// Rows in whole vectors: what a causal mask leaves of them ends anywhere.
+WIDE_INLINE __mmask16 lanes_from(long i, long n) {
+    return n - i < WIDTH ? first_lanes(n - i) : 0xffff;
+}
+
+// Scores from i on, of which so many of the row are seen.
+WIDE_INLINE __m512 seen_wide(const float *scores, long i, __mmask16 lanes, long visible) {
+    __m512 x = _mm512_maskz_loadu_ps(lanes, scores + i);
+    if (i + WIDTH <= visible) return x;
+    __mmask16 seen = i < visible ? first_lanes(visible - i) : 0;
+    return _mm512_mask_mov_ps(spread(lowest_f32), seen, x);
+}
+
+WIDE_INLINE __m512 share_wide(__m512 x) {
+    __mmask16 is_normal = _mm512_cmp_ps_mask(x, spread(-87.0f), _CMP_NLT_UQ);
+    return _mm512_maskz_mov_ps(is_normal, exp_below_wide(x));
+}
+
+WIDE static void step_wide_f32(
+    void *scores, void *state, void *out, long n, long width, ck_row_mask mask) {
+    float *s = scores, *kept = state, *y = out;
+    if (mask.elements) {
+        hide_f32(s, n, mask);
+        mask.visible = n;
+    }
+    __m512 most = spread(-INFINITY), sum = _mm512_setzero_ps();
+    for (long i = 0; i < n; i += WIDTH) {
+        __mmask16 lanes = lanes_from(i, n);
+        __m512 x = seen_wide(s, i, lanes, mask.visible);
+        most = _mm512_mask_max_ps(most, lanes, x, most);
+    }
+    float top = _mm512_reduce_max_ps(most);
+    top = top > kept[0] ? top : kept[0];
+    float anchor = ANCHOR(top);
+    // A row that has gathered nothing waits for no exponential.
+    float factor = kept[0] == -INFINITY ? 0 : share_f32(kept[0] - anchor);
+    for (long i = 0; i < n; i += WIDTH) {
+        __mmask16 lanes = lanes_from(i, n);
+        __m512 x = share_wide(seen_wide(s, i, lanes, mask.visible) - spread(anchor));
+        _mm512_mask_storeu_ps(s + i, lanes, x);
+        sum = _mm512_mask_add_ps(sum, lanes, sum, x);
+    }
+    kept[1] = kept[1] * factor + _mm512_reduce_add_ps(sum);
+    kept[0] = top;
+    if (factor == 1) return;
+    for (long i = 0; i < width; i += WIDTH) {
+        __mmask16 lanes = lanes_from(i, width);
+        _mm512_mask_storeu_ps(
+            y + i, lanes, _mm512_maskz_loadu_ps(lanes, y + i) * spread(factor));
+    }
+}
+
+#endif
+
+static void step_widest_f32(
+    void *scores, void *state, void *out, long n, long width, ck_row_mask mask) {
+#if defined(__x86_64__)
+    if (has_wide()) return step_wide_f32(scores, state, out, n, width, mask);
+#endif
+    step_f32(scores, state, out, n, width, mask);
+}
+
 LOOKUP(ck_attention_start, ck_attention_start_rows, ROWS_FLOATS(start))
-LOOKUP(ck_attention_step, ck_attention_step_row, ROWS_FLOATS(step))
+LOOKUP(ck_attention_step, ck_attention_step_row, ROWS_WIDE(step))
 LOOKUP(ck_attention_finish, ck_attention_finish_row, ROWS_FLOATS(finish))
 
 #define BACKWARD(T, UNUSED)                                                                        \
@@ -103,8 +168,58 @@ LOOKUP(ck_attention_finish, ck_attention_finish_row, ROWS_FLOATS(finish))
         *(T *)total -= sum;                                                                        \
     }
 FOR_FLOATS(BACKWARD, )
-LOOKUP(ck_attention_weights, ck_attention_weights_row, ROWS_FLOATS(weights))
-LOOKUP(ck_attention_slopes, ck_attention_slopes_row, ROWS_FLOATS(slopes))
+
+#if defined(__x86_64__)
+
+WIDE static void weights_wide_f32(void *scores, const void *state, long n, ck_row_mask mask) {
+    float *s = scores;
+    const float *kept = state;
+    if (mask.elements) {
+        hide_f32(s, n, mask);
+        mask.visible = n;
+    }
+    __m512 anchor = spread(ANCHOR(kept[0])), inverse = spread(kept[1]);
+    for (long i = 0; i < n; i += WIDTH) {
+        __mmask16 lanes = lanes_from(i, n);
+        __m512 x = share_wide(seen_wide(s, i, lanes, mask.visible) - anchor);
+        _mm512_mask_storeu_ps(s + i, lanes, x * inverse);
+    }
+}
+
+WIDE static void slopes_wide_f32(void *slopes, const void *weights, const void *delta,
+    double scale, long n, ck_row_mask mask) {
+    float *d = slopes;
+    const float *p = weights;
+    __m512 mean = spread(*(const float *)delta), by = spread((float)scale);
+    for (long i = 0; i < n; i += WIDTH) {
+        __mmask16 lanes = lanes_from(i, n);
+        __mmask16 seen = i < mask.visible ? lanes & lanes_from(i, mask.visible) : 0;
+        __m512 x = _mm512_maskz_loadu_ps(seen, d + i);
+        x = _mm512_maskz_loadu_ps(seen, p + i) * (x - mean) * by;
+        _mm512_mask_storeu_ps(d + i, lanes, _mm512_maskz_mov_ps(seen, x));
+    }
+}
+
+#endif
+
+static void weights_widest_f32(void *scores, const void *state, long n, ck_row_mask mask) {
+#if defined(__x86_64__)
+    if (has_wide()) return weights_wide_f32(scores, state, n, mask);
+#endif
+    weights_f32(scores, state, n, mask);
+}
+
+static void slopes_widest_f32(void *slopes, const void *weights, const void *delta,
+    double scale, long n, ck_row_mask mask) {
+#if defined(__x86_64__)
+    if (has_wide() && !(mask.elements && mask.is_boolean))
+        return slopes_wide_f32(slopes, weights, delta, scale, n, mask);
+#endif
+    slopes_f32(slopes, weights, delta, scale, n, mask);
+}
+
+LOOKUP(ck_attention_weights, ck_attention_weights_row, ROWS_WIDE(weights))
+LOOKUP(ck_attention_slopes, ck_attention_slopes_row, ROWS_WIDE(slopes))
 LOOKUP(ck_attention_sink, ck_attention_sink_rows, ROWS_FLOATS(sink))
 
 #define TANGENT(T, UNUSED)                                                                         \

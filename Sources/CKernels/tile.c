@@ -196,4 +196,41 @@ void ck_fetch(const void *address, long bytes) {
         }                                                                                          \
     }
 FOR_FLOATS(TRANSPOSE, )
-LOOKUP(ck_turn, ck_tile_transpose, ROWS_FLOATS(transpose))
+
+#if defined(__x86_64__)
+
+// Squares of 16 x 16 of rows whose elements follow each other, turned in registers.
+WIDE static void transpose_squares(float *out, long out_row, const float *in, long in_row,
+    long rows, long columns, float factor) {
+    __m512 by = _mm512_set1_ps(factor);
+    for (long row = 0; row < rows; row += WIDTH) {
+        long height = smaller(rows - row, WIDTH);
+        __mmask16 down = first_lanes(height);
+        for (long column = 0; column < columns; column += WIDTH) {
+            long width = smaller(columns - column, WIDTH);
+            __mmask16 across = first_lanes(width);
+            const float *from = in + row * in_row + column;
+            float *to = out + column * out_row + row;
+            __m512i v[16];
+            UNROLL for (int i = 0; i < 16; i++)
+                v[i] = i < height ? _mm512_maskz_loadu_epi32(across, from + i * in_row)
+                                  : _mm512_setzero_si512();
+            transpose_wide(v);
+            UNROLL for (int i = 0; i < 16; i++)
+                if (i < width) _mm512_mask_storeu_ps(to + i * out_row, down, by * (__m512)v[i]);
+        }
+    }
+}
+
+#endif
+
+static void transpose_widest_f32(void *out, long out_row, const void *in, long in_row,
+    long in_column, long rows, long columns, double factor) {
+#if defined(__x86_64__)
+    if (has_wide() && in_column == 1)
+        return transpose_squares(out, out_row, in, in_row, rows, columns, (float)factor);
+#endif
+    transpose_f32(out, out_row, in, in_row, in_column, rows, columns, factor);
+}
+
+LOOKUP(ck_turn, ck_tile_transpose, ROWS_WIDE(transpose))
