@@ -55,7 +55,7 @@ struct PackedKernelTests {
         for index in 0..<4 {
             let a = left.packed(packing, isBeside: index % 2 == 0, width: Int(CK_PACKED_ROWS))
             let b = right.packed(packing, isBeside: index / 2 == 0, width: Int(CK_PACKED_COLUMNS))
-            func multiply<T>(_ result: ck_packed_result, _ out: inout [T]) {
+            func multiply<T: BitwiseCopyable>(_ result: ck_packed_result, _ out: inout [T]) {
                 ck_packed_multiply(packing, &out, leading, a, b, rows, columns, 0, length, result)
             }
             var sums = [Float](repeating: 0.5, count: rows * leading)
