@@ -89,7 +89,10 @@ def measure(peer, suite, family, options):
     words += ["--only", only, "--reps", str(options.reps)]
     words += ["--skip", options.skip] if options.skip else []
     words += ["--threads", str(options.threads)] if options.threads else []
-    done = subprocess.run(words, env={**os.environ, **extra}, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(words, env={**os.environ, **extra}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if "leave no case" in done.stderr:
+        return []
+    print(done.stderr, end="", file=sys.stderr)
     if done.returncode:
         print(f"{peer}: exit status {done.returncode}", file=sys.stderr)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -114,6 +117,7 @@ def beside_peers(options):
         named = [peer for peer in named if peer not in ("llamacpp", "tokenizers")]
     peers = [peer for peer in named if is_there(peer)]
     facts = f"{date.today()}, {options.threads or cores()} threads, {versions(peers)}"
+    found_any = False
     for family in FAMILIES[options.suite]:
         lines = []
         for turn in range(options.rounds):
@@ -124,16 +128,28 @@ def beside_peers(options):
                     break  # Not one case of ours is meant: no peer has more.
             if not lines:
                 break
+        found_any = found_any or bool(lines)
         for case in dict.fromkeys(line["case"] for line in lines):
             found = [line for line in lines if line["case"] == case]
             if len({line["ids"] for line in found if "ids" in line}) > 1:
                 sys.exit(f"run.py: {case}: not all find the same ids")
             record.keep(machine(), options.suite, case, facts, found, options.add)
+    if not found_any:
+        sys.exit(f"run.py: --only and --skip leave no case of {options.suite}: see mlx-bench {options.suite} --only none")
 
 
 def growth(options):
     done = subprocess.run([str(PROGRAM), "growth", "--reps", str(options.reps)], stdout=subprocess.PIPE, text=True, check=True)
     record.place("growth", f"\n{machine()}, {date.today()}.\n{done.stdout}")
+
+
+def pattern(text):
+    """A regular expression, as it is written."""
+    try:
+        re.compile(text)
+    except re.error as fault:
+        raise argparse.ArgumentTypeError(f"{text} is no regular expression: {fault}") from None
+    return text
 
 
 def main():
@@ -143,8 +159,8 @@ def main():
     parser.add_argument("--reps", type=int, default=9)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--add", action="store_true", help="keep the earlier rounds too")
-    parser.add_argument("--only")
-    parser.add_argument("--skip")
+    parser.add_argument("--only", type=pattern)
+    parser.add_argument("--skip", type=pattern)
     parser.add_argument("--ranks", help="jobs: the numbers of processes")
     parser.add_argument("--peers", default=",".join(record.PEERS))
     options = parser.parse_args()

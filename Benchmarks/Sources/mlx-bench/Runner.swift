@@ -1,3 +1,4 @@
+import ArgumentParser
 import CBench
 import MLX
 
@@ -90,14 +91,19 @@ struct Runner {
 
     private func wanted(_ cases: [Case]) throws -> [Case] { try wanted(cases, by: \.name) }
 
-    /// What `--only` and `--skip` leave of a list.
+    /// What `--only` and `--skip` leave of a list; it is an error if that is nothing.
     func wanted<Item>(_ items: [Item], by name: KeyPath<Item, String>) throws -> [Item] {
         let only = try options.only.map { try Regex($0) }
         let skip = try options.skip.map { try Regex($0) }
-        return items.filter { item in
+        let left = items.filter { item in
             (only.map { item[keyPath: name].contains($0) } ?? true)
                 && !(skip.map { item[keyPath: name].contains($0) } ?? false)
         }
+        if left.isEmpty, !items.isEmpty {
+            let names = items.map { $0[keyPath: name] }.joined(separator: ", ")
+            throw ValidationError("--only and --skip leave no case of these: \(names)")
+        }
+        return left
     }
 
     private static func seconds(_ body: () throws -> Void) rethrows -> Double {

@@ -9,9 +9,8 @@ struct GrowthSuite {
 
     /// Prints one table a kind of work, each with a verdict.
     func run() throws {
-        for series in [perElement(), perProduct(), perAttention(), perNode()].joined() {
-            try measure(series)
-        }
+        let all = perElement() + perProduct() + perAttention() + perNode()
+        for series in try runner.wanted(all, by: \.name) { try measure(series) }
     }
 
     private func measure(_ series: Series) throws {
