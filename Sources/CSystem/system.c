@@ -36,3 +36,12 @@ cs_thread_memory *cs_memory_of_thread(void) {
     }
     return &thread_memory;
 }
+
+typedef struct {
+    const void *function, *context;
+} closure_words;
+
+// Swift declares it by its name: a closure argument is these two words to it.
+__attribute__((swiftcall)) closure_words cs_closure_words(const void *function, const void *context) {
+    return (closure_words){function, context};
+}

@@ -1,3 +1,4 @@
+import Glibc
 import MLX
 import Synchronization
 import TestSupport
@@ -56,6 +57,34 @@ struct WorkersTests {
                 let tally = Tally(40)
                 Workers.shared.run(40) { tally.add($0) }
                 #expect(tally.isOneEach)
+            }
+        }
+    }
+
+    @Test("wake each other where they have slept")
+    func sleepers() {
+        withWorkers(6) {
+            for turn in 0..<12 {
+                let tally = Tally(6)
+                // So long that helpers sleep before the job, and all but one thread in it.
+                usleep(5000)
+                Workers.shared.run(6) { index in
+                    if index == turn % 6 { usleep(5000) }
+                    tally.add(index)
+                }
+                #expect(tally.isOneEach)
+            }
+        }
+    }
+
+    @Test("hold what a job needs until its last index is done")
+    func held() {
+        withWorkers(4) {
+            for turn in 0..<2000 {
+                let numbers = [turn, turn + 1, turn + 2, turn + 3]
+                let sum = Mutex(0)
+                Workers.shared.run(4) { index in sum.withLock { $0 += numbers[index] } }
+                #expect(sum.withLock { $0 } == 4 * turn + 6)
             }
         }
     }

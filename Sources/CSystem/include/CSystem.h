@@ -85,6 +85,14 @@ static inline void cs_pause(void) {
 #endif
 }
 
+/// Calls a Swift closure of type (Int) -> Void by its function and its context, which
+/// cs_closure_words has given.
+static inline void cs_call_closure(const void *function, const void *context, long argument) {
+    typedef __attribute__((swiftcall)) void (*closure)(
+        long, __attribute__((swift_context)) const void *);
+    ((closure)function)(argument, context);
+}
+
 /// Asks for a signal to this process when its parent dies.
 static inline int cs_set_parent_death_signal(int signal) {
     return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0UL, 0UL, 0UL);

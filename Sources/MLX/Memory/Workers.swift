@@ -5,7 +5,7 @@ import Synchronization
 /// The threads of this process that share the work of one operation with the caller.
 ///
 /// A worker that has run out of work spins for a while, then sleeps until woken. Nobody waits for
-/// one that is late: the others do its share, and it finds the gate closed.
+/// one that is late: the others do its share.
 package final class Workers: Sendable {
     package static let shared = Workers()
 
@@ -16,38 +16,37 @@ package final class Workers: Sendable {
         set { shared.size.store(max(1, newValue), ordering: .relaxed) }
     }
 
-    private struct Job: @unchecked Sendable {
-        var body: (Int) -> Void = { _ in }
-    }
-
     private let size = Atomic<Int>(max(1, Int(cs_affinity_count())))
-    private let started = Mutex(0)
-    private let busy = Atomic<Bool>(false)
-    private let job = UnsafeCell(Job())
-    private let shares = Shares(threads: mostThreads)
-    private let gate = Gate()
-    private let bell = Bell(helpers: mostThreads)
-    private static let mostThreads = Bell.most + 1
+    /// Whether a job has an owner.
+    private let isTaken = SharedWord()
+    /// How many helpers there are; changed by the owner of a job.
+    private let started = Atomic<Int>(0)
+    private let posts = Posts(threads: mostThreads)
+    /// Whether the owner, thread 0, sleeps, and each helper.
+    private let asleep = (0..<mostThreads).map { _ in SleepFlag() }
+    private static let mostThreads = 1025
 
     /// Calls the body once for every index below `count`, in any order, on all workers; returns
     /// when all calls have ended. Runs on the caller alone when the workers are taken.
     package func run(_ count: Int, _ body: (Int) -> Void) {
         let threads = min(size.load(ordering: .relaxed), count, Self.mostThreads)
-        guard threads > 1, count <= Shares.most, !busy.exchange(true, ordering: .acquiring) else {
+        guard threads > 1, count <= Posts.most,
+            isTaken.value.pointee.exchange(1, ordering: .acquiring) == 0
+        else {
             for index in 0..<count { body(index) }
             return
         }
-        withoutActuallyEscaping(body) { body in
-            start(threads - 1)
-            job.value = Job(body: body)
-            shares.deal(count, threads: threads)
-            gate.open()
-            bell.ring(for: threads - 1)
-            work(0, of: threads)
-            gate.close()
-            job.value = Job()
-        }
-        busy.store(false, ordering: .releasing)
+        let helpers = start(threads - 1)
+        posts.deal(count, threads: threads, body)
+        Self.wake(asleep, below: 0, of: threads)
+        body(0)
+        // A helper that was about to sleep as the shares were dealt may not have seen its own.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        Self.wake(asleep, below: 0, of: threads)
+        let own = 1 + posts.workAsOwner(of: threads)
+        posts.settle(count - own, helpers: helpers, asleep[0])
+        Posts.keep(body)
+        isTaken.value.pointee.store(0, ordering: .releasing)
     }
 
     /// Cuts `0 ..< count` into ranges of `grain` and calls the body for each; the cut depends on
@@ -58,46 +57,37 @@ package final class Workers: Sendable {
         }
     }
 
-    /// Does a thread's own share of the job, then what is left of the others'.
-    private func work(_ thread: Int, of threads: Int) {
-        let body = job.value.body
-        while let index = shares.takeFirst(of: thread) { body(index) }
-        for step in 1..<threads {
-            let other = (thread + step) % threads
-            while let index = shares.takeLast(of: other) { body(index) }
+    /// Sees to it that at least this many helpers exist; how many there are.
+    private func start(_ needed: Int) -> Int {
+        let there = started.load(ordering: .relaxed)
+        if there >= needed { return there }
+        for helper in there + 1...needed {
+            Thread.start { [unowned self] in self.serve(helper) }
         }
+        started.store(needed, ordering: .relaxed)
+        return needed
     }
 
-    /// Sees to it that at least this many helper threads exist.
-    private func start(_ needed: Int) {
-        started.withLock { started in
-            while started < needed {
-                let number = started
-                Thread.start { [unowned self] in self.serve(number) }
-                started += 1
-            }
-        }
-    }
-
-    private func serve(_ number: Int) {
-        var seen: UInt32 = 0
-        cs_place_of_thread().pointee = Int32(number + 1)
+    private func serve(_ thread: Int) {
+        cs_place_of_thread().pointee = Int32(thread)
+        let (posts, asleep) = (posts, asleep)
         while true {
-            let helpers = bell.wait(number, after: &seen)
-            // A helper beyond the threads of this job sits it out.
-            guard number < helpers, gate.enter() else { continue }
-            work(number + 1, of: helpers + 1)
-            gate.leave()
+            let threads = posts.awaitShare(of: thread, asleep[thread])
+            Self.wake(asleep, below: thread, of: threads)
+            posts.workAsHelper(thread, of: threads)
+            // An owner that does not see what was done is seen to sleep.
+            atomicMemoryFence(ordering: .sequentiallyConsistent)
+            asleep[0].wake()
         }
     }
-}
 
-/// A value that several threads reach; who may touch it when is settled elsewhere.
-final class UnsafeCell<Value>: @unchecked Sendable {
-    // Unchecked: the owner orders the accesses by an atomic.
-    var value: Value
-
-    init(_ value: Value) { self.value = value }
+    /// Wakes those who sleep of the two threads below one of a tree, whose root is the owner: so
+    /// nobody wakes more than two.
+    private static func wake(_ asleep: [SleepFlag], below thread: Int, of threads: Int) {
+        for helper in 2 * thread + 1..<2 * thread + 3 where helper < threads {
+            asleep[helper].wake()
+        }
+    }
 }
 
 /// A thread of the operating system.
