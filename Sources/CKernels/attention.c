@@ -74,8 +74,13 @@ FORWARD(f64, f64x8, 8)
 #if defined(__x86_64__)
 
 // Rows in whole vectors: what a causal mask leaves of them ends anywhere.
-WIDE_INLINE __mmask16 lanes_from(long i, long n) {
-    return n - i < WIDTH ? first_lanes(n - i) : 0xffff;
+WIDE_INLINE __mmask16 lanes_from(long i, long n) { return first_lanes(smaller(n - i, WIDTH)); }
+
+// Hides what a mask of elements hides; how many scores of the row are seen then.
+WIDE_INLINE long hide_wide(float *scores, long n, ck_row_mask mask) {
+    if (!mask.elements) return mask.visible;
+    hide_f32(scores, n, mask);
+    return n;
 }
 
 // Scores from i on, of which so many of the row are seen.
@@ -94,14 +99,11 @@ WIDE_INLINE __m512 share_wide(__m512 x) {
 WIDE static void step_wide_f32(
     void *scores, void *state, void *out, long n, long width, ck_row_mask mask) {
     float *s = scores, *kept = state, *y = out;
-    if (mask.elements) {
-        hide_f32(s, n, mask);
-        mask.visible = n;
-    }
+    long visible = hide_wide(s, n, mask);
     __m512 most = spread(-INFINITY), sum = _mm512_setzero_ps();
     for (long i = 0; i < n; i += WIDTH) {
         __mmask16 lanes = lanes_from(i, n);
-        __m512 x = seen_wide(s, i, lanes, mask.visible);
+        __m512 x = seen_wide(s, i, lanes, visible);
         most = _mm512_mask_max_ps(most, lanes, x, most);
     }
     float top = _mm512_reduce_max_ps(most);
@@ -111,7 +113,7 @@ WIDE static void step_wide_f32(
     float factor = kept[0] == -INFINITY ? 0 : share_f32(kept[0] - anchor);
     for (long i = 0; i < n; i += WIDTH) {
         __mmask16 lanes = lanes_from(i, n);
-        __m512 x = share_wide(seen_wide(s, i, lanes, mask.visible) - spread(anchor));
+        __m512 x = share_wide(seen_wide(s, i, lanes, visible) - spread(anchor));
         _mm512_mask_storeu_ps(s + i, lanes, x);
         sum = _mm512_mask_add_ps(sum, lanes, sum, x);
     }
@@ -174,14 +176,11 @@ FOR_FLOATS(BACKWARD, )
 WIDE static void weights_wide_f32(void *scores, const void *state, long n, ck_row_mask mask) {
     float *s = scores;
     const float *kept = state;
-    if (mask.elements) {
-        hide_f32(s, n, mask);
-        mask.visible = n;
-    }
+    long visible = hide_wide(s, n, mask);
     __m512 anchor = spread(ANCHOR(kept[0])), inverse = spread(kept[1]);
     for (long i = 0; i < n; i += WIDTH) {
         __mmask16 lanes = lanes_from(i, n);
-        __m512 x = share_wide(seen_wide(s, i, lanes, mask.visible) - anchor);
+        __m512 x = share_wide(seen_wide(s, i, lanes, visible) - anchor);
         _mm512_mask_storeu_ps(s + i, lanes, x * inverse);
     }
 }
