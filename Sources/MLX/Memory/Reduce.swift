@@ -123,16 +123,18 @@ extension Reduction {
         _ result: UnsafeMutableRawPointer, _ dtype: DType, _ workers: Workers
     ) {
         let chunk = ReductionPlan.chunk
-        let partials = Tensor(Spec([(length + chunk - 1) / chunk], dtype))
-        workers.forRanges(of: length, grain: reader.share) { range in
-            for first in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
-                let count = min(chunk, range.upperBound - first)
-                reader.withElements(start + first, count) {
-                    kernel(partials.address(at: first / chunk), $0, count)
+        let chunks = (length + chunk - 1) / chunk
+        withThreadMemory(chunks * dtype.size) { partials in
+            workers.forRanges(of: length, grain: reader.share) { range in
+                for first in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
+                    let count = min(chunk, range.upperBound - first)
+                    reader.withElements(start + first, count) {
+                        kernel(partials + first / chunk * dtype.size, $0, count)
+                    }
                 }
             }
+            kernel(result, partials, chunks)
         }
-        kernel(result, partials.address, partials.count)
     }
 
     /// One row by one worker, in the same chunks as by all.
@@ -201,23 +203,24 @@ struct ReductionPlan {
     /// The axes in the order in which they are walked.
     let order: [Int]
 
-    /// For a shape; `joinsRows` tells whether two rows can be joined element by element.
+    /// For a shape and axes in ascending order; `joinsRows` tells whether two rows can be joined
+    /// element by element.
     init(_ shape: [Int], axes: [Int], joinsRows: Bool) {
-        let reduced = Set(axes)
-        let last = axes.max() ?? -1
-        let kept = shape.indices.filter { !reduced.contains($0) }
-        let inner = kept.filter { $0 > last }
-        let outer = kept.filter { $0 <= last }
-        innerKept = inner.map { shape[$0] }.reduce(1, *)
-        reducedCount = axes.map { shape[$0] }.reduce(1, *)
+        let kept = shape.indices.filter { !axes.contains($0) }
+        let inner = kept.drop { $0 < axes.last ?? 0 }
+        innerKept = inner.reduce(1) { $0 * shape[$1] }
+        reducedCount = axes.reduce(1) { $0 * shape[$1] }
         reducesRows = innerKept < 4 || !joinsRows
-        order = reducesRows ? kept + axes : outer + axes + inner
+        order = reducesRows ? kept + axes : Array(kept.dropLast(inner.count)) + axes + inner
     }
 
     /// Whether the elements of row-major memory are walked one after the other.
     func isInOrder(_ shape: [Int]) -> Bool {
-        Layout(contiguous: shape).transposed(order).isContiguous
+        isInOrder || Layout(contiguous: shape).transposed(order).isContiguous
     }
+
+    /// Whether the axes are walked in their order.
+    private var isInOrder: Bool { order.elementsEqual(order.indices) }
 }
 
 /// Blocks of rows, cut in pieces of rows and tiles of columns; the cut depends on the shape alone.

@@ -26,7 +26,9 @@ package enum TileSource {
 
     /// The elements with the axes in another order, in which a program's lie as well.
     func transposed(_ order: [Int]) -> TileSource {
-        guard case .tensor(var tensor) = self else { return self }
+        guard case .tensor(var tensor) = self, !order.elementsEqual(order.indices) else {
+            return self
+        }
         tensor.layout = tensor.layout.transposed(order)
         return .tensor(tensor)
     }
