@@ -42,6 +42,7 @@ typedef struct {
 } closure_words;
 
 // Swift declares it by its name: a closure argument is these two words to it.
-__attribute__((swiftcall)) closure_words cs_closure_words(const void *function, const void *context) {
+__attribute__((swiftcall)) closure_words cs_closure_words(
+    const void *function, const void *context) {
     return (closure_words){function, context};
 }

@@ -98,23 +98,18 @@ struct Posts: @unchecked Sendable {
 /// What the owner of a job does.
 extension Posts {
     /// Cuts the indices below `count`, the first of which the owner has taken, into a share for each
-    /// thread. The body has to stay until all are done: see ``keep(_:)``.
-    func deal(_ count: Int, threads: Int, _ body: (Int) -> Void) {
-        let (function, context) = closureWords(body)
+    /// thread; by the words of a closure that is there until all are done.
+    func deal(_ count: Int, threads: Int, _ body: ClosureWords) {
         for thread in 0..<threads {
             let start = UInt64(thread == 0 ? 1 : count * thread / threads)
             let end = UInt64(count * (thread + 1) / threads)
             let post = post(thread)
-            post.pointee.function.store(function, ordering: .relaxed)
-            post.pointee.context.store(context, ordering: .relaxed)
+            post.pointee.function.store(body.function, ordering: .relaxed)
+            post.pointee.context.store(body.context, ordering: .relaxed)
             post.pointee.threads.store(threads, ordering: .relaxed)
             post.pointee.share.store(end << 32 | start, ordering: .releasing)
         }
     }
-
-    /// Holds what ``deal(_:threads:_:)`` was given until here.
-    @inline(__always)
-    static func keep(_ body: (Int) -> Void) { _ = closureWords(body) }
 
     /// Does what is left of the owner's share, then what is left of the helpers'; returns how many
     /// indices that was.
@@ -179,9 +174,11 @@ extension Posts {
     }
 }
 
-/// The function and the context of a closure, which are called as long as the closure is there
-/// without counting references: all threads would write to the line of the count.
+/// A closure without a reference to it.
+typealias ClosureWords = (function: UnsafeRawPointer?, context: UnsafeRawPointer?)
+
+/// The function and the context of a closure, by which it is called without counting references: all
+/// threads would write to the line of the count. The closure is there for as long as whoever asked
+/// does something with it afterwards.
 @_silgen_name("cs_closure_words")
-private func closureWords(
-    _ body: (Int) -> Void
-) -> (function: UnsafeRawPointer?, context: UnsafeRawPointer?)
+func closureWords(_ body: (Int) -> Void) -> ClosureWords

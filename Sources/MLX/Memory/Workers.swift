@@ -37,7 +37,7 @@ package final class Workers: Sendable {
             return
         }
         let helpers = start(threads - 1)
-        posts.deal(count, threads: threads, body)
+        posts.deal(count, threads: threads, closureWords(body))
         Self.wake(asleep, below: 0, of: threads)
         body(0)
         // A helper that was about to sleep as the shares were dealt may not have seen its own.
@@ -45,7 +45,8 @@ package final class Workers: Sendable {
         Self.wake(asleep, below: 0, of: threads)
         let own = 1 + posts.workAsOwner(of: threads)
         posts.settle(count - own, helpers: helpers, asleep[0])
-        Posts.keep(body)
+        // So that the closure is there until all is done.
+        _ = closureWords(body)
         isTaken.value.pointee.store(0, ordering: .releasing)
     }
 
