@@ -63,11 +63,22 @@ final class Futex: Sendable {
 struct SleepFlag {
     private let word = SharedWord()
 
-    /// Sleeps until woken, unless there is something to do, which whoever wakes makes true before it
-    /// looks at the flag.
-    func sleep(unless isNeeded: () -> Bool) {
+    /// Waits until something is so, first spinning, then asleep; whoever makes it so wakes the owner
+    /// after that.
+    @inline(__always)
+    func wait(until isSo: () -> Bool) {
+        while true {
+            for _ in 0..<Spin.turns {
+                if isSo() { return }
+                cs_pause()
+            }
+            sleep(unless: isSo)
+        }
+    }
+
+    private func sleep(unless isSo: () -> Bool) {
         word.value.pointee.store(1, ordering: .sequentiallyConsistent)
-        while !isNeeded() {
+        while !isSo() {
             word.wait(while: 1)
             if word.value.pointee.load(ordering: .relaxed) == 0 { return }
         }

@@ -125,19 +125,12 @@ extension Posts {
         if count == 0 { return }
         let settled = post(0).pointee.done.load(ordering: .relaxed) + count
         post(0).pointee.done.store(settled, ordering: .relaxed)
-        let isSettled = {
+        asleep.wait {
             var done = 0
             for helper in 1..<helpers + 1 {
                 done += post(helper).pointee.done.load(ordering: .sequentiallyConsistent)
             }
             return done == settled
-        }
-        while !isSettled() {
-            for _ in 0..<Spin.turns {
-                if isSettled() { return }
-                cs_pause()
-            }
-            asleep.sleep(unless: isSettled)
         }
     }
 }
@@ -146,13 +139,7 @@ extension Posts {
 extension Posts {
     /// Waits for a share; the number of threads of its job.
     func awaitShare(of thread: Int, _ asleep: SleepFlag) -> Int {
-        while !hasShare(thread) {
-            for _ in 0..<Spin.turns {
-                if hasShare(thread) { break }
-                cs_pause()
-            }
-            asleep.sleep { hasShare(thread) }
-        }
+        asleep.wait { hasShare(thread) }
         return post(thread).pointee.threads.load(ordering: .relaxed)
     }
 
