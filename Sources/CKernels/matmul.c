@@ -176,9 +176,9 @@ WIDE_INLINE void store_rounded(char *out, __m512 value, __mmask16 mask) {
     _mm256_mask_storeu_epi16(out, mask, _mm512_cvtepi32_epi16(rounded));
 }
 
-// What is read after the present columns, which is asked for from the third cache: a place, and how
+// What is read after the present tiles, which is asked for from the third cache: a place, and how
 // far it moves on with each step along k.
-struct next_columns {
+struct next_place {
     const char *start;
     long stride;
 };
@@ -225,10 +225,10 @@ struct next_columns {
 #define PAIRED(sum, x, y) _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(y))
 
 typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *b, long steps,
-    long columns, enum ck_packed_result result, struct next_columns next);
+    long columns, enum ck_packed_result result, struct next_place next);
 #define TILE_OF(TARGET, NAME, R, H)                                                                \
     TARGET static void NAME##_##R##_##H(char *out, long row_bytes, const u32 *a, const u32 *b,     \
-        long steps, long columns, enum ck_packed_result result, struct next_columns next)
+        long steps, long columns, enum ck_packed_result result, struct next_place next)
 
 // What becomes of a tile's sums, where NARROW stores bfloat16.
 #define KEEP(R, H, NARROW)                                                                         \
@@ -260,26 +260,34 @@ TILES(BOTH)
 static const tile_kernel tiles[ROWS][2][2] = {TILES(ENTRY)};
 
 void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
-    const void *b, long rows, long columns, long following, long count,
+    const void *b, long rows, long columns, struct ck_ahead ahead, long count,
     enum ck_packed_result result) {
     long size = result == CK_PACKED_NARROW ? 2 : 4;
     int is_paired = packing == CK_PACK_PAIRS;
     long steps = is_paired ? (count + 1) / 2 : count;
-    long panels = (rows + ROWS - 1) / ROWS;
+    long panels = (rows + ROWS - 1) / ROWS, line = 0;
+    // The panels of rows whose tiles ask for columns.
+    long asking = ahead.lines > 0 ? panels - ahead.panels : panels > 1 ? panels : 0;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
         long width = smaller(columns - column, 2 * WIDTH);
         const u32 *panel = (const u32 *)b + column * steps;
-        // Each panel of rows asks for a part of the next columns; the only one for nothing.
-        long rest = smaller(columns + following - column - width, 2 * WIDTH);
-        struct next_columns next = {(const char *)panel, 0};
-        if (rest > 0 && panels > 1) {
+        // Each asks for a part of the next ones.
+        long rest = smaller(columns + ahead.columns - column - width, 2 * WIDTH);
+        struct next_place next = {(const char *)panel, 0};
+        if (rest > 0 && asking > 0) {
             next.start += 2 * WIDTH * steps * (long)sizeof *panel;
-            next.stride = (rest * (long)sizeof *panel + panels - 1) / panels;
+            next.stride = (rest * (long)sizeof *panel + asking - 1) / asking;
         }
         for (long row = 0; row < rows; row += ROWS) {
             long height = smaller(rows - row, ROWS);
             const u32 *lines = (const u32 *)a + row / ROWS * steps * WIDTH;
             char *place = (char *)out + (row * leading + column) * size;
+            if (row / ROWS >= asking && line < ahead.lines) {
+                next.start = (const char *)ahead.start + line++ * ahead.line_step;
+                next.stride = ahead.step;
+            } else if (row / ROWS >= asking) {
+                next.stride = 0;
+            }
             tiles[height - 1][is_paired][width > WIDTH](
                 place, leading * size, lines, panel, steps, width, result, next);
             next.start += next.stride * steps;
@@ -360,7 +368,7 @@ enum ck_packing ck_packing_of_bf16(void) { return CK_PACK_WIDENED; }
 void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
     long stride, int lies_beside, long width) {}
 void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
-    const void *b, long rows, long columns, long following, long count,
+    const void *b, long rows, long columns, struct ck_ahead ahead, long count,
     enum ck_packed_result result) {}
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
     long b_stride, long rows, long lines, long count, int is_narrow) {}

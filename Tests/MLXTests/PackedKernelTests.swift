@@ -56,7 +56,8 @@ struct PackedKernelTests {
             let a = left.packed(packing, isBeside: index % 2 == 0, width: Int(CK_PACKED_ROWS))
             let b = right.packed(packing, isBeside: index / 2 == 0, width: Int(CK_PACKED_COLUMNS))
             func multiply<T: BitwiseCopyable>(_ result: ck_packed_result, _ out: inout [T]) {
-                ck_packed_multiply(packing, &out, leading, a, b, rows, columns, 0, length, result)
+                ck_packed_multiply(
+                    packing, &out, leading, a, b, rows, columns, ck_ahead(), length, result)
             }
             var sums = [Float](repeating: 0.5, count: rows * leading)
             multiply(CK_PACKED_WRITTEN, &sums)
@@ -107,7 +108,7 @@ struct PackedKernelTests {
         let a = pack(left, values.count, width: Int(CK_PACKED_ROWS))
         let b = pack([1, 1], 1, width: Int(CK_PACKED_COLUMNS))
         var out = [UInt16](repeating: 0, count: values.count)
-        ck_packed_multiply(packing, &out, 1, a, b, values.count, 1, 0, 2, CK_PACKED_NARROW)
+        ck_packed_multiply(packing, &out, 1, a, b, values.count, 1, ck_ahead(), 2, CK_PACKED_NARROW)
         for (value, bits) in zip(values, out) {
             if value.isNaN {
                 #expect(bits & 0x7FC0 == 0x7FC0)

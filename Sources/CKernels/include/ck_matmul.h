@@ -48,11 +48,23 @@ enum ck_packing ck_packing_of_bf16(void);
 void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
     long stride, int lies_beside, long width);
 
+/// What is read after a product, which the second cache is asked for meanwhile: so many columns
+/// that are packed behind its own; and `lines` of memory, `line_step` bytes apart, one with each
+/// tile of the product that is among the last `panels` of rows, walked by `step` bytes with each
+/// step along k. Tiles that ask for no line ask for packed columns.
+struct ck_ahead {
+    long columns;
+    const void *_Nullable start;
+    long lines;
+    long line_step;
+    long step;
+    long panels;
+};
+
 /// out = a b for packed operands of `count` elements along k, summed in order; `leading` elements
-/// between the rows of out. In pairs, bfloat16 too small to be normal count as zero. `following`
-/// columns that are packed behind these are read next.
+/// between the rows of out. In pairs, bfloat16 too small to be normal count as zero.
 void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
-    const void *b, long rows, long columns, long following, long count,
+    const void *b, long rows, long columns, struct ck_ahead ahead, long count,
     enum ck_packed_result result);
 
 /// The rows of the left operand that a panel of tiles holds.

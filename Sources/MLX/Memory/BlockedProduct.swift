@@ -78,8 +78,8 @@ struct BlockedProduct {
                 product.multiply(
                     rows.place(lines.lowerBound / rows.panel, part, left),
                     columns.place(others.lowerBound / columns.panel, part, right),
-                    lines, others, following: product.n - others.upperBound, depth: part.count,
-                    into: place,
+                    lines, others, ahead: .columns(product.n - others.upperBound),
+                    depth: part.count, into: place,
                     sums == nil
                         ? product.result(of: part, isNarrow: isNarrow) : CK_PACKED_WRITTEN)
             }

@@ -90,7 +90,7 @@ struct ManyRowsProduct {
             ck_packed_multiply(
                 packing, matrix.out + rows.lowerBound * 4, matrix.rows,
                 left.address + Self.place(0, of: Self.panels(count), range, packing), right,
-                count, rows.count, 0, range.count,
+                count, rows.count, ck_ahead(), range.count,
                 range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED)
         }
     }

@@ -23,6 +23,8 @@ struct PackedProduct {
     /// The columns that are packed at a time, fewer where they meet all rows and then are done
     /// with, and the bytes of packed rows that stay in the second cache meanwhile.
     static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
+    /// The most elements of packed columns that stay in the second cache.
+    static let mostKept = 1 << 18
     /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
     private static let fewRows = 8
     /// The multiplications that are enough work for a thread; to pack an element takes as long as
@@ -97,11 +99,52 @@ struct PackedProduct {
         isNarrow ? CK_PACKED_NARROW : part.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED
     }
 
-    /// Multiplies packed rows with packed columns, so many elements along k; columns that follow in
-    /// memory are read next.
+    /// What is read to pack some rows, a part of them along k, for a product of so many rows and
+    /// columns to ask for while it is made.
+    func ahead(
+        rows: Range<Int>, _ part: Range<Int>, while size: (rows: Int, columns: Int)
+    ) -> ck_ahead {
+        ahead(
+            a.advanced(rows: rows.lowerBound, columns: part.lowerBound, size: dtype.size),
+            rows.count, areBeside: a.isTransposed, part.count, size)
+    }
+
+    /// What is read to pack some columns, likewise.
+    func ahead(
+        columns: Range<Int>, _ part: Range<Int>, while size: (rows: Int, columns: Int)
+    ) -> ck_ahead {
+        ahead(
+            b.advanced(rows: part.lowerBound, columns: columns.lowerBound, size: dtype.size),
+            columns.count, areBeside: !b.isTransposed, part.count, size)
+    }
+
+    private func ahead(
+        _ matrix: BLAS.Matrix, _ lines: Int, areBeside: Bool, _ depth: Int,
+        _ size: (rows: Int, columns: Int)
+    ) -> ck_ahead {
+        let rowPanels = (size.rows + rowPanel - 1) / rowPanel
+        let pairs = (size.columns + 2 * Self.columnPanel - 1) / (2 * Self.columnPanel)
+        // Columns that the second cache does not keep are asked for too, most of the time.
+        let panels = size.columns * depth > Self.mostKept ? 1 : rowPanels
+        // The elements of a line that go by with a step along k.
+        let each = packing == CK_PACK_PAIRS ? 2 : 1
+        if areBeside {
+            return ck_ahead(
+                columns: 0, start: matrix.address, lines: (lines * dtype.size + 63) / 64,
+                line_step: 64, step: matrix.leading * each * dtype.size, panels: panels)
+        }
+        // Lines that follow each other go by as one.
+        let joined = matrix.leading == depth ? (lines - 1) / (panels * pairs) + 1 : 1
+        return ck_ahead(
+            columns: 0, start: matrix.address, lines: (lines - 1) / joined + 1,
+            line_step: joined * matrix.leading * dtype.size,
+            step: joined * each * dtype.size, panels: panels)
+    }
+
+    /// Multiplies packed rows with packed columns, so many elements along k.
     func multiply(
         _ left: UnsafeMutableRawPointer, _ right: UnsafeMutableRawPointer, _ rows: Range<Int>,
-        _ columns: Range<Int>, following: Int = 0, depth: Int,
+        _ columns: Range<Int>, ahead: ck_ahead = ck_ahead(), depth: Int,
         into target: UnsafeMutableRawPointer, _ result: ck_packed_result
     ) {
         let size = result == CK_PACKED_NARROW ? 2 : 4
@@ -110,7 +153,7 @@ struct PackedProduct {
             ck_tiled_multiply(place, n, left, right, rows.count, columns.count, depth, result)
         } else {
             ck_packed_multiply(
-                packing, place, n, left, right, rows.count, columns.count, following, depth,
+                packing, place, n, left, right, rows.count, columns.count, ahead, depth,
                 result)
         }
     }
@@ -150,7 +193,13 @@ struct PackedProduct {
     private func runPieces(
         into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
     ) {
-        let (rows, columns) = grid(threads: min(Workers.count, threadsAtWork))
+        let threads = min(Workers.count, threadsAtWork)
+        let (rows, columns) = grid(threads: threads)
+        if threads == Workers.count, threads < SharedProduct.leastThreads,
+            let dealt = DealtProduct(self, threads: threads, dealsRows: columns == 1)
+        {
+            return dealt.run(into: target, isNarrow: isNarrow, on: workers)
+        }
         func piece(_ index: Int) -> Piece {
             let (row, column) = index.quotientAndRemainder(dividingBy: columns)
             return Piece(
@@ -286,4 +335,11 @@ extension ck_packing {
 
     /// The vectors that so many elements along k take in a panel.
     func vectors(_ count: Int) -> Int { self == CK_PACK_PAIRS ? (count + 1) / 2 : count }
+}
+
+extension ck_ahead {
+    /// Columns that are packed behind a product's own.
+    static func columns(_ count: Int) -> ck_ahead {
+        ck_ahead(columns: count, start: nil, lines: 0, line_step: 0, step: 0, panels: 0)
+    }
 }

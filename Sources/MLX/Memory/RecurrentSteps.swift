@@ -92,7 +92,7 @@ struct RecurrentProduct {
                 product.packing, target + (first * leading + column) * 4, leading,
                 rows.place(first / rows.panel, part, packed[step % 2].address),
                 columns.place(column / columns.panel, part, weights.address), task.rows.count,
-                task.columns.count, 0, part.count,
+                task.columns.count, ck_ahead(), part.count,
                 isAdded || part.lowerBound > 0 ? CK_PACKED_ADDED : CK_PACKED_WRITTEN)
         }
     }
