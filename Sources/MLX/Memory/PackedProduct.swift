@@ -129,6 +129,7 @@ struct PackedProduct {
         // The elements of a line that go by with a step along k.
         let each = packing == CK_PACK_PAIRS ? 2 : 1
         if areBeside {
+            guard Self.keeps(depth, apart: matrix.leading * dtype.size) else { return .columns(0) }
             return ck_ahead(
                 columns: 0, start: matrix.address, lines: (lines * dtype.size + 63) / 64,
                 line_step: 64, step: matrix.leading * each * dtype.size, panels: panels)
@@ -139,6 +140,14 @@ struct PackedProduct {
             columns: 0, start: matrix.address, lines: (lines - 1) / joined + 1,
             line_step: joined * matrix.leading * dtype.size,
             step: joined * each * dtype.size, panels: panels)
+    }
+
+    /// Whether the second cache keeps a line of each row, so many bytes apart, in half of the places
+    /// that it has for them.
+    private static func keeps(_ rows: Int, apart bytes: Int) -> Bool {
+        let (sets, ways) = (2048, 16)
+        let apart = 1 << min((bytes / 64).trailingZeroBitCount, sets.trailingZeroBitCount)
+        return rows <= sets / apart * ways / 2
     }
 
     /// Multiplies packed rows with packed columns, so many elements along k.
@@ -189,14 +198,16 @@ struct PackedProduct {
         return max(1, work / (Self.grain / 64))
     }
 
-    /// As many pieces as there are threads, each of which packs its operands by itself.
+    /// Bands that are dealt to a few threads; or as many pieces as there are threads, each of which
+    /// packs its operands by itself.
     private func runPieces(
         into target: UnsafeMutableRawPointer, isNarrow: Bool, on workers: Workers
     ) {
         let threads = min(Workers.count, threadsAtWork)
         let (rows, columns) = grid(threads: threads)
+        let dealsRows = threads == 1 ? !whole.isPackedOnce : columns == 1
         if threads == Workers.count, threads < SharedProduct.leastThreads,
-            let dealt = DealtProduct(self, threads: threads, dealsRows: columns == 1)
+            let dealt = DealtProduct(self, threads: threads, dealsRows: dealsRows)
         {
             return dealt.run(into: target, isNarrow: isNarrow, on: workers)
         }
