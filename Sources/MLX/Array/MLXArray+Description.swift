@@ -18,7 +18,7 @@ private struct ElementText {
         let layout = tensor.layout
         if axis == layout.shape.count { return element(offset) }
         let size = layout.shape[axis]
-        let row = { (index: Int) in rows(axis: axis + 1, at: offset + index * layout.strides[axis])
+        let row = { (index: Int) in rows(axis: axis + 1, at: offset + index * layout.stride(axis))
         }
         let items =
             size > 6

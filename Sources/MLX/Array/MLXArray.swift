@@ -39,7 +39,8 @@ public final class MLXArray {
     /// Leaves a call with several results, once it is computed, so that this array keeps the memory
     /// of its own result alone.
     func letGoOfOthers() {
-        guard value.node.specs.count > 1, value.node.primitive == nil, let tensor = value.tensor
+        guard held.node.isOfSeveral, value.node.specs.count > 1, value.node.primitive == nil,
+            let tensor = value.tensor
         else { return }
         held = Node.Value(node: Node(tensor), index: 0)
     }
@@ -126,7 +127,7 @@ extension MLXArray {
     package static func apply(_ primitive: some Primitive, _ inputs: [MLXArray]) -> MLXArray {
         do {
             let specs = try primitive.outputs(inputs.map(\.spec))
-            return MLXArray(Node(primitive, inputs: Few(inputs.map(\.value)), specs: Few(specs)))
+            return MLXArray(Node(primitive, inputs: Few(inputs, \.value), specs: Few(specs)))
         } catch {
             ErrorHandler.report(error)
             return MLXArray(Tensor(Spec([0], .float32)))
@@ -149,8 +150,10 @@ extension MLXArray {
         guard a.isLike(b), let kernel = primitive.kernel(on: dtype) else {
             return apply(primitive, [MLXArray(a), MLXArray(b)])
         }
-        let result = Spec(a.spec.shape, primitive.result(dtype))
-        return MLXArray(Node(primitive, inputs: .two(a, b), spec: result, kernel: kernel))
+        var result = a.spec
+        result.dtype = primitive.result(dtype)
+        return MLXArray(
+            Node(primitive, inputs: .two(consume a, consume b), spec: result, kernel: kernel))
     }
 
     /// The result of a view that keeps the element type, without the lists that other calls need.
@@ -171,7 +174,7 @@ extension MLXArray {
     ) -> [MLXArray] {
         do {
             let specs = try primitive.outputs(inputs.map(\.spec))
-            let node = Node(primitive, inputs: Few(inputs.map(\.value)), specs: Few(specs))
+            let node = Node(primitive, inputs: Few(inputs, \.value), specs: Few(specs))
             return specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
         } catch {
             ErrorHandler.report(error)

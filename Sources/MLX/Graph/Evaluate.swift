@@ -27,19 +27,16 @@ package enum Evaluate {
     private static var keepsGraph: Bool { Trace.isActive || Walk.isAtWork }
 
     private static func runAll(_ pending: [Node]) throws(MLXError) {
-        var schedule = Schedule(roots: pending)
+        let schedule = Schedule(roots: pending)
         let keepsGraph = keepsGraph
         for step in 0..<schedule.stepCount {
             let places = schedule.places(of: step)
             if schedule.isElementwise(places) {
-                runTiles(places, &schedule, keepsGraph: keepsGraph)
+                runTiles(places, schedule, keepsGraph: keepsGraph)
             }
             // A reader of elements that another thread has made meanwhile is left.
             let last = schedule.position(at: places.upperBound - 1)
-            if let node = schedule.nodes[last] {
-                schedule.nodes[last] = nil
-                try runCall(node, keepsGraph: keepsGraph)
-            }
+            if let node = schedule.take(at: last) { try runCall(node, keepsGraph: keepsGraph) }
         }
     }
 
@@ -119,17 +116,19 @@ package enum Evaluate {
     }
 
     private static func runTiles(
-        _ places: Range<Int>, _ schedule: inout Schedule, keepsGraph: Bool
+        _ places: Range<Int>, _ schedule: borrowing Schedule, keepsGraph: Bool
     ) {
         withStep { step in
-            let last = places.upperBound - 1
-            for place in places {
-                let position = schedule.position(at: place)
-                guard let node = schedule.nodes[position], node.primitive != nil, !node.isDone
-                else { continue }
+            let last = schedule.position(at: places.upperBound - 1)
+            // Another thread may have computed some meanwhile.
+            schedule.filter(places) { node, position in
                 // The last value is what the step is for; another one is kept where somebody beside
                 // its users in this evaluation holds it.
-                step.add(node, isKept: place == last || schedule.isHeld(node, at: position))
+                if !node.isDone {
+                    step.add(
+                        node, isKept: position == last || schedule.isHeld(node, at: position))
+                }
+                return true
             }
             step.release()
             let reader = step.reader?.node
@@ -140,10 +139,8 @@ package enum Evaluate {
                     step.kept.map(\.single) + results.map(\.spec)))
             defer { event?.end() }
             let others = step.reader?.others.compactMap(\.tensor) ?? []
-            for place in places {
-                let position = schedule.position(at: place)
-                guard let node = schedule.nodes[position], node.isElementwise || node === reader
-                else { continue }
+            schedule.filter(places) { node, _ in
+                guard node.isElementwise || node === reader else { return true }
                 node.mark = -1
                 // Under a transform the walk back may ask again for what is not kept.
                 if !keepsGraph
@@ -151,7 +148,7 @@ package enum Evaluate {
                 {
                     node.detach()
                 }
-                schedule.nodes[position] = nil
+                return false
             }
             step.run(others, into: results.map { $0 })
             reader?.finish(results)

@@ -15,6 +15,17 @@ package enum Few<Element> {
         }
     }
 
+    /// What some elements are turned into.
+    @inline(__always)
+    init<Source>(_ elements: [Source], _ transform: (Source) -> Element) {
+        switch elements.count {
+        case 0: self = .none
+        case 1: self = .one(transform(elements[0]))
+        case 2: self = .two(transform(elements[0]), transform(elements[1]))
+        default: self = .many(elements.map(transform))
+        }
+    }
+
     /// Calls the body with each element.
     @inline(__always)
     func visit(_ body: (Element) -> Void) {

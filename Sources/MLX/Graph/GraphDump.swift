@@ -47,7 +47,7 @@ public struct GraphDump: CustomStringConvertible {
         var count = 0
         for step in 0..<schedule.stepCount {
             let last = schedule.position(at: schedule.places(of: step).upperBound - 1)
-            count += schedule.nodes[last]?.primitive?.stepCount ?? 0
+            count += schedule.node(at: last)?.primitive?.stepCount ?? 0
         }
         return count
     }

@@ -9,7 +9,7 @@ package final class Node: @unchecked Sendable {
 
     /// One output of a node.
     package struct Value {
-        package let node: Node
+        package internal(set) var node: Node
         package let index: Int
 
         package var spec: Spec { node.several == nil ? node.single : node.specOfSeveral(index) }
@@ -37,6 +37,9 @@ package final class Node: @unchecked Sendable {
     /// The results of a call that has not one.
     private let several: Few<Spec>?
 
+    /// Whether the call has not one result.
+    var isOfSeveral: Bool { several != nil }
+
     package var specs: Few<Spec> { several ?? .one(single) }
 
     // Out of line, so that nothing is copied where there is one result.
@@ -50,6 +53,10 @@ package final class Node: @unchecked Sendable {
     /// would be felt; noted whenever the inputs are set.
     @exclusivity(unchecked) private var looked: (Unmanaged<Node>?, Unmanaged<Node>?) = (nil, nil)
     @exclusivity(unchecked) private(set) var tensors: Results
+    /// Where the first element of the only result lies and how the others follow, once it is there:
+    /// read without counting references.
+    @exclusivity(unchecked) private var address: UnsafeMutableRawPointer?
+    @exclusivity(unchecked) private var order = Layout.Order.other
 
     /// The kernel of the call if it is elementwise.
     let tileKernel: TileKernel?
@@ -66,8 +73,9 @@ package final class Node: @unchecked Sendable {
     /// Whether the node never had inputs.
     private let isLeaf: Bool
 
-    /// How many arrays and pending nodes hold this node: when they are more than an evaluation
-    /// knows of, somebody will ask for the value later.
+    /// How many arrays and pending nodes hold this node, which is not counted where the value was
+    /// there from the start: when they are more than an evaluation knows of, somebody will ask for
+    /// the value later.
     let holders = Atomic<Int>(0)
 
     /// This node's position in the list of the walk that is at work; -1 outside walks.
@@ -108,6 +116,7 @@ package final class Node: @unchecked Sendable {
         single = consume spec
         self.several = several
         tensors = nil
+        address = nil
         tileKernel = kernel
         isGiven = false
         number = nil
@@ -122,6 +131,7 @@ package final class Node: @unchecked Sendable {
         primitive = standIn
         inputs = .none
         tensors = nil
+        address = nil
         tileKernel = nil
         isTraced = true
         isGiven = false
@@ -135,6 +145,7 @@ package final class Node: @unchecked Sendable {
         (single, several) = (Spec(tensor.shape, tensor.dtype), nil)
         primitive = nil
         tensors = .one(tensor)
+        (address, order) = (tensor.address, tensor.layout.order)
         inputs = .none
         tileKernel = nil
         isTraced = false
@@ -165,6 +176,31 @@ package final class Node: @unchecked Sendable {
         } else if case .many(let inputs) = inputs {
             for input in inputs { body(input.node) }
         }
+    }
+
+    /// The numbers that are found for the inputs of an elementwise node, by their nodes and which
+    /// result of it they are.
+    @inline(__always)
+    func operands(_ number: (Node, Int) -> Int) -> TileProgram.Operands {
+        var operands = TileProgram.Operands()
+        if let first = looked.0 {
+            operands.first = first._withUnsafeGuaranteedRef { number($0, index(of: 0, $0)) }
+            if let second = looked.1 {
+                operands.second = second._withUnsafeGuaranteedRef { number($0, index(of: 1, $0)) }
+            }
+        } else if case .many(let inputs) = inputs {
+            operands.first = number(inputs[0].node, inputs[0].index)
+            operands.second = number(inputs[1].node, inputs[1].index)
+            operands.third = number(inputs[2].node, inputs[2].index)
+            if inputs.count > 3 { operands.fourth = number(inputs[3].node, inputs[3].index) }
+        }
+        return operands
+    }
+
+    /// Which result of its node an input is.
+    @inline(__always)
+    private func index(of input: Int, _ node: Node) -> Int {
+        node.several == nil ? 0 : inputs[input].index
     }
 
     /// Puts the nodes of inputs on a stack, the first one on top; whether there was any. This node
@@ -218,21 +254,48 @@ package final class Node: @unchecked Sendable {
         return inputs.first?.node
     }
 
-    func retainValue() { holders.wrappingAdd(1, ordering: .relaxed) }
-    func releaseValue() { holders.wrappingSubtract(1, ordering: .relaxed) }
+    func retainValue() { if !isGiven { holders.wrappingAdd(1, ordering: .relaxed) } }
+    func releaseValue() { if !isGiven { holders.wrappingSubtract(1, ordering: .relaxed) } }
 
     /// Keeps the results.
-    func finish(_ results: Few<Tensor>) { tensors = results }
+    func finish(_ results: Few<Tensor>) {
+        if case .one(let tensor) = results {
+            (address, order) = (tensor.address, tensor.layout.order)
+        }
+        tensors = results
+    }
 
-    /// Lets go of the primitive and the inputs, and hands the inputs out.
-    @discardableResult
-    func detach() -> Few<Value> {
+    /// Keeps the only result, whose elements lie in row-major order from the start of that memory.
+    func finish(_ memory: consuming Storage) {
+        (address, order) = (memory.address, .row)
+        tensors = .one(
+            Tensor(
+                storage: consume memory, layout: Layout(contiguous: single.shape),
+                dtype: single.dtype))
+    }
+
+    /// Hands out the memory of the only result, without which the node is left, for a result of
+    /// another node: nil where somebody else holds it or it would not fit.
+    func giveMemory(for spec: Spec) -> Storage? {
+        guard order == .row, single.shape == spec.shape, single.dtype.size == spec.dtype.size,
+            case .one(var tensor) = tensors
+        else { return nil }
+        tensors = nil
+        guard isKnownUniquelyReferenced(&tensor.storage), tensor.storage.isReusable,
+            tensor.storage.byteCount == spec.byteCount
+        else {
+            tensors = .one(tensor)
+            return nil
+        }
+        return tensor.storage
+    }
+
+    /// Lets go of the primitive and the inputs.
+    func detach() {
         visitInputs { $0.releaseValue() }
-        let detached = inputs
         primitive = nil
+        looked = (nil, nil)
         inputs = .none
-        noteInputs()
-        return detached
     }
 
     /// Makes a pending call, whose holders all know of it, one that is computed the same way.
@@ -266,7 +329,7 @@ package final class Node: @unchecked Sendable {
     /// Undoes ``detach()`` with the inputs' memory, for a call that has failed.
     func reattach(_ primitive: any Primitive, _ tensors: [Tensor]) {
         self.primitive = primitive
-        inputs = Few(tensors.map { Value(node: Node($0), index: 0) })
+        inputs = Few(tensors) { Value(node: Node($0), index: 0) }
         noteInputs()
         visitInputs { $0.retainValue() }
     }
@@ -294,6 +357,27 @@ package final class Node: @unchecked Sendable {
         inputs.visit { input in
             input.node.releaseValue()
             if !input.node.isLeaf { stack.append(input.node) }
+        }
+    }
+}
+
+extension Node.Value: TileInput {
+    func source(keeping copies: inout [StridedCopy]) -> Tiles.Source {
+        if let source = node.source { return source }
+        guard let tensor else { preconditionFailure("a value that is read before it is there") }
+        return tensor.source(keeping: &copies)
+    }
+}
+
+extension Node {
+    /// How the only result reaches a tile program; nil where more than its address is needed.
+    @inline(__always)
+    fileprivate var source: Tiles.Source? {
+        guard let address else { return nil }
+        return switch order {
+        case .row: .direct(address, itemSize: single.dtype.size)
+        case .single: .spread(address, itemSize: single.dtype.size)
+        case .other: nil
         }
     }
 }

@@ -49,9 +49,9 @@ enum Numbers {
 
     /// A float32 number by its bits, stretched to the shape of a value of that type; nil where it was
     /// not stretched so lately, or the graph is written down.
-    static func stretched(_ bits: UInt64, like value: Node.Value) -> Node? {
-        guard value.dtype == .float32, !Trace.isRecording else { return nil }
-        return table.withLock { $0.stretched(bits, .float32, value.spec.shape) }
+    static func stretched(_ bits: UInt64, like array: MLXArray) -> Node? {
+        guard array.dtype == .float32, !Trace.isRecording else { return nil }
+        return table.withLock { $0.stretched(bits, .float32, array.spec.shape) }
     }
 
     private static let table = Mutex(Table())

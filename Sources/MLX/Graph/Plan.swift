@@ -43,17 +43,16 @@ struct Plan {
     init(inputs: [Node], results: [Node.Value]) {
         var places = Places()
         for (place, node) in inputs.enumerated() { places[ObjectIdentifier(node)] = place }
-        var schedule = Schedule(roots: results.map(\.node).filter { !$0.isDone })
+        let schedule = Schedule(roots: results.map(\.node).filter { !$0.isDone })
         known = [Tensor?](repeating: nil, count: inputs.count)
         for step in 0..<schedule.stepCount {
             let members = schedule.places(of: step)
             if schedule.isElementwise(members) {
                 addTiles(members, schedule, &places)
-            } else if let node = schedule.nodes[schedule.position(at: members.lowerBound)] {
+            } else if let node = schedule.node(at: schedule.position(at: members.lowerBound)) {
                 addCall(node, &places)
             }
         }
-        schedule.nodes = []
         self.results = results.map { place(of: $0, &places) }
         findEnds()
     }
@@ -97,12 +96,12 @@ struct Plan {
         var step = TileStep()
         for member in members {
             let position = schedule.position(at: member)
-            guard let node = schedule.nodes[position] else { continue }
+            guard let node = schedule.node(at: position) else { continue }
             let isLast = member == members.upperBound - 1
             step.add(node, isKept: isLast || schedule.isHeld(node, at: position))
         }
         step.release()
-        for member in members { schedule.nodes[schedule.position(at: member)]?.mark = -1 }
+        for member in members { schedule.node(at: schedule.position(at: member))?.mark = -1 }
         var inputs = step.sources.map { place(of: $0, &places) }
         var results: [Result] = []
         for node in step.kept { results += newPlaces(node, &places) }
@@ -169,7 +168,10 @@ extension Plan {
         case .tiles(let program, let run):
             results = program.outputs(
                 step.results.lazy.map { ($0.layout, $0.dtype) }, &inputs)
-            run.run(inputs, into: results, on: workers)
+            run.run(
+                inputs, into: results.lazy.map { Tiles.Target($0) }, count: results[0].count,
+                on: workers)
+            extendLifetime(results)
         case .read(let program, let run, let primitive, let elements):
             let others = Array(inputs.dropFirst(program.inputs.count))
             inputs.removeLast(others.count)
@@ -177,7 +179,9 @@ extension Plan {
             let outputs = program.outputs(
                 step.results.prefix(kept).lazy.map { ($0.layout, $0.dtype) }, &inputs)
             let read = step.results.dropFirst(kept).map { Tensor($0.layout, $0.dtype) }
-            run.run(inputs, into: outputs, on: workers, primitive, elements, others, into: read)
+            run.run(
+                inputs, into: outputs.lazy.map { Tiles.Target($0) }, on: workers, primitive,
+                elements, others, into: read)
             results = outputs + read
         case .call(let primitive):
             results = try Self.run(primitive, consume inputs, step.results, on: workers)

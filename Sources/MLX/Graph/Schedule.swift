@@ -2,15 +2,16 @@
 /// node, or several elementwise nodes that run as one tile program, the last of them read by a node
 /// that takes elements as they are made.
 struct Schedule: ~Copyable {
-    /// The pending nodes, inputs before users; a place is emptied when its node is computed.
-    var nodes: [Node?]
     /// How many steps there are.
     private(set) var stepCount = 0
 
-    /// Numbers, one of each kind for a node, in one piece of memory: as lists they would cost more
-    /// than all else of a small graph.
+    /// Numbers, one of each kind for a node, in one piece of memory with the nodes: as lists they
+    /// would cost more than all else of a small graph.
     private typealias Numbers = UnsafeMutablePointer<Int>
 
+    /// The pending nodes, held, inputs before users; a place is emptied when its node is computed.
+    private let nodes: UnsafeMutablePointer<Unmanaged<Node>?>
+    private let count: Int
     /// The nodes of every step by position, inputs first, one step after the other.
     private let members: Numbers
     /// Where each step's members end.
@@ -24,25 +25,39 @@ struct Schedule: ~Copyable {
     private static let mostMembers = 64
     private static let mostInputs = 24
 
-    /// Lists what is pending under the roots and joins elementwise runs.
+    /// Lists what is pending under the roots and joins elementwise runs. Evaluations take turns.
     init(roots: [Node]) {
-        let order = Schedule.orderedNodes(under: roots)
+        var order = Schedule.orderedNodes(under: roots)
         let count = order.count
-        nodes = order.map { $0.takeUnretainedValue() }
-        members = .allocate(capacity: 5 * count)
+        self.count = count
+        nodes = .allocate(capacity: 6 * count)
+        members = UnsafeMutableRawPointer(nodes + count).bindMemory(
+            to: Int.self, capacity: 5 * count)
         members.initialize(repeating: 0, count: 5 * count)
         (ends, uses) = (members + count, members + 2 * count)
         let (homes, sizes) = (members + 3 * count, members + 4 * count)
-        for node in order {
+        for (position, node) in order.enumerated() {
+            (nodes + position).initialize(to: node.retain())
             node.visit { $0.visitInputs { if $0.mark >= 0 { uses[$0.mark] += 1 } } }
         }
         // The ends come after what is counted in their place.
         Schedule.findHomes(of: order, homes, sizes: sizes, inputCounts: ends)
         for node in order { node.visit { $0.mark = -1 } }
         gather(homes, sizes)
+        order.removeAll(keepingCapacity: true)
+        swap(&order, &Schedule.spareOrder)
     }
 
-    deinit { members.deallocate() }
+    deinit {
+        for position in 0..<count { nodes[position]?.release() }
+        nodes.deallocate()
+    }
+
+    /// Empty lists with memory for the order, and for what is still to be looked at.
+    @exclusivity(unchecked) nonisolated(unsafe) private static var spareOrder: [Unmanaged<Node>] =
+        []
+    @exclusivity(unchecked) nonisolated(unsafe) private static var spareStack: [Unmanaged<Node>] =
+        []
 
     /// So many nodes or more are ordered with care for what has to be kept meanwhile.
     private static let manyNodes = 256
@@ -72,8 +87,9 @@ struct Schedule: ~Copyable {
 
     private static func pendingNodes(under roots: [Node]) -> [Unmanaged<Node>] {
         var (order, stack): ([Unmanaged<Node>], [Unmanaged<Node>]) = ([], [])
-        order.reserveCapacity(32)
-        stack.reserveCapacity(32)
+        swap(&order, &spareOrder)
+        swap(&stack, &spareStack)
+        defer { swap(&stack, &spareStack) }
         let (unseen, entered) = (-1, -2)
         for root in roots where root.mark == unseen && !root.isDone {
             stack.append(.passUnretained(root))
@@ -141,14 +157,14 @@ struct Schedule: ~Copyable {
     private mutating func gather(_ homes: Numbers, _ sizes: Numbers) {
         var end = 0
         let starts = sizes
-        for index in nodes.indices where sizes[index] > 0 {
+        for index in 0..<count where sizes[index] > 0 {
             let start = end
             end += sizes[index]
             starts[index] = start
             ends[stepCount] = end
             stepCount += 1
         }
-        for index in nodes.indices {
+        for index in 0..<count {
             members[starts[homes[index]]] = index
             starts[homes[index]] += 1
         }
@@ -162,6 +178,28 @@ extension Schedule {
     /// The position of a member among the nodes.
     func position(at place: Int) -> Int { members[place] }
 
+    /// The node at a position, if it is not computed yet.
+    func node(at position: Int) -> Node? { nodes[position]?.takeUnretainedValue() }
+
+    /// The node at a position, if it is not computed yet, which the schedule lets go.
+    func take(at position: Int) -> Node? {
+        defer { nodes[position] = nil }
+        return nodes[position]?.takeRetainedValue()
+    }
+
+    /// Calls the body with each node of a step that is not computed yet, and its position; the nodes
+    /// for which it answers false are let go.
+    @inline(__always)
+    func filter(_ places: Range<Int>, _ isLeft: (Node, Int) -> Bool) {
+        for place in places {
+            let position = members[place]
+            guard let node = nodes[position] else { continue }
+            if node.visit({ isLeft($0, position) }) { continue }
+            nodes[position] = nil
+            node.release()
+        }
+    }
+
     /// Whether somebody beside its users in the schedule holds the node at a position.
     func isHeld(_ node: Node, at position: Int) -> Bool {
         node.holders.load(ordering: .relaxed) > uses[position]
@@ -169,12 +207,12 @@ extension Schedule {
 
     /// Whether a step is one tile program.
     func isElementwise(_ places: Range<Int>) -> Bool {
-        nodes[members[places.lowerBound]]?.isElementwise ?? false
+        nodes[members[places.lowerBound]]?.visit { $0.isElementwise } ?? false
     }
 
     /// The operations of a step.
     func names(_ places: Range<Int>) -> String {
-        places.compactMap { nodes[members[$0]]?.primitive?.name }.joined(separator: " ")
+        places.compactMap { node(at: members[$0])?.primitive?.name }.joined(separator: " ")
     }
 }
 

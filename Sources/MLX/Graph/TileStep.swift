@@ -4,6 +4,9 @@ struct TileStep {
     private(set) var program = TileProgram()
     /// The program laid out, by ``run(_:into:)``.
     private var laidOut = TileRun()
+    /// The memory of the values that are kept, and where it lies.
+    private var memory: [Storage] = []
+    private var targets: [Tiles.Target] = []
     /// The values that the nodes read from outside, each once.
     private(set) var sources: [Node.Value] = []
     /// The nodes whose values are written to memory.
@@ -29,6 +32,7 @@ struct TileStep {
         program.clear()
         sources.removeAll(keepingCapacity: true)
         kept.removeAll(keepingCapacity: true)
+        targets.removeAll(keepingCapacity: true)
         reader = nil
     }
 
@@ -38,20 +42,8 @@ struct TileStep {
     /// A node that is not elementwise becomes the reader, where its first input was added.
     mutating func add(_ node: Node, isKept: Bool) {
         guard let kernel = node.tileKernel else { return add(reader: node) }
-        var operands = TileProgram.Operands()
-        switch node.inputs {
-        case .none: break
-        case .one(let input): operands.first = number(of: input)
-        case .two(let first, let second):
-            operands.first = number(of: first)
-            operands.second = number(of: second)
-        case .many(let inputs):
-            operands.first = number(of: inputs[0])
-            operands.second = number(of: inputs[1])
-            operands.third = number(of: inputs[2])
-            if inputs.count > 3 { operands.fourth = number(of: inputs[3]) }
-        }
-        node.mark = program.addCall(kernel, operands, output: node.specs[0].dtype)
+        let operands = node.operands { number(of: $0, $1) }
+        node.mark = program.addCall(kernel, operands, output: node.single.dtype)
         if isKept {
             program.addOutput(node.mark)
             kept.append(node)
@@ -66,19 +58,18 @@ struct TileStep {
         reader = Reader(node: node, primitive: primitive, elements: input.spec)
     }
 
-    private mutating func number(of value: Node.Value) -> Int {
-        let node = value.node
-        if value.index == 0 {
+    private mutating func number(of node: Node, _ index: Int) -> Int {
+        if index == 0 {
             if node.mark < 0 {
-                node.mark = program.addInput(value.spec.dtype)
-                sources.append(value)
+                node.mark = program.addInput(node.single.dtype)
+                sources.append(Node.Value(node: node, index: 0))
             }
             return node.mark
         }
-        // A mark is the number of a node's first result.
-        if let place = sources.firstIndex(where: { $0.node === node && $0.index == value.index }) {
+        if let place = sources.firstIndex(where: { $0.node === node && $0.index == index }) {
             return program.inputs[place]
         }
+        let value = Node.Value(node: node, index: index)
         sources.append(value)
         return program.addInput(value.spec.dtype)
     }
@@ -89,29 +80,38 @@ struct TileStep {
     }
 
     /// Computes the values that are kept, and the reader's results from those of other nodes that it
-    /// reads; the nodes that hold what is read are let go.
+    /// reads. Nodes that hold what is read may be left without it, where nobody else holds them.
     mutating func run(_ others: [Tensor], into results: [Tensor]) {
-        var inputs = takeInputs()
-        let outputs = program.outputs(
-            kept.lazy.map { (Layout(contiguous: $0.single.shape), $0.single.dtype) }, &inputs)
         program.layOut(&laidOut)
+        for index in kept.indices {
+            let (count, itemSize) = (kept[index].single.count, kept[index].single.dtype.size)
+            let storage =
+                takeMemory(forOutput: index) ?? Storage(byteCount: count * itemSize)
+            targets.append(Tiles.Target(storage.address, itemSize: itemSize))
+            memory.append(storage)
+        }
         if let reader {
             laidOut.run(
-                inputs, into: outputs, on: .shared, reader.primitive, reader.elements, others,
+                sources, into: targets, on: .shared, reader.primitive, reader.elements, others,
                 into: results)
         } else {
-            laidOut.run(inputs, into: outputs, on: .shared)
+            laidOut.run(
+                sources, into: targets, count: kept.first?.single.count ?? 0, on: .shared)
         }
-        for index in kept.indices { kept[index].finish(.one(outputs[index])) }
+        for node in kept.reversed() { node.finish(memory.removeLast()) }
     }
 
-    /// The memory of what is read from outside; the nodes that hold it are let go.
-    private mutating func takeInputs() -> [Tensor] {
-        var tensors: [Tensor] = []
-        tensors.reserveCapacity(sources.count)
-        for source in sources { if let tensor = source.tensor { tensors.append(tensor) } }
-        sources.removeAll(keepingCapacity: true)
-        return tensors
+    /// The memory of an input that nobody else needs any more, where there is one of an output's
+    /// size: it is read no later than the output is written.
+    private mutating func takeMemory(forOutput output: Int) -> Storage? {
+        for index in sources.indices where program.canReuse(input: index, forOutput: output) {
+            if isKnownUniquelyReferenced(&sources[index].node),
+                let memory = sources[index].node.giveMemory(for: kept[output].single)
+            {
+                return memory
+            }
+        }
+        return nil
     }
 }
 

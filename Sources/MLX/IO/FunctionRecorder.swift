@@ -85,9 +85,10 @@ struct FunctionRecorder {
         guard var tensor = value.tensor else {
             throw MLXError.caught("[\(operation)] a value that the function reads has no bytes")
         }
-        for axis in tensor.shape.indices where tensor.layout.strides[axis] == 0 {
-            if tensor.layout.shape[axis] > 1 { tensor.layout.shape[axis] = 1 }
-        }
+        let strides = tensor.layout.strides
+        tensor.layout = Layout(
+            shape: zip(tensor.shape, strides).map { $1 == 0 ? min($0, 1) : $0 }, strides: strides,
+            offset: tensor.layout.offset)
         let number = constantNumbers[Key(value)] ?? constants.count
         if number == constants.count {
             constants.append(MLXArray(tensor))

@@ -266,7 +266,7 @@ extension AttentionBlocks {
         init(_ mask: Tensor, as dtype: DType, on workers: Workers) {
             let target = mask.dtype == .bool ? .bool : dtype
             let wide = mask.converted(ifNotTo: target, on: workers)
-            let isReadable = wide.layout.strides[3] == 1 || wide.shape[3] == 1
+            let isReadable = wide.layout.stride(3) == 1 || wide.shape[3] == 1
             tensor = isReadable ? wide : wide.contiguous(on: workers)
             let size = tensor.dtype.size
             let steps = zip(tensor.shape, tensor.layout.strides).map { $0 == 1 ? 0 : $1 * size }

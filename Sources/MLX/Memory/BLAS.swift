@@ -172,7 +172,7 @@ extension BLAS.Matrix {
     init?(_ tensor: Tensor, offset: Int) {
         let rank = tensor.shape.count
         let (rows, columns) = (tensor.shape[rank - 2], tensor.shape[rank - 1])
-        let (down, across) = (tensor.layout.strides[rank - 2], tensor.layout.strides[rank - 1])
+        let (down, across) = (tensor.layout.stride(rank - 2), tensor.layout.stride(rank - 1))
         let address = tensor.address + offset * tensor.dtype.size
         if (across == 1 || columns == 1) && (down >= max(columns, 1) || rows == 1) {
             self.init(address: address, leading: max(down, columns, 1), isTransposed: false)

@@ -7,10 +7,14 @@ enum Caches {
 
     /// Whether so many elements of the outputs are so large that no cache would keep them for who
     /// reads them next, and lie where nothing is read.
-    static func areLeft(by outputs: [Tensor], _ count: Int, _ inputs: [Tensor]) -> Bool {
-        guard outputs.reduce(0, { $0 + $1.dtype.size }) * count >= capacity else { return false }
+    static func areLeft(
+        by outputs: UnsafeBufferPointer<Tiles.Target>, _ count: Int,
+        _ inputs: UnsafeBufferPointer<Tiles.Source>
+    ) -> Bool {
+        guard outputs.reduce(0, { $0 + $1.itemSize }) * count >= capacity else { return false }
         return !inputs.contains { input in
-            input.layout.isContiguous && outputs.contains { $0.address == input.address }
+            guard case .direct(let address, _) = input else { return false }
+            return outputs.contains { $0.address == address }
         }
     }
 }

@@ -278,5 +278,5 @@ final class ConvolutionTiles: ConvolutionParts {
 
 extension Tensor {
     /// The elements from one pixel to the next of images [N, H, W, C].
-    var pixelStride: Int { layout.strides[2] }
+    var pixelStride: Int { layout.stride(2) }
 }

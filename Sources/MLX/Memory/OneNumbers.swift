@@ -1,38 +1,69 @@
 import CKernels
 
-/// Which inputs of a program are one number, for all elements or for each row, wherever they are
+/// Which sources of a program are one number, for all elements or for each row, wherever they are
 /// read, and have kernels for that: they need not be spread over tiles.
 struct OneNumbers {
+    private let sources: UnsafeMutableBufferPointer<Tiles.Source>
     private var bits: UInt64 = 0
 
     /// The least elements of a row that are worth a call.
     private static let leastRow = 128
 
-    /// Puts these kernels in the instructions' place, where so many elements are worth it.
-    init(
-        _ inputs: [Tensor], count: Int,
+    /// Puts these kernels in the instructions' place, and the numbers in that of their sources,
+    /// where so many elements are worth it.
+    static func take(
+        _ sources: UnsafeMutableBufferPointer<Tiles.Source>, count: Int,
         _ instructions: UnsafeMutableBufferPointer<TileProgram.Instruction>
     ) {
-        if count < Self.leastRow { return }
-        for index in 0..<min(inputs.count, UInt64.bitWidth)
-        where inputs[index].layout.repetitions >= Self.leastRow { bits |= 1 << index }
-        if bits == 0 { return }
-        for instruction in instructions where kernel(instruction, inputs) == nil {
-            instruction.inputs.forEach(of: instruction.body) { remove($0) }
+        if count < leastRow { return }
+        var ones = OneNumbers(sources: sources)
+        for index in 0..<min(sources.count, UInt64.bitWidth) where ones.mayBeNumber(index) {
+            ones.bits |= 1 << index
         }
-        if bits == 0 { return }
+        if ones.bits == 0 { return }
+        for instruction in instructions where ones.kernel(instruction) == nil {
+            instruction.inputs.forEach(of: instruction.body) { ones.remove($0) }
+        }
+        if ones.bits != 0 { ones.fit(instructions) }
+    }
+
+    private init(sources: UnsafeMutableBufferPointer<Tiles.Source>) { self.sources = sources }
+
+    private func fit(_ instructions: UnsafeMutableBufferPointer<TileProgram.Instruction>) {
         for index in instructions.indices {
-            guard let kernel = kernel(instructions[index], inputs) else { continue }
+            guard let kernel = kernel(instructions[index]) else { continue }
             let side = side(instructions[index].inputs)
             instructions[index].body = kernel
             guard let side, case .binary = kernel else { continue }
             let input = instructions[index].inputs
             let one = side == .first ? input.first : input.second
-            if !inputs[one].layout.isSingle { instructions[index].column = side }
+            if number(one) == nil { instructions[index].column = side }
+        }
+        for index in sources.indices where contains(index) {
+            if let address = number(index) {
+                sources[index] = .number(address)
+            } else if case .gathered(let walk) = sources[index] {
+                sources[index] = .column(walk, length: walk.rowLength)
+            }
         }
     }
 
-    func contains(_ input: Int) -> Bool { input < UInt64.bitWidth && bits >> input & 1 != 0 }
+    private func mayBeNumber(_ source: Int) -> Bool {
+        switch sources[source] {
+        case .spread: true
+        case .gathered(let walk): walk.isColumn && walk.rowLength >= Self.leastRow
+        default: false
+        }
+    }
+
+    /// Where a source lies that is one number for all elements.
+    private func number(_ source: Int) -> UnsafeMutableRawPointer? {
+        if case .spread(let address, _) = sources[source] { address } else { nil }
+    }
+
+    private func contains(_ input: Int) -> Bool {
+        input < UInt64.bitWidth && bits >> input & 1 != 0
+    }
 
     private mutating func remove(_ input: Int) {
         if contains(input) { bits &= ~(1 << input) }
@@ -48,16 +79,13 @@ struct OneNumbers {
     }
 
     /// The kernel for the operand that is one number.
-    private func kernel(
-        _ instruction: TileProgram.Instruction, _ inputs: [Tensor]
-    ) -> TileKernel.Body? {
+    private func kernel(_ instruction: TileProgram.Instruction) -> TileKernel.Body? {
         guard case .binary(let kernel) = instruction.body, let side = side(instruction.inputs)
         else { return nil }
-        if side == .second {
-            let number = inputs[instruction.inputs.second]
-            if number.layout.isSingle, let quicker = ck_with_number(kernel, number.address) {
-                return .unary(quicker)
-            }
+        if side == .second, let address = number(instruction.inputs.second),
+            let quicker = ck_with_number(kernel, address)
+        {
+            return .unary(quicker)
         }
         return ck_with_one(kernel, side == .first ? 1 : 0).map { .binary($0) }
     }

@@ -19,13 +19,13 @@ struct SmallProducts {
         let rank = a.shape.count
         let (m, k, n) = (a.shape[rank - 2], a.shape[rank - 1], b.shape[rank - 1])
         guard a.dtype == .float32, ck_has_small_products() != 0, 1...Self.most.columns ~= n,
-            m * k <= Self.most.work / n, n == 1 || b.layout.strides[rank - 1] == 1,
+            m * k <= Self.most.work / n, n == 1 || b.layout.stride(rank - 1) == 1,
             let left = a.planeStride, let right = b.planeStride
         else { return nil }
         matrices = ck_small_matrices(
-            rows: m, depth: k, columns: n, a_plane: left, a_row: a.layout.strides[rank - 2],
-            a_column: a.layout.strides[rank - 1], b_plane: right,
-            b_row: b.layout.strides[rank - 2])
+            rows: m, depth: k, columns: n, a_plane: left, a_row: a.layout.stride(rank - 2),
+            a_column: a.layout.stride(rank - 1), b_plane: right,
+            b_row: b.layout.stride(rank - 2))
         planes = a.shape.dropLast(2).reduce(1, *)
         self.a = UnsafePointer(a.address.as(Float.self))
         self.b = UnsafePointer(b.address.as(Float.self))
@@ -52,9 +52,10 @@ extension Tensor {
         var first: Int?
         var next = 0
         for axis in layout.shape.indices.dropLast(2).reversed() where layout.shape[axis] != 1 {
-            if first != nil, layout.strides[axis] != next { return nil }
-            first = first ?? layout.strides[axis]
-            next = layout.strides[axis] * layout.shape[axis]
+            let stride = layout.stride(axis)
+            if first != nil, stride != next { return nil }
+            first = first ?? stride
+            next = stride * layout.shape[axis]
         }
         return first ?? 0
     }

@@ -93,6 +93,9 @@ struct StridedWalk: @unchecked Sendable {
     fileprivate var rowCount: Int { rank > 1 ? shape[rank - 2] : 1 }
     var rowLength: Int { shape[rank - 1] }
 
+    /// Whether each row is one element time after time.
+    var isColumn: Bool { strides[rank - 1] == 0 }
+
     /// The elements after which a row that is repeated along all outer axes begins anew; nil where
     /// the elements do not lie so.
     var period: Int? {
@@ -251,7 +254,7 @@ private struct PlanePairs {
         var axes: [(size: Int, source: Int, target: Int)] = []
         for axis in source.shape.indices where source.shape[axis] != 1 {
             let size = source.shape[axis]
-            let (from, to) = (source.layout.strides[axis], target.layout.strides[axis])
+            let (from, to) = (source.layout.stride(axis), target.layout.stride(axis))
             if let last = axes.last, last.source == from * size, last.target == to * size {
                 axes[axes.count - 1] = (last.size * size, from, to)
             } else {
@@ -299,7 +302,7 @@ private struct PlanePairs {
 
 extension Tensor {
     /// The elements between two rows of the two innermost axes.
-    var rowStride: Int { shape.count > 1 ? layout.strides[shape.count - 2] : 0 }
+    var rowStride: Int { shape.count > 1 ? layout.stride(shape.count - 2) : 0 }
 
     /// The element offset of a plane of the two innermost axes, counted in row-major order.
     func offset(ofPlane plane: Int) -> Int {
@@ -307,7 +310,7 @@ extension Tensor {
         var offset = 0
         for axis in stride(from: shape.count - 3, through: 0, by: -1) {
             let (quotient, index) = rest.quotientAndRemainder(dividingBy: shape[axis])
-            offset += index * layout.strides[axis]
+            offset += index * layout.stride(axis)
             rest = quotient
         }
         return offset

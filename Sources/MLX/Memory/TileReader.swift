@@ -15,7 +15,7 @@ package enum TileSource {
     /// How far the elements of a row of the last axis lie from each other.
     var stepInRow: Int {
         guard case .tensor(let tensor) = self else { return 1 }
-        return tensor.layout.strides.last ?? 1
+        return tensor.shape.isEmpty ? 1 : tensor.layout.stride(tensor.shape.count - 1)
     }
 
     /// Whether the elements follow each other in row-major order.
@@ -24,11 +24,10 @@ package enum TileSource {
         return tensor.layout.isContiguous
     }
 
-    /// The elements with the axes in another order, in which a program's lie as well.
-    func transposed(_ order: [Int]) -> TileSource {
-        guard case .tensor(var tensor) = self, !order.elementsEqual(order.indices) else {
-            return self
-        }
+    /// The elements with the axes in another order, in which a program's lie as well; nil is their
+    /// own.
+    func transposed(_ order: [Int]?) -> TileSource {
+        guard case .tensor(var tensor) = self, let order else { return self }
         tensor.layout = tensor.layout.transposed(order)
         return .tensor(tensor)
     }
@@ -58,7 +57,8 @@ extension TileReading {
 extension TileRun {
     /// Runs the program as a primitive reads its result, of a spec, beside other inputs.
     func run(
-        _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers,
+        _ inputs: [some TileInput], into outputs: some RandomAccessCollection<Tiles.Target>,
+        on workers: Workers,
         _ primitive: any TileReading, _ elements: Spec, _ others: [Tensor],
         into results: [Tensor]
     ) {

@@ -34,9 +34,12 @@ struct TileRun {
         return max(least, min(each, few), min(quarter, most))
     }
 
-    /// Runs the program on tensors of one shape; the outputs are row-major.
-    func run(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        guard let count = outputs.first?.count, count > 0 else { return }
+    /// Runs the program on so many elements of each input, for places in row-major memory.
+    func run(
+        _ inputs: [some TileInput], into outputs: some RandomAccessCollection<Tiles.Target>,
+        count: Int, on workers: Workers
+    ) {
+        if count == 0 { return }
         withTiles(inputs, into: outputs, count: count, mayPassCaches: true) { tiles in
             let grain = Self.grain(count)
             if count <= grain {
@@ -50,13 +53,17 @@ struct TileRun {
     /// The elements of a tile: fewer the more of them have to stay in the first cache, among them
     /// what is asked for of the next ones where results go to memory.
     private func tile(
-        _ inputs: [Tensor], _ count: Int, _ ones: OneNumbers, _ temporaries: Int,
+        _ sources: UnsafeBufferPointer<Tiles.Source>, _ count: Int, _ temporaries: Int,
         isPastCaches: Bool, _ targets: Int
     ) -> Int {
         if count <= TileProgram.tile || widest > 4 { return TileProgram.tile }
         var (direct, kept) = (0, temporaries)
-        for index in inputs.indices where !ones.contains(index) {
-            if inputs[index].layout.isContiguous { direct += 1 } else { kept += 1 }
+        for source in sources {
+            switch source {
+            case .direct: direct += 1
+            case .number, .column: break
+            case .spread, .repeated, .blocks, .rounds, .gathered: kept += 1
+            }
         }
         let isLong = isPastCaches ? kept + 2 * direct + targets <= 4 : kept <= 2
         return isLong ? 2 * TileProgram.tile : TileProgram.tile
@@ -66,56 +73,61 @@ struct TileRun {
     /// again for each tile is laid out for them. Outputs that no cache would keep may be made in
     /// tiles of their own.
     func withTiles(
-        _ inputs: [Tensor], into outputs: [Tensor], count: Int, mayPassCaches: Bool = false,
-        _ body: (Tiles) -> Void
+        _ inputs: [some TileInput], into outputs: some RandomAccessCollection<Tiles.Target>,
+        count: Int, mayPassCaches: Bool = false, _ body: (Tiles) -> Void
     ) {
         var copies: [StridedCopy] = []
-        let (sources, targets) = (inputs.count, outputs.count)
-        let isPastCaches = mayPassCaches && Caches.areLeft(by: outputs, count, inputs)
         withThreadMemory(
-            sources * MemoryLayout<Tiles.Source>.stride
-                + targets * MemoryLayout<Tiles.Target>.stride
+            inputs.count * MemoryLayout<Tiles.Source>.stride
+                + outputs.count * MemoryLayout<Tiles.Target>.stride
                 + instructions.count * MemoryLayout<TileProgram.Instruction>.stride
         ) { memory in
-            let source = memory.bindMemory(to: Tiles.Source.self, capacity: sources)
-            let target = UnsafeMutableRawPointer(source + sources).bindMemory(
-                to: Tiles.Target.self, capacity: targets)
+            let sources = UnsafeMutableBufferPointer(
+                start: memory.bindMemory(to: Tiles.Source.self, capacity: inputs.count),
+                count: inputs.count)
+            let targets = UnsafeMutableBufferPointer(
+                start: UnsafeMutableRawPointer(sources.end).bindMemory(
+                    to: Tiles.Target.self, capacity: outputs.count),
+                count: outputs.count)
             let fitted = UnsafeMutableBufferPointer(
-                start: UnsafeMutableRawPointer(target + targets).bindMemory(
+                start: UnsafeMutableRawPointer(targets.end).bindMemory(
                     to: TileProgram.Instruction.self, capacity: instructions.count),
                 count: instructions.count)
+            for index in inputs.indices {
+                sources.initializeElement(at: index, to: inputs[index].source(keeping: &copies))
+            }
+            for index in targets.indices {
+                targets.initializeElement(
+                    at: index, to: outputs[outputs.index(outputs.startIndex, offsetBy: index)])
+            }
             _ = fitted.initialize(from: instructions)
-            let ones = OneNumbers(inputs, count: count, fitted)
+            OneNumbers.take(sources, count: count, fitted)
             let joins = hasPairs && count >= Self.leastJoined
             let joined = joins ? fitted.joiningTwos() : UnsafeBufferPointer(fitted)
             let temporaries =
-                joins ? joined.temporaries(after: sources + targets) : temporaries
+                joins ? joined.temporaries(after: inputs.count + outputs.count) : temporaries
+            let isPastCaches =
+                mayPassCaches
+                && Caches.areLeft(
+                    by: UnsafeBufferPointer(targets), count, UnsafeBufferPointer(sources))
             let tile = tile(
-                inputs, count, ones, temporaries, isPastCaches: isPastCaches, targets)
+                UnsafeBufferPointer(sources), count, temporaries, isPastCaches: isPastCaches,
+                outputs.count)
             let longest = min(tile, count)
             var (bytes, ownBytes) = (0, 0)
-            for index in inputs.indices {
-                (source + index).initialize(
-                    to: ones.contains(index)
-                        ? .one(inputs[index], keeping: &copies)
-                        : .of(inputs[index], keeping: &copies))
-                let needs = source[index].byteCounts(longest, widest: widest)
+            for source in sources {
+                let needs = source.byteCounts(longest, widest: widest)
                 bytes += needs.shared
                 ownBytes += needs.own
             }
-            for index in outputs.indices {
-                (target + index).initialize(
-                    to: Tiles.Target(
-                        address: outputs[index].address, itemSize: outputs[index].dtype.size))
-            }
             withThreadMemory(bytes) { memory in
                 var next = memory
-                for index in inputs.indices { source[index].layOut(at: &next, longest) }
+                for index in sources.indices { sources[index].layOut(at: &next, longest) }
                 body(
                     Tiles(
                         instructions: joined,
-                        sources: UnsafeBufferPointer(start: source, count: sources),
-                        targets: UnsafeBufferPointer(start: target, count: targets),
+                        sources: UnsafeBufferPointer(sources),
+                        targets: UnsafeBufferPointer(targets),
                         temporaries: temporaries, widest: widest, ownBytes: ownBytes,
                         result: result, tile: tile,
                         page: Tiles.placeInPage(next),
@@ -125,6 +137,12 @@ struct TileRun {
         // The loops over tiles count no references, which all threads would write to.
         extendLifetime(copies)
         extendLifetime(inputs)
-        extendLifetime(outputs)
+    }
+}
+
+extension UnsafeMutableBufferPointer {
+    /// Where the memory ends.
+    fileprivate var end: UnsafeMutablePointer<Element> {
+        baseAddress.unsafelyUnwrapped + count
     }
 }

@@ -44,11 +44,11 @@ package struct Tiles: @unchecked Sendable {
         /// The longest row that is laid out.
         private static let longest = 4 * TileProgram.tile
 
-        /// Adds what a walk points into to what is kept.
-        static func of(_ tensor: Tensor, keeping copies: inout [StridedCopy]) -> Source {
+        /// Of a tensor that does not lie in order; adds what a walk points into to what is kept.
+        fileprivate static func apart(
+            _ tensor: Tensor, keeping copies: inout [StridedCopy]
+        ) -> Source {
             let itemSize = tensor.dtype.size
-            if tensor.layout.isContiguous { return .direct(tensor.address, itemSize: itemSize) }
-            if tensor.layout.isSingle { return .spread(tensor.address, itemSize: itemSize) }
             let copy = StridedCopy(from: tensor)
             let period = copy.walk.period
             if let period, period <= Self.longest {
@@ -64,14 +64,6 @@ package struct Tiles: @unchecked Sendable {
                 return .blocks(copy.walk, itemSize: itemSize, period: period, block: block)
             }
             return .gathered(copy.walk)
-        }
-
-        /// One number, for all elements or for each row.
-        static func one(_ tensor: Tensor, keeping copies: inout [StridedCopy]) -> Source {
-            if tensor.layout.isSingle { return .number(tensor.address) }
-            let copy = StridedCopy(from: tensor)
-            copies.append(copy)
-            return .column(copy.walk, length: copy.walk.rowLength)
         }
 
         /// The bytes that it is laid out in for tiles of so many elements: once for all threads, and
@@ -108,6 +100,12 @@ package struct Tiles: @unchecked Sendable {
     struct Target {
         let address: UnsafeMutableRawPointer
         let itemSize: Int
+
+        init(_ address: UnsafeMutableRawPointer, itemSize: Int) {
+            (self.address, self.itemSize) = (address, itemSize)
+        }
+
+        init(_ tensor: Tensor) { self.init(tensor.address, itemSize: tensor.dtype.size) }
     }
 
     /// Where a program's result is read, as elements of a size, and how it is converted to them.
@@ -144,6 +142,23 @@ package struct Tiles: @unchecked Sendable {
 
     static func placeInPage(_ memory: UnsafeMutableRawPointer) -> Int {
         Int(bitPattern: memory) & 4095
+    }
+}
+
+/// What a tile program can read; whoever runs it sees to it that the memory is there meanwhile.
+protocol TileInput {
+    /// How it reaches the kernels; what that points into, beside the memory, is added to what is
+    /// kept.
+    func source(keeping copies: inout [StridedCopy]) -> Tiles.Source
+}
+
+extension Tensor: TileInput {
+    func source(keeping copies: inout [StridedCopy]) -> Tiles.Source {
+        switch layout.order {
+        case .row: .direct(address, itemSize: dtype.size)
+        case .single: .spread(address, itemSize: dtype.size)
+        case .other: .apart(self, keeping: &copies)
+        }
     }
 }
 

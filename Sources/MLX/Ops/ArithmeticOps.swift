@@ -222,14 +222,12 @@ private func besideNumber<A: ScalarOrArray, B: ScalarOrArray>(
 ) -> MLXArray? {
     if A.self == MLXArray.self {
         guard let bits = Numbers.float32Bits(b) else { return nil }
-        let array = a.asMLXArray(dtype: nil).value
-        return Numbers.stretched(bits, like: array).map {
-            MLXArray.apply(primitive, array, Node.Value(node: $0, index: 0))
-        }
+        let array = a.asMLXArray(dtype: nil)
+        guard let number = Numbers.stretched(bits, like: array) else { return nil }
+        return MLXArray.apply(primitive, array.value, Node.Value(node: number, index: 0))
     }
     guard B.self == MLXArray.self, let bits = Numbers.float32Bits(a) else { return nil }
-    let array = b.asMLXArray(dtype: nil).value
-    return Numbers.stretched(bits, like: array).map {
-        MLXArray.apply(primitive, Node.Value(node: $0, index: 0), array)
-    }
+    let array = b.asMLXArray(dtype: nil)
+    guard let number = Numbers.stretched(bits, like: array) else { return nil }
+    return MLXArray.apply(primitive, Node.Value(node: number, index: 0), array.value)
 }

@@ -82,8 +82,7 @@ struct Stack: Portable {
         shape.insert(1, at: axis)
         for (index, input) in inputs.enumerated() {
             var (wide, starts) = (input, shape.map { _ in 0 })
-            wide.layout.shape.insert(1, at: axis)
-            wide.layout.strides.insert(0, at: axis)
+            wide.layout = wide.layout.with(axis: axis)
             starts[axis] = index
             let place = Slice(starts: starts, steps: shape.map { _ in 1 }, sizes: shape)
             StridedCopy.write(wide, into: outputs[0].viewed(place), on: workers)

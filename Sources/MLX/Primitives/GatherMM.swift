@@ -224,7 +224,7 @@ extension Tensor {
     func plane(_ index: Int) -> Tensor {
         let layout = Layout(
             shape: Array(shape[1...]), strides: Array(layout.strides[1...]),
-            offset: layout.offset + index * layout.strides[0])
+            offset: layout.offset + index * layout.stride(0))
         return Tensor(storage: storage, layout: layout, dtype: dtype)
     }
 

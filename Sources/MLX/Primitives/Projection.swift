@@ -181,7 +181,7 @@ extension Tensor {
         var offset = layout.offset
         var rest = index
         for axis in (0..<shape.count - 1).reversed() {
-            offset += rest % shape[axis] * layout.strides[axis]
+            offset += rest % shape[axis] * layout.stride(axis)
             rest /= shape[axis]
         }
         let layout = Layout(

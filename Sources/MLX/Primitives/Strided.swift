@@ -89,8 +89,8 @@ struct StridedSum: LinearPrimitive, Portable {
             kernel(
                 target.address + target.offset(ofPlane: plane) * size,
                 input.address + input.offset(ofPlane: plane) * size, rows, columns,
-                target.rowStride, rank > 0 ? target.layout.strides[rank - 1] : 0,
-                input.rowStride, rank > 0 ? input.layout.strides[rank - 1] : 0)
+                target.rowStride, rank > 0 ? target.layout.stride(rank - 1) : 0,
+                input.rowStride, rank > 0 ? input.layout.stride(rank - 1) : 0)
         }
     }
 

@@ -10,7 +10,7 @@ struct Diagonal: View, Portable {
 
     func view(_ input: Layout) -> Layout? {
         guard let target = try? shape(input.shape) else { return nil }
-        let (down, across) = (input.strides[target.count - 1], input.strides[target.count])
+        let (down, across) = (input.stride(target.count - 1), input.stride(target.count))
         let start = target.contains(0) ? 0 : max(offset, 0) * across - min(offset, 0) * down
         return Layout(
             shape: target, strides: input.strides.dropLast(2) + [down + across],
@@ -61,8 +61,8 @@ struct Reinterpret: View, Portable {
 
     func view(_ input: Layout) -> Layout? {
         if source.size == target.size { return input }
-        guard let target = try? shape(input.shape), let last = input.strides.last,
-            last == 1 || input.shape[input.shape.count - 1] == 1
+        guard let target = try? shape(input.shape), let last = input.shape.indices.last,
+            input.stride(last) == 1 || input.shape[input.shape.count - 1] == 1
         else { return nil }
         let places = input.strides.dropLast() + [input.offset]
         let scaled = places.map { ($0 * source.size).quotientAndRemainder(dividingBy: itemSize) }

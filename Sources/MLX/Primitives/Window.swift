@@ -29,12 +29,12 @@ struct SlidingWindows: View, Portable {
 
     func view(_ input: Layout) -> Layout? {
         guard let target = try? shape(input.shape) else { return nil }
-        let spatial = input.strides.dropFirst().dropLast()
+        let places = input.strides
+        let spatial = places.dropFirst().dropLast()
         let positions = zip(spatial, strides).map { $0 * $1 }
         let inside = zip(spatial, dilation).map { $0 * $1 }
-        let last = input.strides[input.strides.count - 1]
         return Layout(
-            shape: target, strides: [input.strides[0]] + positions + inside + [last],
+            shape: target, strides: [places[0]] + positions + inside + [places[places.count - 1]],
             offset: input.offset)
     }
 
@@ -80,13 +80,14 @@ struct Fold: LinearPrimitive, Portable {
     ) {
         let last = into.shape.count - 1
         let size = output.dtype.size
+        let (steps, places) = (into.strides, from.strides)
         for index in Offsets(into.shape[..<max(last - 1, 0)]) {
-            let target = zip(index, into.strides).reduce(into.offset) { $0 + $1.0 * $1.1 }
-            let source = zip(index, from.strides).reduce(from.offset) { $0 + $1.0 * $1.1 }
+            let target = zip(index, steps).reduce(into.offset) { $0 + $1.0 * $1.1 }
+            let source = zip(index, places).reduce(from.offset) { $0 + $1.0 * $1.1 }
             kernel(
                 output.storage.address + target * size, input.storage.address + source * size,
-                into.shape[last - 1], into.shape[last], into.strides[last - 1],
-                into.strides[last], from.strides[last - 1], from.strides[last])
+                into.shape[last - 1], into.shape[last], steps[last - 1], steps[last],
+                places[last - 1], places[last])
         }
     }
 
@@ -104,6 +105,7 @@ struct Fold: LinearPrimitive, Portable {
 extension Layout {
     /// One element of every window of a sample: `[positions…, C]`.
     fileprivate func window(_ sample: Int, _ inside: [Int], _ rank: Int) -> Layout {
+        let strides = strides
         var start = offset + sample * strides[0]
         for (axis, index) in inside.enumerated() { start += index * strides[1 + rank + axis] }
         let last = shape.count - 1

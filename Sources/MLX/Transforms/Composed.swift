@@ -27,7 +27,7 @@ extension MLXArray {
     ) -> [MLXArray] {
         do {
             let specs = try primitive.outputs(inputs.map(\.spec))
-            let node = Node(primitive, inputs: Few(inputs.map(\.value)), specs: Few(specs))
+            let node = Node(primitive, inputs: Few(inputs, \.value), specs: Few(specs))
             return specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
         } catch {
             ErrorHandler.report(error)

@@ -13,10 +13,11 @@ public func eval(_ arrays: some Collection<MLXArray>) {
 private func evaluate(_ arrays: some Collection<MLXArray>) throws(MLXError) {
     if arrays.count == 1, let array = arrays.first {
         try Evaluate.run(array.value.node)
+        array.letGoOfOthers()
     } else {
         try Evaluate.run(arrays.map(\.value.node))
+        for array in arrays { array.letGoOfOthers() }
     }
-    for array in arrays { array.letGoOfOthers() }
 }
 
 /// Computes every array in the values: arrays, `Evaluatable`s, and collections, dictionaries and
