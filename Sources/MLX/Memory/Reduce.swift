@@ -200,27 +200,31 @@ struct ReductionPlan {
     let reducedCount: Int
     /// The elements of the kept axes behind the last reduced one.
     let innerKept: Int
-    /// The axes in the order in which they are walked.
-    let order: [Int]
+    /// The axes in the order in which they are walked; nil where it is their own.
+    let order: [Int]?
 
     /// For a shape and axes in ascending order; `joinsRows` tells whether two rows can be joined
     /// element by element.
     init(_ shape: [Int], axes: [Int], joinsRows: Bool) {
+        if axes.first == shape.count - axes.count {
+            (innerKept, reducedCount) = (1, axes.reduce(1) { $0 * shape[$1] })
+            (reducesRows, order) = (true, nil)
+            return
+        }
         let kept = shape.indices.filter { !axes.contains($0) }
         let inner = kept.drop { $0 < axes.last ?? 0 }
         innerKept = inner.reduce(1) { $0 * shape[$1] }
         reducedCount = axes.reduce(1) { $0 * shape[$1] }
         reducesRows = innerKept < 4 || !joinsRows
-        order = reducesRows ? kept + axes : Array(kept.dropLast(inner.count)) + axes + inner
+        let order =
+            reducesRows ? kept + axes : Array(kept.dropLast(inner.count)) + axes + inner
+        self.order = order.elementsEqual(order.indices) ? nil : order
     }
 
     /// Whether the elements of row-major memory are walked one after the other.
     func isInOrder(_ shape: [Int]) -> Bool {
-        isInOrder || Layout(contiguous: shape).transposed(order).isContiguous
+        order.map { Layout(contiguous: shape).transposed($0).isContiguous } ?? true
     }
-
-    /// Whether the axes are walked in their order.
-    private var isInOrder: Bool { order.elementsEqual(order.indices) }
 }
 
 /// Blocks of rows, cut in pieces of rows and tiles of columns; the cut depends on the shape alone.

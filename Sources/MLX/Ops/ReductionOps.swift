@@ -330,12 +330,17 @@ extension MLXArray {
     /// The axes in ascending order without negative numbers; reports one that is not there or is
     /// named twice, and gives nil.
     func axes(_ axes: some Collection<Int>, _ operation: String) -> [Int]? {
-        let positive = axes.map { $0 < 0 ? $0 + ndim : $0 }.sorted()
+        let (given, ndim) = (Array(axes), ndim)
+        let areInOrder = given.indices.allSatisfy {
+            given[$0] < ndim && given[$0] > ($0 == 0 ? -1 : given[$0 - 1])
+        }
+        if areInOrder { return given }
+        let positive = given.map { $0 < 0 ? $0 + ndim : $0 }.sorted()
         for (position, axis) in positive.enumerated() {
             if !(0..<ndim ~= axis) || (position > 0 && positive[position - 1] == axis) {
                 ErrorHandler.report(
                     .caught(
-                        "[\(operation)] axes \(Array(axes)) do not fit an array of shape \(shape)"))
+                        "[\(operation)] axes \(given) do not fit an array of shape \(shape)"))
                 return nil
             }
         }
