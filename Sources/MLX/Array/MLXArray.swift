@@ -158,10 +158,20 @@ extension MLXArray {
 
     /// The result of a view that keeps the element type, without the lists that other calls need.
     static func viewed(_ a: MLXArray, _ view: some View) -> MLXArray {
+        apply(view, a) { (spec) throws(MLXError) in Spec(try view.shape(spec.shape), spec.dtype) }
+    }
+
+    /// The result of a reduction, without the lists that other calls need.
+    static func reduced(_ a: MLXArray, _ reduction: some Reduction) -> MLXArray {
+        apply(reduction, a, reduction.output)
+    }
+
+    private static func apply(
+        _ primitive: some Primitive, _ a: MLXArray, _ result: (Spec) throws(MLXError) -> Spec
+    ) -> MLXArray {
         do {
-            let spec = a.spec
-            let result = Spec(try view.shape(spec.shape), spec.dtype)
-            return MLXArray(Node(view, inputs: .one(a.value), spec: result, kernel: nil))
+            let spec = try result(a.spec)
+            return MLXArray(Node(primitive, inputs: .one(a.value), spec: spec, kernel: nil))
         } catch {
             ErrorHandler.report(error)
             return MLXArray(Tensor(Spec([0], .float32)))

@@ -287,7 +287,7 @@ private func reduced(
     _ primitive: ([Int]) -> some Reduction
 ) -> MLXArray {
     guard let axes = array.axes(axes, "reduce") else { return array }
-    let result = MLXArray.apply(primitive(axes), [array])
+    let result = MLXArray.reduced(array, primitive(axes))
     if !keepDims { return result }
     var shape = array.shape
     for axis in axes { shape[axis] = 1 }

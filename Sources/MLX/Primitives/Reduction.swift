@@ -34,17 +34,20 @@ extension Reduction {
 
     func result(_ dtype: DType) -> DType { dtype }
 
-    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
-        let shape = inputs[0].shape
+    package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] { [try output(inputs[0])] }
+
+    /// What is known of the result for an input.
+    func output(_ input: Spec) throws(MLXError) -> Spec {
+        let shape = input.shape
         guard
-            Self.rows(inputs[0].dtype.computed.code) != nil
-                || Self.rows(result(inputs[0].dtype).computed.code) != nil
-        else { throw refusal("not defined for \(inputs[0].dtype)") }
+            Self.rows(input.dtype.computed.code) != nil
+                || Self.rows(result(input.dtype).computed.code) != nil
+        else { throw refusal("not defined for \(input.dtype)") }
         if Self.empty == nil, axes.contains(where: { shape[$0] == 0 }) {
             throw refusal("an axis of shape \(shape) has no elements")
         }
         let kept = shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
-        return [Spec(kept, result(inputs[0].dtype))]
+        return Spec(kept, result(input.dtype))
     }
 
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
