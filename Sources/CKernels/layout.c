@@ -108,6 +108,17 @@ void ck_await_copies(void) {
 #endif
 }
 
+void ck_ask_to_write(const void *out, long bytes) {
+    for (const char *line = out, *end = line + bytes; line < end; line += 64) {
+#if defined(__x86_64__)
+        // Compilers have it only for processors that are known to have it; to others it is nothing.
+        __asm__ volatile("prefetchw %0" : : "m"(*line));
+#else
+        __builtin_prefetch(line, 1);
+#endif
+    }
+}
+
 INLINE void swap(long *a, long *b) {
     long held = *a;
     *a = *b;

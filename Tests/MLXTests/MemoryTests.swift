@@ -29,6 +29,18 @@ struct MemoryTests {
         }
     }
 
+    @Test("is cold when much was lent since it was lent last")
+    func cold() async {
+        await #expect(processExitsWith: .success) {
+            let isNextCold = { Storage(byteCount: 1 << 16).isCold }
+            _ = isNextCold()
+            #expect(!isNextCold())
+            for _ in 0..<33 { _ = Storage(byteCount: 2 << 20) }
+            #expect(isNextCold())
+            #expect(!isNextCold())
+        }
+    }
+
     @Test("is given back when arrays are let go")
     func release() async {
         await #expect(processExitsWith: .success) {

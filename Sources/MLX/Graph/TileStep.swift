@@ -85,9 +85,11 @@ struct TileStep {
         program.layOut(&laidOut)
         for index in kept.indices {
             let (count, itemSize) = (kept[index].single.count, kept[index].single.dtype.size)
-            let storage =
-                takeMemory(forOutput: index) ?? Storage(byteCount: count * itemSize)
-            targets.append(Tiles.Target(storage.address, itemSize: itemSize))
+            let taken = takeMemory(forOutput: index)
+            let storage = taken ?? Storage(byteCount: count * itemSize)
+            targets.append(
+                Tiles.Target(
+                    storage.address, itemSize: itemSize, isCold: taken == nil && storage.isCold))
             memory.append(storage)
         }
         if let reader {

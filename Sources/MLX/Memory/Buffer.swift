@@ -6,8 +6,12 @@ struct Buffer: ~Copyable {
     let capacity: Int
     /// How far `address` lies behind the start of the allocation.
     let shift: Int
+    /// How many bytes the pool had lent before.
+    let time: Int
+    /// Whether so much was lent since this memory was lent last that no cache holds it.
+    let isCold: Bool
 
     deinit {
-        Pool.shared.recycle(address: address, capacity: capacity, shift: shift)
+        Pool.shared.recycle(address: address, capacity: capacity, shift: shift, lent: time)
     }
 }

@@ -23,6 +23,8 @@ final class Pool: Sendable {
         var largeAllocations = 0
         /// How often memory was lent or given back.
         var clock = 0
+        /// How many bytes were lent, all in all.
+        var lent = 0
         /// The most that was on loan in this window of time and in the one before.
         var recentPeak = 0
         var earlierPeak = 0
@@ -49,7 +51,12 @@ final class Pool: Sendable {
         let shift: Int
         /// When it was given back.
         let time: Int
+        /// How many bytes had been lent before it was lent.
+        let lent: Int
     }
+
+    /// When as much was lent as this, what was there before is taken to be in memory alone.
+    private static let cachedBytes = 64 << 20
 
     /// So much may be kept in any case.
     private static let slack = 256 << 20
@@ -89,22 +96,26 @@ final class Pool: Sendable {
     /// Lends at least `bytes` bytes, uninitialised; traps when the system has no memory left.
     func lend(_ bytes: Int) -> Buffer {
         let capacity = Self.capacity(for: bytes)
-        let (found, turn, isTight) = state.withLock { state -> (Free?, Int, Bool) in
+        let (found, turn, isTight, lent) = state.withLock { state -> (Free?, Int, Bool, Int) in
+            let lent = state.lent
+            state.lent &+= capacity
             state.active += capacity
             state.peak = max(state.peak, state.active)
             state.tick()
             if let free = state.free[Self.place(of: capacity)].popLast() {
                 state.cached -= capacity
-                return (free, 0, false)
+                return (free, 0, false, lent)
             }
             let isTight = state.cached > 0 && state.active + state.cached > state.memoryLimit
-            return (nil, state.countAllocation(capacity), isTight)
+            return (nil, state.countAllocation(capacity), isTight, lent)
         }
         if let found {
-            return Buffer(address: found.address, capacity: capacity, shift: found.shift)
+            return Buffer(
+                address: found.address, capacity: capacity, shift: found.shift, time: lent,
+                isCold: lent &- found.lent > Self.cachedBytes)
         }
         if isTight { clear() }
-        return allocate(capacity, turn: turn)
+        return allocate(capacity, turn: turn, lent: lent)
     }
 
     /// Keeps `bytes` more bytes, whose pages the system has found and cleared.
@@ -114,14 +125,14 @@ final class Pool: Sendable {
             state.active += capacity
             return state.countAllocation(capacity)
         }
-        let buffer = allocate(capacity, turn: turn)
+        let buffer = allocate(capacity, turn: turn, lent: 0)
         // The least page that a system has; a huge one is there after its first byte.
         for offset in stride(from: 0, to: capacity, by: 4096) {
             buffer.address.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
         }
     }
 
-    private func allocate(_ capacity: Int, turn: Int) -> Buffer {
+    private func allocate(_ capacity: Int, turn: Int, lent: Int) -> Buffer {
         let isLarge = capacity >= Self.largeBytes
         let shift = isLarge ? (turn % Self.shifts) * Self.shiftBytes : 0
         var memory: UnsafeMutableRawPointer?
@@ -135,14 +146,15 @@ final class Pool: Sendable {
             preconditionFailure("out of memory: \(capacity) bytes asked for")
         }
         if isLarge { madvise(memory, capacity + shift, MADV_HUGEPAGE) }
-        return Buffer(address: memory + shift, capacity: capacity, shift: shift)
+        return Buffer(
+            address: memory + shift, capacity: capacity, shift: shift, time: lent, isCold: false)
     }
 
-    func recycle(address: UnsafeMutableRawPointer, capacity: Int, shift: Int) {
+    func recycle(address: UnsafeMutableRawPointer, capacity: Int, shift: Int, lent: Int) {
         let surplus = state.withLock { state -> [Free] in
             state.active -= capacity
             state.tick()
-            let given = Free(address: address, shift: shift, time: state.clock)
+            let given = Free(address: address, shift: shift, time: state.clock, lent: lent)
             guard state.cached + capacity <= state.limit else { return [given] }
             state.cached += capacity
             state.free[Self.place(of: capacity)].append(given)

@@ -4,6 +4,8 @@ package final class Storage: @unchecked Sendable {
 
     package let address: UnsafeMutableRawPointer
     package let byteCount: Int
+    /// Whether it was new, and no cache held it then.
+    package let isCold: Bool
     private let owner: Owner
 
     private enum Owner: ~Copyable {
@@ -17,6 +19,7 @@ package final class Storage: @unchecked Sendable {
         let buffer = Pool.shared.lend(byteCount)
         self.address = buffer.address
         self.byteCount = byteCount
+        isCold = buffer.isCold
         self.owner = .pool(buffer)
     }
 
@@ -26,6 +29,7 @@ package final class Storage: @unchecked Sendable {
     ) {
         self.address = address
         self.byteCount = byteCount
+        isCold = false
         self.owner = .foreign(finalizer)
     }
 
@@ -34,6 +38,7 @@ package final class Storage: @unchecked Sendable {
         address = .allocate(byteCount: 8, alignment: 8)
         address.storeBytes(of: bits, as: UInt64.self)
         byteCount = 8
+        isCold = false
         owner = .number
     }
 

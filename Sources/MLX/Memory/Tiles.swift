@@ -100,12 +100,16 @@ package struct Tiles: @unchecked Sendable {
     struct Target {
         let address: UnsafeMutableRawPointer
         let itemSize: Int
+        /// Whether no cache holds it: then its lines are asked for before they are written.
+        let isCold: Bool
 
-        init(_ address: UnsafeMutableRawPointer, itemSize: Int) {
-            (self.address, self.itemSize) = (address, itemSize)
+        init(_ address: UnsafeMutableRawPointer, itemSize: Int, isCold: Bool) {
+            (self.address, self.itemSize, self.isCold) = (address, itemSize, isCold)
         }
 
-        init(_ tensor: Tensor) { self.init(tensor.address, itemSize: tensor.dtype.size) }
+        init(_ tensor: Tensor) {
+            self.init(tensor.address, itemSize: tensor.dtype.size, isCold: tensor.storage.isCold)
+        }
     }
 
     /// Where a program's result is read, as elements of a size, and how it is converted to them.
@@ -218,7 +222,8 @@ extension Tiles {
     /// Runs the program on some elements and hands on their results.
     func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
-        let longest = isOneKernel ? range.count : min(tile, range.count)
+        let asks = !isPastCaches && targets.contains { $0.isCold }
+        let longest = isOneKernel && !asks ? range.count : min(tile, range.count)
         let tileBytes = Self.byteCount(longest, widest)
         let tableBytes =
             slots * MemoryLayout<UnsafeMutableRawPointer>.stride
@@ -244,6 +249,7 @@ extension Tiles {
             while start < range.upperBound {
                 let count = min(longest, range.upperBound - start)
                 if table.isPointed { point(table, at: start, count) }
+                if asks { askToWrite(values, count) }
                 let place = reading?.address(at: start - range.lowerBound)
                 if isMadeThere, let place { values[slot] = place }
                 for index in instructions.indices {
@@ -259,6 +265,13 @@ extension Tiles {
                 start += count
             }
             if isPastCaches { ck_await_copies() }
+        }
+    }
+
+    /// Asks for the lines that a tile is written to of outputs that no cache holds.
+    private func askToWrite(_ values: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ count: Int) {
+        for index in targets.indices where targets[index].isCold {
+            ck_ask_to_write(values[sources.count + index], count * targets[index].itemSize)
         }
     }
 
