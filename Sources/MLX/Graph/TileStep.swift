@@ -58,6 +58,7 @@ struct TileStep {
         reader = Reader(node: node, primitive: primitive, elements: input.spec)
     }
 
+    /// The number in the program of a result of a node: a mark is that of the first one.
     private mutating func number(of node: Node, _ index: Int) -> Int {
         if index == 0 {
             if node.mark < 0 {

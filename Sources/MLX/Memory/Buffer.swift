@@ -7,11 +7,11 @@ struct Buffer: ~Copyable {
     /// How far `address` lies behind the start of the allocation.
     let shift: Int
     /// How many bytes the pool had lent before.
-    let time: Int
+    let lent: Int
     /// Whether so much was lent since this memory was lent last that no cache holds it.
     let isCold: Bool
 
     deinit {
-        Pool.shared.recycle(address: address, capacity: capacity, shift: shift, lent: time)
+        Pool.shared.recycle(address: address, capacity: capacity, shift: shift, lent: lent)
     }
 }

@@ -111,7 +111,7 @@ final class Pool: Sendable {
         }
         if let found {
             return Buffer(
-                address: found.address, capacity: capacity, shift: found.shift, time: lent,
+                address: found.address, capacity: capacity, shift: found.shift, lent: lent,
                 isCold: lent &- found.lent > Self.cachedBytes)
         }
         if isTight { clear() }
@@ -147,7 +147,7 @@ final class Pool: Sendable {
         }
         if isLarge { madvise(memory, capacity + shift, MADV_HUGEPAGE) }
         return Buffer(
-            address: memory + shift, capacity: capacity, shift: shift, time: lent, isCold: false)
+            address: memory + shift, capacity: capacity, shift: shift, lent: lent, isCold: false)
     }
 
     func recycle(address: UnsafeMutableRawPointer, capacity: Int, shift: Int, lent: Int) {
