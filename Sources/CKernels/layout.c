@@ -108,15 +108,9 @@ void ck_await_copies(void) {
 #endif
 }
 
-void ck_ask_to_write(const void *out, long bytes) {
-    for (const char *line = out, *end = line + bytes; line < end; line += 64) {
-#if defined(__x86_64__)
-        // Compilers have it only for processors that are known to have it; to others it is nothing.
-        __asm__ volatile("prefetchw %0" : : "m"(*line));
-#else
-        __builtin_prefetch(line, 1);
-#endif
-    }
+void ck_ask(const void *memory, long bytes) {
+    for (const char *line = memory, *end = line + bytes; line < end; line += 64)
+        __builtin_prefetch(line);
 }
 
 INLINE void swap(long *a, long *b) {

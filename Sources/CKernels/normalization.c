@@ -74,30 +74,35 @@ DEVIATIONS(f64, f64x8, 8)
     }
 FOR_FLOATS(MOMENTS, )
 
-// Asks for the row after one, as much as stays beside it in the first cache, while its moments are
-// divided: memory would have nothing to do meanwhile.
-INLINE void ask_for_row(const void *row, long bytes) {
-    for (long i = 0; i < smaller(bytes, 8192); i += 64) __builtin_prefetch((const char *)row + i);
-}
+// A step of the last walk over a row asks for the same step of the row after it, as memory would
+// have nothing to do while the moments are divided; or for as much ahead as the first cache keeps.
+enum { MOST_READ_AHEAD = 8192 };
 
-#define NORM(NAME, T, CENTRED)                                                                     \
+#define NORM(NAME, T, V, W, CENTRED)                                                               \
     KERNEL static void NAME##_##T(                                                                 \
         void *out, const void *a, const void *weight, const void *bias, long n, double eps) {      \
         const T *x = a, *w = weight, *b = bias;                                                    \
         T *y = out;                                                                                \
         moments_##T m = moments_of_##T(x, n, eps, CENTRED);                                        \
-        ask_for_row(x + n, n * (long)sizeof(T));                                                   \
         T further = m.rest * m.scale;                                                              \
-        LANES for (long i = 0; i < n; i++) {                                                       \
+        long i = 0, ahead = smaller(n * (long)sizeof(T), MOST_READ_AHEAD);                         \
+        for (; i + W <= n; i += W) {                                                               \
+            _Pragma("clang fp contract(fast)")                                                     \
+            ask_for((const char *)(x + i) + ahead);                                                \
+            ask_for((const char *)(y + i) + WRITTEN_AHEAD);                                        \
+            V unit = (AT(V, x, i) - m.shift) * m.scale - further;                                  \
+            *(V *)(y + i) = unit * AT(V, w, i) + AT(V, b, i);                                      \
+        }                                                                                          \
+        for (; i < n; i++) {                                                                       \
             _Pragma("clang fp contract(fast)")                                                     \
             T unit = (x[i] - m.shift) * m.scale - further;                                         \
             y[i] = unit * w[i] + b[i];                                                             \
         }                                                                                          \
     }
-NORM(layer_norm, f32, true)
-NORM(layer_norm, f64, true)
-NORM(rms_norm, f32, false)
-NORM(rms_norm, f64, false)
+NORM(layer_norm, f32, f32x16, 16, true)
+NORM(layer_norm, f64, f64x8, 8, true)
+NORM(rms_norm, f32, f32x16, 16, false)
+NORM(rms_norm, f64, f64x8, 8, false)
 LOOKUP(ck_norm, ck_layer_norm_row, ROWS_FLOATS(layer_norm))
 LOOKUP(ck_norm, ck_rms_norm_row, ROWS_FLOATS(rms_norm))
 

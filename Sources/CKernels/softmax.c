@@ -85,6 +85,7 @@ WIDE_INLINE double exponentials_wide(float *out, const float *x, float shift, lo
         for (; i + 4 * WIDTH <= end; i += 4 * WIDTH) {
             UNROLL for (int k = 0; k < 4; k++) {
                 __m512 y = exp_below_wide(_mm512_loadu_ps(x + i + k * WIDTH) - spread(shift));
+                if (out) ask_for((const char *)(out + i + k * WIDTH) + WRITTEN_AHEAD);
                 if (out) _mm512_storeu_ps(out + i + k * WIDTH, y);
                 sum[k] += y;
             }

@@ -89,6 +89,8 @@ WIDE_INLINE __m512 exp_wide(__m512 x) { return exp_below_wide(_mm512_min_ps(spre
         long i = 0;                                                                                \
         for (; i + WIDTH <= n; i += WIDTH) {                                                       \
             __m512 x = _mm512_loadu_ps(in + i);                                                    \
+            ask_for((const char *)(in + i) + READ_AHEAD);                                          \
+            ask_for((const char *)(result + i) + WRITTEN_AHEAD);                                   \
             _mm512_storeu_ps(result + i, (EXPRESSION));                                            \
         }                                                                                          \
         if (i == n) return;                                                                        \

@@ -41,6 +41,34 @@ struct MemoryTests {
         }
     }
 
+    @Test("that is cold takes the same results")
+    func coldResults() async {
+        await #expect(processExitsWith: .success) {
+            let programs: [(MLXArray, MLXArray) -> MLXArray] = [
+                { x, _ in -x },
+                { x, _ in x * 2 + 1 },
+                { x, row in x + row },
+                { x, _ in tanh(x * 0.5 + 1) * sigmoid(x) + exp(-x * x) },
+                { x, row in which(x .> row, sqrt(abs(x)), row * x) - x / 3 },
+                { x, _ in (x * 10).asType(.int8) },
+            ]
+            for shape in [[1, 40], [37, 1001], [300, 1024], [1, 1_000_003]] {
+                let (x, row) = (MLXRandom.normal(shape), MLXRandom.normal([shape[1]]))
+                eval(x, row)
+                for program in programs {
+                    let result = program(x, row)
+                    eval(result)
+                    eval(program(x, row))
+                    for _ in 0..<33 { _ = Storage(byteCount: 2 << 20) }
+                    let cold = program(x, row)
+                    eval(cold)
+                    #expect(cold.value.tensor?.storage.isCold == true)
+                    #expect(arrayEqual(result, cold).item(Bool.self))
+                }
+            }
+        }
+    }
+
     @Test("is given back when arrays are let go")
     func release() async {
         await #expect(processExitsWith: .success) {

@@ -229,9 +229,9 @@ void ck_copy_2d(void *out, const void *in, long rows, long cols, long out_row_st
 /// three of them, as memory reads and writes at once faster than in turns.
 void ck_copy_past_caches(void *out, const void *in, long bytes,
     const void *_Nonnull const *_Nullable ahead, long count);
-/// Asks for bytes that will be written: where no cache holds them, what writes would wait for each
-/// line.
-void ck_ask_to_write(const void *out, long bytes);
+/// Asks for bytes that will be read or written: where no cache holds them, who does so would wait
+/// for each line.
+void ck_ask(const void *memory, long bytes);
 /// Other threads may read what this one has copied past the caches once they are told after this.
 void ck_await_copies(void);
 /// Adds a strided matrix to another; an output stride of 0 sums along that axis, in order.

@@ -222,8 +222,11 @@ extension Tiles {
     /// Runs the program on some elements and hands on their results.
     func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
-        let asks = !isPastCaches && targets.contains { $0.isCold }
-        let longest = isOneKernel && !asks ? range.count : min(tile, range.count)
+        let asked = !isPastCaches && targets.contains { $0.isCold } ? elementsAsked : 0
+        let tile =
+            asked > 0
+            ? min(tile, asked * instructions.count) : isOneKernel ? range.count : tile
+        let longest = min(tile, range.count)
         let tileBytes = Self.byteCount(longest, widest)
         let tableBytes =
             slots * MemoryLayout<UnsafeMutableRawPointer>.stride
@@ -249,10 +252,13 @@ extension Tiles {
             while start < range.upperBound {
                 let count = min(longest, range.upperBound - start)
                 if table.isPointed { point(table, at: start, count) }
-                if asks { askToWrite(values, count) }
                 let place = reading?.address(at: start - range.lowerBound)
                 if isMadeThere, let place { values[slot] = place }
                 for index in instructions.indices {
+                    if asked > 0 {
+                        let ahead = tile + index * asked
+                        ask(table, ahead: ahead, min(asked, range.upperBound - start - ahead))
+                    }
                     if instructions[index].column == nil {
                         instructions[index].run(values, count)
                     } else {
@@ -268,10 +274,17 @@ extension Tiles {
         }
     }
 
-    /// Asks for the lines that a tile is written to of outputs that no cache holds.
-    private func askToWrite(_ values: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ count: Int) {
-        for index in targets.indices where targets[index].isCold {
-            ck_ask_to_write(values[sources.count + index], count * targets[index].itemSize)
+    /// How many elements of the next tile are asked for before each instruction, where outputs are
+    /// cold: a part of a tile, as the processor waits for more lines than it can keep track of.
+    private var elementsAsked: Int { min(256, (tile / instructions.count + 15) / 16 * 16) }
+
+    /// Asks for some elements ahead, of the inputs that move on and of the outputs that no cache
+    /// holds.
+    private func ask(_ table: Table, ahead: Int, _ count: Int) {
+        if count <= 0 { return }
+        for move in UnsafeBufferPointer(start: table.moves, count: table.moving)
+        where move.slot < sources.count || targets[move.slot - sources.count].isCold {
+            ck_ask(table.values[move.slot] + ahead * move.itemSize, count * move.itemSize)
         }
     }
 
