@@ -78,13 +78,13 @@ package enum Evaluate {
         }
         let tensors = node.inputs.tensors
         if let results = primitive.alias(tensors) {
-            node.finish(Few(results))
+            node.finish(results)
         } else if primitive.takesInputs {
-            node.finish(Few(try primitive.results(tensors, on: .shared)))
+            node.finish(try primitive.results(tensors, on: .shared))
         } else {
             // A node that fails stays pending, so that whoever asks again is told again.
-            let outputs = node.specs.mapped { Tensor($0) }
-            try primitive.eval(tensors, into: outputs.map { $0 }, on: .shared)
+            let outputs = node.newResults()
+            try primitive.eval(tensors, into: outputs, on: .shared)
             node.finish(outputs)
         }
         if !keepsGraph { node.detach() }
@@ -96,7 +96,7 @@ package enum Evaluate {
         node.detach()
         if primitive.takesInputs {
             do {
-                node.finish(Few(try primitive.results(consume inputs, on: .shared)))
+                node.finish(try primitive.results(consume inputs, on: .shared))
             } catch {
                 // What was written over can't be computed from again.
                 node.reattach(Failure(error: error), [])
@@ -112,7 +112,7 @@ package enum Evaluate {
             node.reattach(primitive, inputs)
             throw error
         }
-        node.finish(Few(outputs))
+        node.finish(outputs)
     }
 
     private static func runTiles(
@@ -132,7 +132,7 @@ package enum Evaluate {
             }
             step.release()
             let reader = step.reader?.node
-            let results = reader?.specs.mapped { Tensor($0) } ?? .none
+            let results = reader?.newResults() ?? []
             let event = Timeline.begin(
                 Timeline.Event(
                     schedule.names(places), step.sources.map(\.spec),
@@ -150,7 +150,7 @@ package enum Evaluate {
                 }
                 return false
             }
-            step.run(others, into: results.map { $0 })
+            step.run(others, into: results)
             reader?.finish(results)
         }
     }
@@ -217,5 +217,8 @@ extension Few<Node.Value> {
 
 extension Node.Value {
     /// The value's memory, when it is computed.
-    package var tensor: Tensor? { node.tensors?[index] }
+    package var tensor: Tensor? {
+        if case .some(.one(let tensor)) = node.tensors, index == 0 { return tensor }
+        return node.tensors?[index]
+    }
 }

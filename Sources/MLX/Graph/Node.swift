@@ -257,12 +257,13 @@ package final class Node: @unchecked Sendable {
     func retainValue() { if !isGiven { holders.wrappingAdd(1, ordering: .relaxed) } }
     func releaseValue() { if !isGiven { holders.wrappingSubtract(1, ordering: .relaxed) } }
 
+    /// New memory for the results.
+    func newResults() -> [Tensor] { isOfSeveral ? specs.map { Tensor($0) } : [Tensor(single)] }
+
     /// Keeps the results.
-    func finish(_ results: Few<Tensor>) {
-        if case .one(let tensor) = results {
-            (address, order) = (tensor.address, tensor.layout.order)
-        }
-        tensors = results
+    func finish(_ results: [Tensor]) {
+        if !isOfSeveral { (address, order) = (results[0].address, results[0].layout.order) }
+        tensors = Few(results)
     }
 
     /// Keeps the only result, whose elements lie in row-major order from the start of that memory.

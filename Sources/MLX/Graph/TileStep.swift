@@ -30,9 +30,9 @@ struct TileStep {
     /// Makes it a step without nodes again, whose memory stays.
     mutating func clear() {
         program.clear()
-        sources.removeAll(keepingCapacity: true)
-        kept.removeAll(keepingCapacity: true)
-        targets.removeAll(keepingCapacity: true)
+        sources.empty()
+        kept.empty()
+        targets.empty()
         reader = nil
     }
 

@@ -19,7 +19,7 @@ struct MomentRows {
         dtype = source.spec.dtype.computed
         guard let kernels = ck_moment_kernels_of(dtype.code) else { return nil }
         self.kernels = kernels.pointee
-        reader = TileReader(source.transposed(plan.order), as: dtype)
+        reader = TileReader(source, in: plan.order, as: dtype)
         let (rows, columns) = (plan.reducedCount, plan.reducesRows ? 1 : plan.innerKept)
         let blocks = source.spec.count / (rows * columns)
         cut =

@@ -27,8 +27,8 @@ extension Reduction {
     /// shape and the layout alone, not on the number of threads.
     func reduce(_ input: TileSource, into output: Tensor, on workers: Workers) {
         guard output.count > 0 else { return }
-        let computed = output.dtype.computed
-        guard let row = Self.rows(computed.code), input.spec.shape.allSatisfy({ $0 > 0 }) else {
+        let (shape, computed) = (input.spec.shape, output.dtype.computed)
+        guard let row = Self.rows(computed.code), shape.allSatisfy({ $0 > 0 }) else {
             fill(output, with: Self.empty ?? 0)
             return
         }
@@ -39,13 +39,11 @@ extension Reduction {
                 output.address, wide.address, output.count)
             return
         }
-        let plan = plan(input.spec.shape, computed)
-        if input.isInOrder, !plan.isInOrder(input.spec.shape),
-            let rowAxes = rowAxes(input.spec.shape)
-        {
+        let plan = plan(shape, computed)
+        if input.isInOrder, !plan.isInOrder(shape), let rowAxes = rowAxes(shape) {
             return reduceInTurn(rowAxes, input, into: output, on: workers)
         }
-        let reader = TileReader(input.transposed(plan.order), as: computed)
+        let reader = TileReader(input, in: plan.order, as: computed)
         if !plan.reducesRows, let join = Self.joins?(computed.code) {
             let joining = Joining(two: join, eights: Self.eights?(computed.code))
             reduceColumns(plan, reader, joining, into: output, computed, workers)
@@ -71,8 +69,9 @@ extension Reduction {
         let kept = Array(input.spec.shape.dropLast(rowAxes.count))
         let partials = Tensor(Spec(kept, output.dtype))
         Self(axes: rowAxes).reduce(input, into: partials, on: workers)
-        Self(axes: axes.dropLast(rowAxes.count)).reduce(
-            .tensor(partials), into: output, on: workers)
+        partials.asSource {
+            Self(axes: axes.dropLast(rowAxes.count)).reduce($0, into: output, on: workers)
+        }
     }
 
     /// Each result is a run of elements that follow each other in the reduced axes' order.
@@ -189,7 +188,7 @@ extension Reduction {
             blocks: cut.blocks, rows: pieces, columns: width, piece: pieces,
             tile: min(cut.tile, PairwiseRows.narrow))
         JoinedRows(cut: whole, dtype: dtype, joining: joining).reduce(
-            TileReader(.tensor(partials), as: dtype), into: output, on: workers)
+            TileReader(partials, as: dtype), into: output, on: workers)
     }
 
     private func fill(_ output: Tensor, with value: Double) {

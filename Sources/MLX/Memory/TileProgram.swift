@@ -49,10 +49,10 @@ struct TileProgram {
 
     /// Makes it a program without calls again, whose memory stays.
     mutating func clear() {
-        instructions.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-        inputs.removeAll(keepingCapacity: true)
-        outputs.removeAll(keepingCapacity: true)
+        instructions.empty()
+        values.empty()
+        inputs.empty()
+        outputs.empty()
         result = nil
     }
 

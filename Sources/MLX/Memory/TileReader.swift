@@ -1,13 +1,13 @@
 /// What is read in row-major order, each element once: a tensor, or what a tile program makes of
-/// others and is nowhere else.
+/// others and is nowhere else; either for as long as its memory is lent.
 package enum TileSource {
-    case tensor(Tensor)
-    /// By a program whose result is of this spec, for as long as its memory is lent.
+    case tensor(UnsafePointer<Tensor>)
+    /// By a program whose result is of this spec.
     case program(UnsafePointer<Tiles>, Spec)
 
     var spec: Spec {
         switch self {
-        case .tensor(let tensor): tensor.spec
+        case .tensor(let tensor): tensor.pointee.spec
         case .program(_, let spec): spec
         }
     }
@@ -15,21 +15,21 @@ package enum TileSource {
     /// How far the elements of a row of the last axis lie from each other.
     var stepInRow: Int {
         guard case .tensor(let tensor) = self else { return 1 }
-        return tensor.shape.isEmpty ? 1 : tensor.layout.stride(tensor.shape.count - 1)
+        let layout = tensor.pointee.layout
+        return layout.shape.isEmpty ? 1 : layout.stride(layout.shape.count - 1)
     }
 
     /// Whether the elements follow each other in row-major order.
     var isInOrder: Bool {
         guard case .tensor(let tensor) = self else { return true }
-        return tensor.layout.isContiguous
+        return tensor.pointee.layout.isContiguous
     }
+}
 
-    /// The elements with the axes in another order, in which a program's lie as well; nil is their
-    /// own.
-    func transposed(_ order: [Int]?) -> TileSource {
-        guard case .tensor(var tensor) = self, let order else { return self }
-        tensor.layout = tensor.layout.transposed(order)
-        return .tensor(tensor)
+extension Tensor {
+    /// Calls the body with this tensor to be read.
+    func asSource<Result>(_ body: (TileSource) -> Result) -> Result {
+        withUnsafePointer(to: self) { body(.tensor($0)) }
     }
 }
 
@@ -50,7 +50,10 @@ extension TileReading {
     package var tileReading: (any TileReading)? { self }
 
     package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        eval(.tensor(inputs[0]), inputs.dropFirst(), into: outputs, on: workers)
+        inputs.withUnsafeBufferPointer {
+            guard let first = $0.baseAddress else { return }
+            eval(.tensor(first), inputs.dropFirst(), into: outputs, on: workers)
+        }
     }
 }
 
@@ -74,27 +77,43 @@ extension TileRun {
 /// made where they do not lie so.
 struct TileReader {
     private let way: ReadingWay
-    /// What the way's pointers point into.
+    /// What the way's pointers point into, if it is not there for as long as it is read.
     private let owners: (Storage?, StridedCopy?)
 
-    init(_ tensor: Tensor, as target: DType) { self.init(.tensor(tensor), as: target) }
+    /// The elements of a tensor, which the reader keeps.
+    init(_ tensor: Tensor, as target: DType) {
+        let (origin, copy) = Self.origin(of: tensor)
+        owners = (tensor.storage, copy)
+        way = ReadingWay(origin, from: tensor.dtype, to: target)
+    }
 
-    init(_ source: TileSource, as target: DType) {
-        let origin: ReadingWay.Origin
+    /// The elements of a source, with the axes in another order, in which a program's lie as well;
+    /// nil is their own.
+    init(_ source: TileSource, in order: [Int]? = nil, as target: DType) {
         switch source {
-        case .tensor(let tensor) where tensor.layout.isContiguous:
-            (origin, owners) = (.memory(tensor.address), (tensor.storage, nil))
         case .tensor(let tensor):
-            let copy = StridedCopy(from: tensor)
-            (origin, owners) = (.walk(copy.walk), (tensor.storage, copy))
-        case .program(let tiles, _):
-            (origin, owners) = (.program(tiles), (nil, nil))
+            let (origin, copy) = Self.origin(of: tensor, in: order)
+            owners = (nil, copy)
+            way = ReadingWay(origin, from: tensor.pointee.dtype, to: target)
+        case .program(let tiles, let spec):
+            owners = (nil, nil)
+            way = ReadingWay(.program(tiles), from: spec.dtype, to: target)
         }
-        let dtype = source.spec.dtype
-        way = ReadingWay(
-            origin: origin, itemSize: dtype.size,
-            convert: dtype == target ? nil : Kernels.convert(from: dtype, to: target),
-            targetSize: target.size)
+    }
+
+    private static func origin(
+        of tensor: UnsafePointer<Tensor>, in order: [Int]?
+    ) -> (ReadingWay.Origin, StridedCopy?) {
+        guard let order else { return origin(of: tensor.pointee) }
+        var turned = tensor.pointee
+        turned.layout = turned.layout.transposed(order)
+        return origin(of: turned)
+    }
+
+    private static func origin(of tensor: Tensor) -> (ReadingWay.Origin, StridedCopy?) {
+        if tensor.layout.isContiguous { return (.memory(tensor.address), nil) }
+        let copy = StridedCopy(from: tensor)
+        return (.walk(copy.walk), copy)
     }
 
     /// How many elements a worker reads at a time where it is one of many: what has to be made is
@@ -152,6 +171,12 @@ private struct ReadingWay {
     let itemSize: Int
     let convert: Kernels.Unary?
     let targetSize: Int
+
+    init(_ origin: Origin, from dtype: DType, to target: DType) {
+        self.origin = origin
+        (itemSize, targetSize) = (dtype.size, target.size)
+        convert = dtype == target ? nil : Kernels.convert(from: dtype, to: target)
+    }
 
     var isProgram: Bool { if case .program = origin { true } else { false } }
     var isWalk: Bool { if case .walk = origin { true } else { false } }

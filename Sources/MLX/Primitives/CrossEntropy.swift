@@ -64,7 +64,7 @@ struct CrossEntropy: ChosenRows {
         let places = try places(inputs[1], among: length, on: workers)
         let wide = outputs[0].computing(computed)
         let reader = TileReader(x, as: computed)
-        forPieces(of: .tensor(x), on: workers) { piece in
+        forPieces(of: x, on: workers) { piece in
             reader.withElements(piece.start, piece.count) { x in
                 for (row, place) in piece {
                     kernel(wide.address(at: row), x + place, places[row], length)
@@ -111,7 +111,7 @@ struct CrossEntropyGradient: ChosenRows {
         let factors = inputs[2].converted(to: computed, on: workers)
         let reader = TileReader(x, as: computed)
         let writer = TileWriter(outputs[0], from: computed)
-        forPieces(of: .tensor(x), on: workers) { piece in
+        forPieces(of: x, on: workers) { piece in
             reader.withElements(piece.start, piece.count) { x in
                 writer.withElements(piece.start, piece.count) { dx in
                     for (row, place) in piece {
@@ -163,7 +163,7 @@ struct CrossEntropyTangent: ChosenRows {
         let wide = outputs[0].computing(computed)
         let elements = TileReader(x, as: computed)
         let changes = TileReader(inputs[2], as: computed)
-        forPieces(of: .tensor(x), on: workers) { piece in
+        forPieces(of: x, on: workers) { piece in
             elements.withElements(piece.start, piece.count) { x in
                 changes.withElements(piece.start, piece.count) { dx in
                     for (row, place) in piece {

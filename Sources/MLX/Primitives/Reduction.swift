@@ -79,10 +79,10 @@ extension Reduction {
 struct Sum: Reduction {
     var name: String { "sum" }
     let axes: [Int]
-    static let rows: RowTable = ck_sum_row
-    static let joins: Kernels.BinaryTable? = ck_add
-    static let eights: Kernels.EightsTable? = ck_add_eights
-    static let empty: Double? = 0
+    static var rows: RowTable { ck_sum_row }
+    static var joins: Kernels.BinaryTable? { ck_add }
+    static var eights: Kernels.EightsTable? { ck_add_eights }
+    static var empty: Double? { 0 }
     func result(_ dtype: DType) -> DType { dtype.summed }
     func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
         broadcast(dy, to: x.shape)
@@ -96,9 +96,9 @@ struct Sum: Reduction {
 struct Product: Reduction {
     var name: String { "product" }
     let axes: [Int]
-    static let rows: RowTable = ck_product_row
-    static let joins: Kernels.BinaryTable? = ck_multiply
-    static let empty: Double? = 1
+    static var rows: RowTable { ck_product_row }
+    static var joins: Kernels.BinaryTable? { ck_multiply }
+    static var empty: Double? { 1 }
     func result(_ dtype: DType) -> DType { dtype.summed }
 
     func gradient(_ x: MLXArray, y: MLXArray, dy: MLXArray) -> MLXArray? {
@@ -147,17 +147,17 @@ extension Extremum {
 struct Max: Extremum {
     var name: String { "max" }
     let axes: [Int]
-    static let rows: RowTable = ck_max_row
-    static let joins: Kernels.BinaryTable? = ck_maximum
-    static let eights: Kernels.EightsTable? = ck_maximum_eights
+    static var rows: RowTable { ck_max_row }
+    static var joins: Kernels.BinaryTable? { ck_maximum }
+    static var eights: Kernels.EightsTable? { ck_maximum_eights }
 }
 
 struct Min: Extremum {
     var name: String { "min" }
     let axes: [Int]
-    static let rows: RowTable = ck_min_row
-    static let joins: Kernels.BinaryTable? = ck_minimum
-    static let eights: Kernels.EightsTable? = ck_minimum_eights
+    static var rows: RowTable { ck_min_row }
+    static var joins: Kernels.BinaryTable? { ck_minimum }
+    static var eights: Kernels.EightsTable? { ck_minimum_eights }
 }
 
 /// A reduction of truth values.
@@ -171,17 +171,17 @@ extension LogicalReduction {
 struct All: LogicalReduction {
     var name: String { "all" }
     let axes: [Int]
-    static let rows: RowTable = ck_all_row
-    static let joins: Kernels.BinaryTable? = ck_logical_and
-    static let empty: Double? = 1
+    static var rows: RowTable { ck_all_row }
+    static var joins: Kernels.BinaryTable? { ck_logical_and }
+    static var empty: Double? { 1 }
 }
 
 struct AnyTrue: LogicalReduction {
     var name: String { "any" }
     let axes: [Int]
-    static let rows: RowTable = ck_any_row
-    static let joins: Kernels.BinaryTable? = ck_logical_or
-    static let empty: Double? = 0
+    static var rows: RowTable { ck_any_row }
+    static var joins: Kernels.BinaryTable? { ck_logical_or }
+    static var empty: Double? { 0 }
 }
 
 /// The position of the largest or the smallest element along an axis; the first at a tie.

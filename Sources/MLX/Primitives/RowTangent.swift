@@ -26,7 +26,7 @@ extension RowMapTangent {
         let results = TileReader(inputs[0], as: computed)
         let changes = TileReader(inputs[1], as: computed)
         let writer = TileWriter(outputs[0], from: computed)
-        forPieces(of: .tensor(inputs[0]), on: workers) { piece in
+        forPieces(of: inputs[0], on: workers) { piece in
             results.withElements(piece.start, piece.count) { y in
                 changes.withElements(piece.start, piece.count) { dx in
                     writer.withElements(piece.start, piece.count) { out in
@@ -91,7 +91,7 @@ struct LogSumExpTangent: RowOperation {
         let wide = outputs[0].computing(computed)
         let elements = TileReader(inputs[0], as: computed)
         let changes = TileReader(inputs[1], as: computed)
-        forPieces(of: .tensor(inputs[0]), on: workers) { piece in
+        forPieces(of: inputs[0], on: workers) { piece in
             elements.withElements(piece.start, piece.count) { x in
                 changes.withElements(piece.start, piece.count) { dx in
                     for (row, place) in piece {

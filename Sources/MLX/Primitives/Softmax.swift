@@ -16,6 +16,11 @@ extension RowOperation {
     }
 
     /// Calls the body with pieces of the input, a few whole rows each.
+    func forPieces(of input: Tensor, on workers: Workers, _ body: (RowPiece) -> Void) {
+        input.asSource { forPieces(of: $0, on: workers, body) }
+    }
+
+    /// See ``forPieces(of:on:_:)-(Tensor,_,_)``.
     func forPieces(of input: TileSource, on workers: Workers, _ body: (RowPiece) -> Void) {
         let (spec, size) = (input.spec, input.spec.dtype.computed.size)
         let length = spec.shape.last ?? 1
