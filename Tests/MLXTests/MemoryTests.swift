@@ -51,6 +51,10 @@ struct MemoryTests {
                 { x, _ in tanh(x * 0.5 + 1) * sigmoid(x) + exp(-x * x) },
                 { x, row in which(x .> row, sqrt(abs(x)), row * x) - x / 3 },
                 { x, _ in (x * 10).asType(.int8) },
+                // Read in another order, by rows, in long runs time after time.
+                { x, _ in x.transposed() + 1 },
+                { x, row in x * x[0..., ..<1] - row[..<1] },
+                { x, _ in stacked([x, x]) - x },
             ]
             for shape in [[1, 40], [37, 1001], [300, 1024], [1, 1_000_003]] {
                 let (x, row) = (MLXRandom.normal(shape), MLXRandom.normal([shape[1]]))
