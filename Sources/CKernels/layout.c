@@ -109,8 +109,7 @@ void ck_await_copies(void) {
 }
 
 void ck_ask(const void *memory, long bytes) {
-    for (const char *line = memory, *end = line + bytes; line < end; line += 64)
-        __builtin_prefetch(line);
+    for (const char *line = memory, *end = line + bytes; line < end; line += 64) ask_for(line);
 }
 
 INLINE void swap(long *a, long *b) {

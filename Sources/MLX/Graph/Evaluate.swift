@@ -218,6 +218,7 @@ extension Few<Node.Value> {
 extension Node.Value {
     /// The value's memory, when it is computed.
     package var tensor: Tensor? {
+        // What a list hands out by its position is copied once more.
         if case .some(.one(let tensor)) = node.tensors, index == 0 { return tensor }
         return node.tensors?[index]
     }

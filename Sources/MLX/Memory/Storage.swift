@@ -4,7 +4,7 @@ package final class Storage: @unchecked Sendable {
 
     package let address: UnsafeMutableRawPointer
     package let byteCount: Int
-    /// Whether it was new, and no cache held it then.
+    /// Whether no cache held it when the pool lent it.
     package let isCold: Bool
     private let owner: Owner
 

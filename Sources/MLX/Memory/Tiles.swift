@@ -223,10 +223,10 @@ extension Tiles {
     func run(_ range: Range<Int>, _ reading: Reading? = nil) {
         let slots = sources.count + targets.count + temporaries
         let asked = !isPastCaches && targets.contains { $0.isCold } ? elementsAsked : 0
-        let tile =
+        let most =
             asked > 0
             ? min(tile, asked * instructions.count) : isOneKernel ? range.count : tile
-        let longest = min(tile, range.count)
+        let longest = min(most, range.count)
         let tileBytes = Self.byteCount(longest, widest)
         let tableBytes =
             slots * MemoryLayout<UnsafeMutableRawPointer>.stride
@@ -256,7 +256,7 @@ extension Tiles {
                 if isMadeThere, let place { values[slot] = place }
                 for index in instructions.indices {
                     if asked > 0 {
-                        let ahead = tile + index * asked
+                        let ahead = longest + index * asked
                         ask(table, ahead: ahead, min(asked, range.upperBound - start - ahead))
                     }
                     if instructions[index].column == nil {
@@ -275,7 +275,7 @@ extension Tiles {
     }
 
     /// How many elements of the next tile are asked for before each instruction, where outputs are
-    /// cold: a part of a tile, as the processor waits for more lines than it can keep track of.
+    /// cold: no more than have as many lines as a core can wait for while it goes on.
     private var elementsAsked: Int { min(256, (tile / instructions.count + 15) / 16 * 16) }
 
     /// Asks for some elements ahead, of the inputs that move on and of the outputs that no cache
