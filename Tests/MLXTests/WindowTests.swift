@@ -185,6 +185,12 @@ struct WindowTests {
             Setting(image: [3, 37, 30, 70], kernel: [70, 3, 4, 1], stride: [2, 3], groups: 70),
             Setting(image: [1, 90, 80, 4], kernel: [4, 7, 7, 1], padding: [3, 3], groups: 4),
             Setting(image: [2, 20, 21, 48], kernel: [36, 3, 3, 16], stride: [1, 2], groups: 3),
+            // In tiles of 2 x 2 results.
+            Setting(image: [3, 37, 30, 33], kernel: [35, 3, 3, 33], padding: [1, 1]),
+            Setting(image: [2, 9, 12, 48], kernel: [96, 3, 3, 16], padding: [0, 3], groups: 3),
+            Setting(image: [1, 4, 5, 16], kernel: [16, 3, 3, 16]),
+            Setting(image: [9, 7, 7, 160], kernel: [130, 3, 3, 160], padding: [1, 1]),
+            Setting(image: [1, 5, 90, 17], kernel: [16, 3, 3, 17], padding: [4, 2]),
         ])
     func manyChannels(_ setting: Setting) {
         let x = random(setting.image, .float64, seed: 3)
@@ -274,6 +280,8 @@ struct WindowTests {
             Setting(image: [8, 20, 20, 6], kernel: [16, 5, 5, 6], padding: [2, 2]),
             Setting(image: [8, 20, 20, 32], kernel: [16, 5, 5, 32], padding: [2, 2]),
             Setting(image: [8, 20, 21, 32], kernel: [16, 3, 3, 32], stride: [2, 2]),
+            Setting(image: [8, 21, 20, 32], kernel: [80, 3, 3, 32], padding: [1, 1]),
+            Setting(image: [2, 7, 6, 64], kernel: [70, 3, 3, 64]),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], padding: [1, 1], groups: 36),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], stride: [2, 2], groups: 36),
         ], [DType.float32, .bfloat16])
@@ -288,6 +296,29 @@ struct WindowTests {
         }
         let one = withWorkers(1) { gradients() }
         for count in [2, 3, 16] { #expect(withWorkers(count) { gradients() } == one) }
+    }
+
+    @Test(
+        "of an image among others have the bits that they have alone",
+        arguments: [
+            Setting(image: [5, 9, 7, 32], kernel: [40, 3, 3, 32], padding: [1, 1]),
+            Setting(image: [5, 9, 7, 12], kernel: [20, 3, 3, 12], padding: [1, 1]),
+        ])
+    func alone(_ setting: Setting) {
+        let x = random(setting.image, seed: 1)
+        let w = random(setting.kernel, seed: 2)
+        func parts(_ x: MLXArray) -> [MLXArray] {
+            let (results, gradients) = vjp(
+                { [square(convolved($0[0], w, setting))] }, primals: [x],
+                cotangents: [ones([x.dim(0)] + convolved(x, w, setting).shape.dropFirst())])
+            return results + gradients
+        }
+        let all = parts(x)
+        for image in 0..<setting.image[0] {
+            for (found, wanted) in zip(all, parts(x[image..<image + 1])) {
+                #expect(bitDifference(found[image..<image + 1], wanted) == nil)
+            }
+        }
     }
 
     @Test("share the gradient of a largest element among ties, and find NaN")

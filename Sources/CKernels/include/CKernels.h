@@ -15,6 +15,7 @@
 #include "ck_scatter.h"
 #include "ck_tile.h"
 #include "ck_window.h"
+#include "ck_winograd.h"
 
 #include <stdint.h>
 

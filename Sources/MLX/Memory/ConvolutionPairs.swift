@@ -68,7 +68,7 @@ extension ConvolutionTiles {
             }
         }
         let wide = output.computing(.float32)
-        finish(sums, filters, into: wide)
+        sums.writeKernels(filters, into: wide, on: workers)
         output.finish(wide, on: workers)
     }
 }

@@ -260,12 +260,17 @@ final class ConvolutionTiles: ConvolutionParts {
                 }
             }
         }
-        finish(sums, filters, into: output)
+        sums.writeKernels(filters, into: output, on: workers)
     }
+}
 
-    /// kernels [O, KH · KW · C] of sums [groups, KH · KW · C, O].
-    func finish(_ sums: Tensor, _ filters: Int, into output: Tensor) {
-        let left = sums.joined(on: workers)
+extension Tensor {
+    /// The elements from one pixel to the next of images [N, H, W, C].
+    var pixelStride: Int { layout.stride(2) }
+
+    /// Writes kernels [O, KH, KW, C], of so many filters, of sums [groups, KH · KW · C · O].
+    func writeKernels(_ filters: Int, into output: Tensor, on workers: Workers) {
+        let left = joined(on: workers)
         let size = output.count
         guard let transpose = ck_tile_transpose(output.dtype.code) else { return }
         workers.forRanges(of: size / filters, grain: 256) { range in
@@ -274,9 +279,4 @@ final class ConvolutionTiles: ConvolutionParts {
                 left.address(at: range.lowerBound * filters), filters, 1, range.count, filters, 1)
         }
     }
-}
-
-extension Tensor {
-    /// The elements from one pixel to the next of images [N, H, W, C].
-    var pixelStride: Int { layout.stride(2) }
 }

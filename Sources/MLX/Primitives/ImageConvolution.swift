@@ -111,7 +111,10 @@ struct ImageConvolution: Portable {
             outputs[0].dtype == .bfloat16 && !isByChannel
             && ConvolutionTiles.isInPairs(form, part, groups: groups, inputs[0])
         let dtype = isInPairs ? .bfloat16 : outputs[0].dtype.computed
-        guard outputs[0].count > 0, let tiles = tiles(dtype, on: workers) else { return }
+        let ofKernels = part == .results ? inputs[1] : part == .images ? inputs[0] : outputs[0]
+        guard outputs[0].count > 0,
+            let tiles = tiles(dtype, kernels: Array(ofKernels.shape.suffix(4)), on: workers)
+        else { return }
         let wide = outputs[0].computing(dtype)
         let operands = inputs.map { $0.converted(to: dtype, on: workers) }
         // Where strides pass over pixels, nothing is given back to them.
@@ -153,9 +156,13 @@ struct ImageConvolution: Portable {
                 sizes: all.shape[..<3] + [channels]))
     }
 
-    private func tiles(_ dtype: DType, on workers: Workers) -> (any ConvolutionParts)? {
-        isByChannel
-            ? ChannelTiles(form, dtype, on: workers) : ConvolutionTiles(form, dtype, on: workers)
+    private func tiles(
+        _ dtype: DType, kernels: [Int], on workers: Workers
+    ) -> (any ConvolutionParts)? {
+        if isByChannel { return ChannelTiles(form, dtype, on: workers) }
+        let winograd = WinogradTiles(
+            form, dtype, channels: kernels[3], filters: kernels[0] / groups, on: workers)
+        return winograd ?? ConvolutionTiles(form, dtype, on: workers)
     }
 
     /// One convolution's part of a row-major tensor.
