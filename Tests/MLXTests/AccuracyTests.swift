@@ -36,6 +36,23 @@ struct AccuracyTests {
         }
     }
 
+    @Test("of convolutions of many pixels, and of their gradients")
+    func convolutions() {
+        let (x, w) = (random([16, 32, 32, 16], seed: 5), random([16, 3, 3, 16], seed: 6))
+        let cotangent = random([16, 32, 32, 16], seed: 7)
+        func parts(_ dtype: DType) -> [MLXArray] {
+            let (results, gradients) = vjp(
+                { [conv2d($0[0], $0[1], padding: 1)] }, primals: [x, w].map { $0.asType(dtype) },
+                cotangents: [cotangent.asType(dtype)])
+            return results + gradients
+        }
+        for (found, exact) in zip(parts(.float32), parts(.float64)) {
+            let error = found.asType(.float64) - exact
+            let share = sqrt(error.square().sum() / exact.square().sum()).item(Double.self)
+            #expect(share < 4e-7, "\(share)")
+        }
+    }
+
     @Test("of the shares of a thousand equal logits", arguments: [DType.bfloat16, .float16])
     func shares(_ dtype: DType) {
         for logits in [

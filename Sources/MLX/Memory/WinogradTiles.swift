@@ -14,6 +14,9 @@ struct WinogradTiles: ConvolutionParts {
     fileprivate static let columns = 32
     /// The rows of kernels that a task turns into planes.
     private static let rows = 64
+    /// The tiles whose shares of a gradient are one chain of additions, which loses digits with its
+    /// length.
+    private static let chain = 64
     /// The fewest channels, and filters, whose products are worth the additions.
     private static let least = 16
 
@@ -133,14 +136,17 @@ struct WinogradTiles: ConvolutionParts {
                 var start = 0
                 withUnsafePointer(to: &start) { start in
                     for index in 0..<16 {
-                        let operands = ck_tile_operands(
-                            a: strip.pixels(index), a_row: 1, a_column: channels, runs: start,
-                            run_count: 1, b: strip.others(index), b_row: columns.count,
-                            depth: strip.count)
-                        multiply(
-                            target + (group * 16 + index) * plane + columns.lowerBound, filters,
-                            operands, channels, columns.count,
-                            strip.index > own.lowerBound ? 1 : 0)
+                        for first in Swift.stride(from: 0, to: strip.count, by: Self.chain) {
+                            let operands = ck_tile_operands(
+                                a: strip.pixels(index) + first * channels, a_row: 1,
+                                a_column: channels, runs: start, run_count: 1,
+                                b: strip.others(index) + first * columns.count,
+                                b_row: columns.count, depth: min(Self.chain, strip.count - first))
+                            multiply(
+                                target + (group * 16 + index) * plane + columns.lowerBound,
+                                filters, operands, channels, columns.count,
+                                first > 0 || strip.index > own.lowerBound ? 1 : 0)
+                        }
                     }
                 }
             }
