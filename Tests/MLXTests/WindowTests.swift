@@ -191,6 +191,7 @@ struct WindowTests {
             Setting(image: [1, 4, 5, 16], kernel: [16, 3, 3, 16]),
             Setting(image: [9, 7, 7, 160], kernel: [130, 3, 3, 160], padding: [1, 1]),
             Setting(image: [1, 5, 90, 17], kernel: [16, 3, 3, 17], padding: [4, 2]),
+            Setting(image: [2, 5, 151, 70], kernel: [66, 3, 3, 70], padding: [1, 1]),
         ])
     func manyChannels(_ setting: Setting) {
         let x = random(setting.image, .float64, seed: 3)
@@ -282,6 +283,7 @@ struct WindowTests {
             Setting(image: [8, 20, 21, 32], kernel: [16, 3, 3, 32], stride: [2, 2]),
             Setting(image: [8, 21, 20, 32], kernel: [80, 3, 3, 32], padding: [1, 1]),
             Setting(image: [2, 7, 6, 64], kernel: [70, 3, 3, 64]),
+            Setting(image: [1, 5, 300, 60], kernel: [66, 3, 3, 60], padding: [1, 0]),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], padding: [1, 1], groups: 36),
             Setting(image: [8, 40, 40, 36], kernel: [36, 3, 3, 1], stride: [2, 2], groups: 36),
         ], [DType.float32, .bfloat16])

@@ -102,10 +102,10 @@ struct WinogradTiles: ConvolutionParts {
                         }
                     }
                 }
-                results.forLines(of: strip, columns) { place, planes, height in
+                results.forLines(of: strip, columns) { place, planes, width, height in
                     ck_winograd_results(
                         place, results.line, results.pixel, planes, strip.otherPlane,
-                        columns.count, results.width, height)
+                        columns.count, width, height)
                 }
             }
         }
@@ -128,11 +128,12 @@ struct WinogradTiles: ConvolutionParts {
             let columns = strips.columns(share, of: shares)
             let own = strips.count * group / groups..<strips.count * (group + 1) / groups
             strips.forEach(own, and: columns.count) { strip in
-                places.forLines(of: strip, columns) { place, planes, height in
+                places.forLines(of: strip, columns) { place, planes, width, height in
                     ck_winograd_cotangents(
                         planes, strip.otherPlane, place, places.line, places.pixel, columns.count,
-                        places.width, height)
+                        width, height)
                 }
+                let isFirst = strip.index == own.lowerBound && strip.tiles.lowerBound == 0
                 var start = 0
                 withUnsafePointer(to: &start) { start in
                     for index in 0..<16 {
@@ -145,7 +146,7 @@ struct WinogradTiles: ConvolutionParts {
                             multiply(
                                 target + (group * 16 + index) * plane + columns.lowerBound,
                                 filters, operands, channels, columns.count,
-                                first > 0 || strip.index > own.lowerBound ? 1 : 0)
+                                isFirst && first == 0 ? 0 : 1)
                         }
                     }
                 }
@@ -171,20 +172,24 @@ private struct TileStrips {
     private let lines: Int
     private let channels: Int
     private let filters: Int
+    /// The most tiles of a strip.
+    private let most: Int
 
     /// About how many elements the planes of a strip have, which stay in the second cache; and the
     /// tiles that it has though they are more, as each strip reads the planes of all kernels.
-    private static let most = (elements: 1 << 17, tiles: 64)
+    private static let size = (elements: 1 << 17, tiles: 64)
 
-    /// Lines of tiles, those of one image after those of another, and memory with the planes of their
-    /// pixels and for those of their results: matrices of a row for each tile.
+    /// Lines of tiles, those of one image after those of another, or a piece of a long one; and memory
+    /// with the planes of their pixels and for those of their results: matrices of a row for each
+    /// tile.
     struct Strip {
         let index: Int
         let lines: Range<Int>
-        /// The lines of an image, and the tiles of a line and of the strip.
+        /// Which tiles of each line there are, and how many in all.
+        let tiles: Range<Int>
+        var count: Int { lines.count * tiles.count }
+        /// The lines of an image.
         let height: Int
-        let width: Int
-        var count: Int { lines.count * width }
         /// The elements from one plane of results to the next.
         let otherPlane: Int
         fileprivate let memory: UnsafeMutablePointer<Float>
@@ -209,9 +214,9 @@ private struct TileStrips {
             itemSize: MemoryLayout<Float>.size)
         source = images.address
         lines = images.shape[0] * walk.places.height
-        let tiles = max(Self.most.tiles, Self.most.elements / (16 * (channels + filters)))
-        let most = max(1, tiles / walk.places.width)
-        count = (lines + most - 1) / most
+        most = max(Self.size.tiles, Self.size.elements / (16 * (channels + filters)))
+        let linesOfStrip = max(1, most / walk.places.width)
+        count = (lines + linesOfStrip - 1) / linesOfStrip
     }
 
     /// How many shares of the filters are made apart, so that there are enough tasks for the threads.
@@ -225,44 +230,70 @@ private struct TileStrips {
         PackedProduct.share(share, of: shares, filters, panel: WinogradTiles.columns)
     }
 
-    /// Calls the body for some strips, with memory for planes of so many columns.
+    /// Calls the body for some strips, with memory for planes of so many columns; piece by piece where
+    /// a line has more tiles than a strip should.
     func forEach(_ indices: Range<Int>, and columns: Int, _ body: (Strip) -> Void) {
-        let tiles = (lines + count - 1) / count * walk.places.width
+        let (height, width) = walk.places
+        let tiles = (lines + count - 1) / count * min(width, most)
         let (pixelPlane, otherPlane) = (Self.plane(tiles * channels), Self.plane(tiles * columns))
         walk.withRoom { room in
             let bytes = 16 * (pixelPlane + otherPlane) * MemoryLayout<Float>.size
             withThreadMemory(bytes) { memory in
                 for index in indices {
-                    let strip = Strip(
-                        index: index, lines: lines * index / count..<lines * (index + 1) / count,
-                        height: walk.places.height, width: walk.places.width,
-                        otherPlane: otherPlane, memory: memory.as(Float.self),
-                        pixelPlane: pixelPlane)
-                    fill(strip, in: room)
-                    body(strip)
+                    func strip(_ tiles: Range<Int>) -> Strip {
+                        Strip(
+                            index: index,
+                            lines: lines * index / count..<lines * (index + 1) / count,
+                            tiles: tiles, height: height, otherPlane: otherPlane,
+                            memory: memory.as(Float.self), pixelPlane: pixelPlane)
+                    }
+                    if width <= most {
+                        let whole = strip(0..<width)
+                        fill(whole, in: room)
+                        body(whole)
+                        continue
+                    }
+                    let pixels = pixels(of: index..<index + 1, in: room)
+                    for tiles in (0..<width).pieces(of: most) {
+                        let piece = strip(tiles)
+                        ck_winograd_pixels(
+                            piece.pixels(0), pixelPlane,
+                            pixels + tiles.lowerBound * walk.step.column, walk.line, channels,
+                            tiles.count)
+                        body(piece)
+                    }
                 }
             }
         }
     }
 
-    /// Makes the planes of a strip's pixels, some lines of an image at a time.
+    /// The padded pixels of some lines of an image.
+    private func pixels(
+        of lines: Range<Int>, in room: StripWalk.Room
+    ) -> UnsafeMutablePointer<Float> {
+        let height = walk.places.height
+        let (sample, first) = lines.lowerBound.quotientAndRemainder(dividingBy: height)
+        return walk.strip(
+            of: source + sample * walk.imageBytes, first..<first + lines.count, in: room
+        ).as(Float.self)
+    }
+
+    /// Makes the planes of the pixels of whole lines, some of an image at a time.
     private func fill(_ strip: Strip, in room: StripWalk.Room) {
-        let most = (walk.places.height + walk.bands - 1) / walk.bands
+        let (height, width) = walk.places
+        let most = (height + walk.bands - 1) / walk.bands
         var next = strip.lines.lowerBound
         while next < strip.lines.upperBound {
-            let (sample, first) = next.quotientAndRemainder(dividingBy: walk.places.height)
-            let end = min(
-                first + min(most, strip.lines.upperBound - next), walk.places.height)
-            let pixels = walk.strip(
-                of: source + sample * walk.imageBytes, first..<end, in: room
-            ).as(Float.self)
-            for line in 0..<end - first {
-                let tile = (next + line - strip.lines.lowerBound) * walk.places.width
+            let ofImage = height - next % height
+            let end = min(next + most, next + ofImage, strip.lines.upperBound)
+            let pixels = pixels(of: next..<end, in: room)
+            for line in next..<end {
+                let tile = (line - strip.lines.lowerBound) * width
                 ck_winograd_pixels(
                     strip.pixels(0) + tile * channels, strip.pixelPlane,
-                    pixels + line * walk.step.row, walk.line, channels, walk.places.width)
+                    pixels + (line - next) * walk.step.row, walk.line, channels, width)
             }
-            next += end - first
+            next = end
         }
     }
 
@@ -275,7 +306,7 @@ private struct TileStrips {
 private struct PlacesOfResults {
     let pixel: Int
     let line: Int
-    let width: Int
+    private let width: Int
     private let height: Int
     private let address: UnsafeMutablePointer<Float>
 
@@ -285,17 +316,19 @@ private struct PlacesOfResults {
         address = results.address.as(Float.self)
     }
 
-    /// Calls the body for each line of tiles with its first result, of some filters, the planes from
-    /// its first tile on and how many rows of results it has.
+    /// Calls the body for each line of a strip with its first result, of some filters, the planes from
+    /// its first tile on, and the width and the rows of its results.
     func forLines(
         of strip: TileStrips.Strip, _ columns: Range<Int>,
-        _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, Int32) -> Void
+        _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, Int, Int32) -> Void
     ) {
+        let first = 2 * strip.tiles.lowerBound
         for (index, tiles) in strip.lines.enumerated() {
             let (sample, row) = tiles.quotientAndRemainder(dividingBy: strip.height)
             body(
-                address + (sample * height + 2 * row) * line + columns.lowerBound,
-                strip.others(0) + index * strip.width * columns.count,
+                address + (sample * height + 2 * row) * line + first * pixel + columns.lowerBound,
+                strip.others(0) + index * strip.tiles.count * columns.count,
+                min(width, 2 * strip.tiles.upperBound) - first,
                 Int32(min(2, height - 2 * row)))
         }
     }
