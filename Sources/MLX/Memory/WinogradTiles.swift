@@ -152,12 +152,13 @@ struct WinogradTiles: ConvolutionParts {
                 }
             }
         }
-        let left = sums.joined(on: workers).address.as(Float.self)
+        let left = sums.joined(on: workers)
         let gradients = Tensor(Spec([1, 9 * plane], .float32))  // [1, 3 · 3 · C, O]
         let taps = gradients.address.as(Float.self)
         workers.forRanges(of: plane, grain: 1 << 10) { range in
             ck_winograd_gradients(
-                taps + range.lowerBound, left + range.lowerBound, plane, range.count)
+                taps + range.lowerBound, left.address(at: range.lowerBound).as(Float.self), plane,
+                range.count)
         }
         gradients.writeKernels(filters, into: output, on: workers)
     }
