@@ -16,7 +16,8 @@ struct RandomBits: Portable {
 
     /// Each key's numbers are those that it gives alone.
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
-        let keys = inputs[0].contiguous(on: workers).address.as(UInt32.self)
+        let ofKeys = inputs[0].contiguous(on: workers)
+        let keys = ofKeys.address.as(UInt32.self)
         let target = outputs[0].address.as(UInt32.self)
         let words = shape.reduce(1, *)
         let pairs = (words + 1) / 2
@@ -29,6 +30,7 @@ struct RandomBits: Portable {
                 target + key * words, keys[2 * key], keys[2 * key + 1], words, first,
                 min(grain, pairs - first))
         }
+        withExtendedLifetime(ofKeys) {}
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] { [nil] }
