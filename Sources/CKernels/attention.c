@@ -74,7 +74,6 @@ FORWARD(f64, f64x8, 8)
 #if defined(__x86_64__)
 
 // Rows in whole vectors: what a causal mask leaves of them ends anywhere.
-WIDE_INLINE __mmask16 lanes_from(long i, long n) { return first_lanes(smaller(n - i, WIDTH)); }
 
 // Hides what a mask of elements hides; how many scores of the row are seen then.
 WIDE_INLINE long hide_wide(float *scores, long n, ck_row_mask mask) {

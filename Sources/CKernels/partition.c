@@ -108,7 +108,7 @@ WIDE_INLINE struct place place_among(const k32 *keys, long n, k32 pivot) {
     __m512i middle = _mm512_set1_epi32((int)pivot);
     struct place place = {0, 0};
     for (long i = 0; i < n; i += WIDTH) {
-        __mmask16 lanes = first_lanes(smaller(n - i, WIDTH));
+        __mmask16 lanes = lanes_from(i, n);
         __m512i key = _mm512_maskz_loadu_epi32(lanes, keys + i);
         place.below += __builtin_popcount(_mm512_mask_cmplt_epu32_mask(lanes, key, middle));
         place.upto += __builtin_popcount(_mm512_mask_cmple_epu32_mask(lanes, key, middle));
@@ -138,7 +138,7 @@ WIDE static k32 select_wide(const k32 *keys, k32 *spare, long n, long kth) {
         __m512i middle = _mm512_set1_epi32((int)pivot);
         u32 *kept = spare;
         for (long i = 0; i < n; i += WIDTH) {
-            __mmask16 lanes = first_lanes(smaller(n - i, WIDTH));
+            __mmask16 lanes = lanes_from(i, n);
             __m512i key = _mm512_maskz_loadu_epi32(lanes, keys + i);
             lanes = isAbove ? _mm512_mask_cmpgt_epu32_mask(lanes, key, middle)
                             : _mm512_mask_cmplt_epu32_mask(lanes, key, middle);
@@ -157,7 +157,7 @@ WIDE static void group_wide(u32 *out, const u32 *in, const k32 *keys, k32 pivot,
     __m512i next = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     u32 *below = out, *equal = out + place.below, *above = out + place.upto;
     for (long i = 0; i < n; i += WIDTH) {
-        __mmask16 lanes = first_lanes(smaller(n - i, WIDTH));
+        __mmask16 lanes = lanes_from(i, n);
         __m512i key = _mm512_maskz_loadu_epi32(lanes, keys + i);
         __m512i element = in ? _mm512_maskz_loadu_epi32(lanes, in + i) : next;
         __mmask16 less = _mm512_mask_cmplt_epu32_mask(lanes, key, middle);

@@ -49,7 +49,7 @@ WIDE static void lstm_forward_wide_f32(
     void *hidden, void *cell, void *gates, const void *before, long width, long n) {
     float *in = gates, *forget = in + width, *new = forget + width, *out = new + width;
     for (long i = 0; i < n; i += WIDTH) {
-        __mmask16 lanes = first_lanes(smaller(n - i, WIDTH));
+        __mmask16 lanes = lanes_from(i, n);
         __m512 a = sigmoid_wide(part(in + i, lanes)), b = sigmoid_wide(part(forget + i, lanes));
         __m512 c = tanh_wide(part(new + i, lanes)), d = sigmoid_wide(part(out + i, lanes));
         __m512 kept = part((const float *)before + i, lanes);

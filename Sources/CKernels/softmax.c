@@ -91,7 +91,7 @@ WIDE_INLINE double exponentials_wide(float *out, const float *x, float shift, lo
             }
         }
         for (; i < end; i += WIDTH) {
-            __mmask16 lanes = first_lanes(smaller(end - i, WIDTH));
+            __mmask16 lanes = lanes_from(i, end);
             __m512 y = exp_below_wide(_mm512_maskz_loadu_ps(lanes, x + i) - spread(shift));
             if (out) _mm512_mask_storeu_ps(out + i, lanes, y);
             sum[0] = _mm512_mask_add_ps(sum[0], lanes, sum[0], y);

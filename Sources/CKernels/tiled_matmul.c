@@ -102,7 +102,7 @@ TILED_INLINE void deliver(char *out, long row_bytes, const float *sums, long row
     enum ck_packed_result result) {
     for (long row = 0; row < rows; row++, out += row_bytes, sums += 2 * WIDTH) {
         for (long column = 0; column < columns; column += WIDTH) {
-            __mmask16 mask = first_lanes(smaller(columns - column, WIDTH));
+            __mmask16 mask = lanes_from(column, columns);
             __m512 sum = _mm512_loadu_ps(sums + column);
             if (result == CK_PACKED_NARROW) {
                 _mm256_mask_storeu_epi16(

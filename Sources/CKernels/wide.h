@@ -25,6 +25,7 @@ INLINE bool has_wide(void) {
 
 // The lanes of the last vector of a run.
 INLINE __mmask16 first_lanes(long count) { return (__mmask16)((1u << count) - 1); }
+INLINE __mmask16 lanes_from(long i, long n) { return first_lanes(smaller(n - i, WIDTH)); }
 
 WIDE_INLINE __m512 spread(float x) { return _mm512_set1_ps(x); }
 

@@ -63,10 +63,6 @@ WIDE_INLINE void load_planes(__m512 *x, const float *in, long plane, __mmask16 l
     UNROLL for (int p = 0; p < 16; p++) x[p] = _mm512_maskz_loadu_ps(lanes, in + p * plane);
 }
 
-INLINE __mmask16 lanes_from(long start, long count) {
-    return count - start < WIDTH ? first_lanes(count - start) : 0xffff;
-}
-
 WIDE_INLINE void kernel_planes(float *out, long plane, long out_row, const float *in, long tap_step,
     long row_step, long rows, long columns) {
     for (long row = 0; row < rows; row++) {
@@ -123,42 +119,39 @@ WIDE void ck_winograd_pixels(
     }
 }
 
-// Which of a tile's 2 x 2 results there are.
-#define RESULTS_OF_TILE                                                                            \
-    long first = 2 * tile * pixel + channel;                                                       \
-    long places[4] = {first, first + pixel, first + line, first + line + pixel};                   \
-    int right = 2 * tile + 1 < width, below = rows > 1;                                            \
-    int exist[4] = {1, right, below, right && below};
+// For each tile and vector of channels: where its 2 x 2 results are, and which of them there are.
+#define FOR_RESULTS(...)                                                                           \
+    for (long tile = 0; 2 * tile < width; tile++) {                                                \
+        for (long channel = 0; channel < channels; channel += WIDTH) {                             \
+            __mmask16 lanes = lanes_from(channel, channels);                                       \
+            long first = 2 * tile * pixel + channel, start = tile * channels + channel;            \
+            long places[4] = {first, first + pixel, first + line, first + line + pixel};           \
+            int right = 2 * tile + 1 < width, below = rows > 1;                                    \
+            int exist[4] = {1, right, below, right && below};                                      \
+            __m512 x[16];                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
 
 WIDE void ck_winograd_cotangents(float *out, long plane, const float *in, long line, long pixel,
     long channels, long width, int rows) {
-    for (long tile = 0; 2 * tile < width; tile++) {
-        for (long channel = 0; channel < channels; channel += WIDTH) {
-            __mmask16 lanes = lanes_from(channel, channels);
-            RESULTS_OF_TILE
-            __m512 x[16];
-            UNROLL for (int i = 0; i < 4; i++)
-                x[i / 2 * 4 + i % 2] =
-                    _mm512_maskz_loadu_ps(exist[i] ? lanes : 0, in + (exist[i] ? places[i] : 0));
-            SQUARE(from_results, 2, 4)
-            store_planes(out + tile * channels + channel, plane, x, lanes);
-        }
-    }
+    FOR_RESULTS({
+        UNROLL for (int i = 0; i < 4; i++)
+            x[i / 2 * 4 + i % 2] =
+                _mm512_maskz_loadu_ps(exist[i] ? lanes : 0, in + (exist[i] ? places[i] : 0));
+        SQUARE(from_results, 2, 4)
+        store_planes(out + start, plane, x, lanes);
+    })
 }
 
 WIDE void ck_winograd_results(float *out, long line, long pixel, const float *in, long plane,
     long channels, long width, int rows) {
-    for (long tile = 0; 2 * tile < width; tile++) {
-        for (long channel = 0; channel < channels; channel += WIDTH) {
-            __mmask16 lanes = lanes_from(channel, channels);
-            RESULTS_OF_TILE
-            __m512 x[16];
-            load_planes(x, in + tile * channels + channel, plane, lanes);
-            SQUARE(to_results, 4, 2)
-            UNROLL for (int i = 0; i < 4; i++)
-                if (exist[i]) _mm512_mask_storeu_ps(out + places[i], lanes, x[i / 2 * 4 + i % 2]);
-        }
-    }
+    FOR_RESULTS({
+        load_planes(x, in + start, plane, lanes);
+        SQUARE(to_results, 4, 2)
+        UNROLL for (int i = 0; i < 4; i++)
+            if (exist[i]) _mm512_mask_storeu_ps(out + places[i], lanes, x[i / 2 * 4 + i % 2]);
+    })
 }
 
 WIDE void ck_winograd_gradients(float *out, const float *in, long plane, long count) {
