@@ -39,13 +39,12 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
 #if defined(__x86_64__)
 
 int ck_has_packed_products(void) { return has_wide(); }
-int ck_has_bf16_dots(void) { return has_pairs(); }
 
 enum ck_packing ck_packing_of_bf16(void) {
     return ck_has_tiled_products() || has_quick_pairs() ? CK_PACK_PAIRS : CK_PACK_WIDENED;
 }
 
-// A packed panel is a vector wide in lines; a panel of rows uses 14 of them.
+// A packed panel is a vector wide in lines; a panel of rows uses at most 14 of them.
 enum { ROWS = CK_PACKED_ROWS };
 
 // MARK: packing
@@ -183,27 +182,55 @@ struct next_place {
     long stride;
 };
 
-// A tile's sums along k, where MULTIPLY adds the products of two vectors to a third. So many steps
-// go into one sum, and such sums into another, as a long chain of additions loses digits.
-#define WALK(R, H, MULTIPLY, MOST)                                                                 \
+// The vectors of columns at a step along k: from packed panels, which are asked for meanwhile.
+#define READ_PACKED(H)                                                                             \
+    __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                             \
+    if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                                      \
+    __builtin_prefetch(b + (step + AHEAD) * WIDTH);                                                \
+    if (H == 2) __builtin_prefetch(c + (step + AHEAD) * WIDTH);                                    \
+    __builtin_prefetch(next.start, 0, 2);
+
+// From the rows of a matrix, which lie at the next place; they are packed where there are panels.
+// The first cache is asked late, as it has few places for lines that lie far apart.
+#define READ_LYING(H)                                                                              \
+    __m512i left = _mm512_maskz_loadu_epi32(H == 2 ? 0xffff : mask, next.start), right = left;     \
+    if (H == 2) right = _mm512_maskz_loadu_epi32(mask, next.start + 4 * WIDTH);                    \
+    if (b) {                                                                                       \
+        _mm512_storeu_si512(b + step * WIDTH, left);                                               \
+        if (H == 2) _mm512_storeu_si512(c + step * WIDTH, right);                                  \
+    }                                                                                              \
+    UNROLL for (int half = 0; half < H; half++) {                                                  \
+        const char *place = next.start + half * 4 * WIDTH;                                         \
+        __builtin_prefetch(place + SOON * next.stride);                                            \
+        __builtin_prefetch(place + LATER * next.stride, 0, 2);                                     \
+    }
+enum { SOON = 4, LATER = 32 };
+
+// A tile's sums along k, where READ reads the vectors of columns and MULTIPLY adds the products of
+// two vectors to a third. So many steps go into one sum, and such sums into another, as a long
+// chain of additions loses digits. Sums go on from those before, in rows of 32, if there are some.
+#define WALK(R, H, READ, MULTIPLY, MOST)                                                           \
+    __mmask16 mask = (__mmask16)((1u << (columns - (H - 1) * WIDTH)) - 1);                         \
     __m512 sum[R][2], total[R][2];                                                                 \
-    const u32 *c = b + steps * WIDTH;                                                              \
+    u32 *c = b ? b + steps * WIDTH : b;                                                            \
     /* The lines of the result come while the sums are made. */                                    \
     UNROLL for (int row = 0; row < R; row++) {                                                     \
         __builtin_prefetch(out + row * row_bytes, 1);                                              \
         if (H == 2) __builtin_prefetch(out + row * row_bytes + 4 * WIDTH, 1);                      \
+    }                                                                                              \
+    if (before) {                                                                                  \
+        UNROLL for (int row = 0; row < R; row++) {                                                 \
+            UNROLL for (int half = 0; half < H; half++)                                            \
+                total[row][half] = _mm512_loadu_ps(before + (2 * row + half) * WIDTH);             \
+        }                                                                                          \
     }                                                                                              \
     for (long start = 0;; start += MOST) {                                                         \
         UNROLL for (int row = 0; row < R; row++)                                                   \
             sum[row][0] = sum[row][1] = _mm512_setzero_ps();                                       \
         long end = smaller(start + MOST, steps);                                                   \
         for (long step = start; step < end; step++) {                                              \
-            __m512i left = _mm512_loadu_si512(b + step * WIDTH), right = left;                     \
-            if (H == 2) right = _mm512_loadu_si512(c + step * WIDTH);                              \
+            READ(H)                                                                                \
             __builtin_prefetch(a + (step + AHEAD) * WIDTH);                                        \
-            __builtin_prefetch(b + (step + AHEAD) * WIDTH);                                        \
-            if (H == 2) __builtin_prefetch(c + (step + AHEAD) * WIDTH);                            \
-            __builtin_prefetch(next.start, 0, 2);                                                  \
             next.start += next.stride;                                                             \
             UNROLL for (int row = 0; row < R; row++) {                                             \
                 __m512i both = _mm512_set1_epi32((int)a[step * WIDTH + row]);                      \
@@ -211,24 +238,24 @@ struct next_place {
                 if (H == 2) sum[row][1] = MULTIPLY(sum[row][1], both, right);                      \
             }                                                                                      \
         }                                                                                          \
-        if (start > 0) {                                                                           \
+        if (start > 0 || before) {                                                                 \
             UNROLL for (int row = 0; row < R; row++)                                               \
                 UNROLL for (int half = 0; half < H; half++) sum[row][half] += total[row][half];    \
         }                                                                                          \
         if (end == steps) break;                                                                   \
         UNROLL for (int row = 0; row < R; row++)                                                   \
             UNROLL for (int half = 0; half < H; half++) total[row][half] = sum[row][half];         \
-    }                                                                                              \
-    __mmask16 mask = (__mmask16)((1u << (columns - (H - 1) * WIDTH)) - 1);
+    }
 
 #define FUSED(sum, x, y) _mm512_fmadd_ps((__m512)(x), (__m512)(y), sum)
 #define PAIRED(sum, x, y) _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(y))
 
-typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *b, long steps,
-    long columns, enum ck_packed_result result, struct next_place next);
+typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, u32 *b, long steps,
+    long columns, enum ck_packed_result result, struct next_place next, const float *before);
 #define TILE_OF(TARGET, NAME, R, H)                                                                \
-    TARGET static void NAME##_##R##_##H(char *out, long row_bytes, const u32 *a, const u32 *b,     \
-        long steps, long columns, enum ck_packed_result result, struct next_place next)
+    TARGET static void NAME##_##R##_##H(char *out, long row_bytes, const u32 *a, u32 *b,           \
+        long steps, long columns, enum ck_packed_result result, struct next_place next,            \
+        const float *before)
 
 // What becomes of a tile's sums, where NARROW stores bfloat16.
 #define KEEP(R, H, NARROW)                                                                         \
@@ -246,31 +273,37 @@ typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, const u32 *
 
 #define TILE(R, H)                                                                                 \
     TILE_OF(WIDE, floats, R, H) {                                                                  \
-        WALK(R, H, FUSED, 64)                                                                      \
+        WALK(R, H, READ_PACKED, FUSED, 64)                                                         \
+        KEEP(R, H, store_rounded)                                                                  \
+    }                                                                                              \
+    TILE_OF(WIDE, lying, R, H) {                                                                   \
+        WALK(R, H, READ_LYING, FUSED, 64)                                                          \
         KEEP(R, H, store_rounded)                                                                  \
     }                                                                                              \
     TILE_OF(PAIRS, pairs, R, H) {                                                                  \
-        WALK(R, H, PAIRED, 256)                                                                    \
+        WALK(R, H, READ_PACKED, PAIRED, 256)                                                       \
         KEEP(R, H, store_narrow)                                                                   \
     }
 #define TILES(M) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14)
 #define BOTH(R) TILE(R, 1) TILE(R, 2)
 TILES(BOTH)
-#define ENTRY(R) {{floats_##R##_1, floats_##R##_2}, {pairs_##R##_1, pairs_##R##_2}},
-static const tile_kernel tiles[ROWS][2][2] = {TILES(ENTRY)};
+#define ENTRY(R)                                                                                   \
+    {{floats_##R##_1, floats_##R##_2}, {pairs_##R##_1, pairs_##R##_2},                             \
+        {lying_##R##_1, lying_##R##_2}},
+static const tile_kernel tiles[ROWS][3][2] = {TILES(ENTRY)};
+enum { LYING = 2 };
 
-void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
-    const void *b, long rows, long columns, struct ck_ahead ahead, long count,
-    enum ck_packed_result result) {
+void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct ck_packed_rows a,
+    const void *b, long columns, struct ck_ahead ahead, long count, enum ck_packed_result result) {
     long size = result == CK_PACKED_NARROW ? 2 : 4;
     int is_paired = packing == CK_PACK_PAIRS;
     long steps = is_paired ? (count + 1) / 2 : count;
-    long panels = (rows + ROWS - 1) / ROWS, line = 0;
+    long panels = (a.count + a.panel - 1) / a.panel, line = 0;
     // The panels of rows whose tiles ask for columns.
     long asking = ahead.lines > 0 ? panels - ahead.panels : panels > 1 ? panels : 0;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
         long width = smaller(columns - column, 2 * WIDTH);
-        const u32 *panel = (const u32 *)b + column * steps;
+        u32 *panel = (u32 *)b + column * steps;
         // Each asks for a part of the next ones.
         long rest = smaller(columns + ahead.columns - column - width, 2 * WIDTH);
         struct next_place next = {(const char *)panel, 0};
@@ -278,99 +311,73 @@ void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const 
             next.start += 2 * WIDTH * steps * (long)sizeof *panel;
             next.stride = (rest * (long)sizeof *panel + asking - 1) / asking;
         }
-        for (long row = 0; row < rows; row += ROWS) {
-            long height = smaller(rows - row, ROWS);
-            const u32 *lines = (const u32 *)a + row / ROWS * steps * WIDTH;
+        for (long index = 0; index < panels; index++) {
+            long row = index * a.panel, height = smaller(a.count - row, a.panel);
+            const u32 *lines = (const u32 *)a.start + index * steps * WIDTH;
             char *place = (char *)out + (row * leading + column) * size;
-            if (row / ROWS >= asking && line < ahead.lines) {
+            if (index >= asking && line < ahead.lines) {
                 next.start = (const char *)ahead.start + line++ * ahead.line_step;
                 next.stride = ahead.step;
-            } else if (row / ROWS >= asking) {
+            } else if (index >= asking) {
                 next.stride = 0;
             }
             tiles[height - 1][is_paired][width > WIDTH](
-                place, leading * size, lines, panel, steps, width, result, next);
+                place, leading * size, lines, panel, steps, width, result, next, NULL);
             next.start += next.stride * steps;
         }
     }
 }
 
-// MARK: few rows
+// Up to so many rows, sums are laid aside after so many steps, so that the columns stay in a near
+// cache; up to so many panels, all read them where they lie.
+enum { ROWS_BESIDE = 64, STEPS_BESIDE = 256, LYING_PANELS = 2 };
 
-// Adds the products of the lanes from `start` on.
-PAIRS_INLINE void add_dots(__m512 sum[4][4], const u16 *a, long a_stride, const u16 *b,
-    long b_stride, long start, __mmask32 lanes, int rows, int lines) {
-    __m512bh x[4];
-    UNROLL for (int row = 0; row < rows; row++)
-        x[row] = (__m512bh)_mm512_maskz_loadu_epi16(lanes, a + row * a_stride + start);
-    UNROLL for (int line = 0; line < lines; line++) {
-        __m512bh y = (__m512bh)_mm512_maskz_loadu_epi16(lanes, b + line * b_stride + start);
-        UNROLL for (int row = 0; row < rows; row++)
-            sum[row][line] = _mm512_dpbf16_ps(sum[row][line], x[row], y);
-    }
+long ck_lying_room(long rows, long count) {
+    long steps = rows > ROWS_BESIDE ? count : smaller(count, STEPS_BESIDE);
+    return (steps + smaller(rows, ROWS_BESIDE)) * 2 * WIDTH * (long)sizeof(float);
 }
 
-// The products of up to four rows with four lines, neither of them packed. Only the last vector is
-// read by a mask: that takes as long again.
-PAIRS_INLINE void dots(char *out, long row_bytes, const u16 *a, long a_stride, const u16 *b,
-    long b_stride, long count, int rows, int lines, int is_narrow) {
-    __m512 sum[4][4];
-    UNROLL for (int row = 0; row < rows; row++)
-        UNROLL for (int line = 0; line < lines; line++) sum[row][line] = _mm512_setzero_ps();
-    long start = 0;
-    for (; start + 2 * WIDTH <= count; start += 2 * WIDTH)
-        add_dots(sum, a, a_stride, b, b_stride, start, ~0u, rows, lines);
-    if (start < count)
-        add_dots(sum, a, a_stride, b, b_stride, start, (1u << (count - start)) - 1, rows, lines);
-    UNROLL for (int row = 0; row < rows; row++) {
-        UNROLL for (int line = 0; line < lines; line++) {
-            float value = _mm512_reduce_add_ps(sum[row][line]);
-            if (is_narrow) {
-                *(bf16 *)(out + row * row_bytes + line * 2) = narrow_bf16(value);
-            } else {
-                *(float *)(out + row * row_bytes + line * 4) = value;
+void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
+    long stride, void *room, long columns, long count, enum ck_packed_result result) {
+    long panels = (a.count + a.panel - 1) / a.panel;
+    long most = a.count > ROWS_BESIDE ? count : smaller(count, STEPS_BESIDE);
+    u32 *packed = room;
+    float *sums = (float *)packed + 2 * WIDTH * most;
+    for (long column = 0; column < columns; column += 2 * WIDTH) {
+        long width = smaller(columns - column, 2 * WIDTH);
+        for (long start = 0; start < count; start += most) {
+            long steps = smaller(count - start, most);
+            int is_last = start + steps == count;
+            for (long index = 0; index < panels; index++) {
+                long row = index * a.panel;
+                float *aside = sums + row * 2 * WIDTH;
+                int lies = index == 0 || panels <= LYING_PANELS;
+                struct next_place next = {(const char *)packed, 0};
+                if (lies) {
+                    next.start = (const char *)(b + start * stride + column);
+                    next.stride = stride * (long)sizeof *b;
+                }
+                tiles[smaller(a.count - row, a.panel) - 1][lies ? LYING : 0][width > WIDTH](
+                    (char *)(is_last ? out + row * leading + column : aside),
+                    (is_last ? leading : 2 * WIDTH) * (long)sizeof *out,
+                    (const u32 *)a.start + (index * count + start) * WIDTH,
+                    panels > LYING_PANELS ? packed : NULL, steps, width,
+                    is_last ? result : CK_PACKED_WRITTEN, next, start > 0 ? aside : NULL);
             }
         }
     }
 }
 
-#define DOTS(R)                                                                                    \
-    PAIRS static void dots_##R(char *out, long row_bytes, const u16 *a, long a_stride,             \
-        const u16 *b, long b_stride, long lines, long count, int is_narrow) {                      \
-        long size = is_narrow ? 2 : 4, line = 0;                                                   \
-        for (; line + 4 <= lines; line += 4)                                                       \
-            dots(out + line * size, row_bytes, a, a_stride, b + line * b_stride, b_stride, count,  \
-                R, 4, is_narrow);                                                                  \
-        for (; line < lines; line++)                                                               \
-            dots(out + line * size, row_bytes, a, a_stride, b + line * b_stride, b_stride, count,  \
-                R, 1, is_narrow);                                                                  \
-    }
-DOTS(1)
-DOTS(2)
-DOTS(3)
-DOTS(4)
-
-void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
-    long b_stride, long rows, long lines, long count, int is_narrow) {
-    static void (*const kernels[])(char *, long, const u16 *, long, const u16 *, long, long, long,
-        int) = {dots_1, dots_2, dots_3, dots_4};
-    long size = is_narrow ? 2 : 4;
-    for (long row = 0; row < rows; row += 4)
-        kernels[smaller(rows - row, 4) - 1]((char *)out + row * leading * size, leading * size,
-            (const u16 *)a + row * a_stride, a_stride, b, b_stride, lines, count, is_narrow);
-}
-
 #else
 
 int ck_has_packed_products(void) { return 0; }
-int ck_has_bf16_dots(void) { return 0; }
 enum ck_packing ck_packing_of_bf16(void) { return CK_PACK_WIDENED; }
 void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
     long stride, int lies_beside, long width) {}
-void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
-    const void *b, long rows, long columns, struct ck_ahead ahead, long count,
-    enum ck_packed_result result) {}
-void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
-    long b_stride, long rows, long lines, long count, int is_narrow) {}
+void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct ck_packed_rows a,
+    const void *b, long columns, struct ck_ahead ahead, long count, enum ck_packed_result result) {}
+long ck_lying_room(long rows, long count) { return 0; }
+void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
+    long stride, void *room, long columns, long count, enum ck_packed_result result) {}
 
 #endif

@@ -100,6 +100,23 @@ struct MatMulTests {
         check(a[0..., .stride(from: 69, by: -1)], b)
     }
 
+    @Test(
+        "of few and of many rows have the same bits with any number of threads",
+        arguments: [2, 8, 9, 16, 17, 28, 30, 64, 130, 400], [48, 700, 1100])
+    func rows(_ rows: Int, _ depth: Int) {
+        let (columns, threads) = (611, [1, 2, 3, 16])
+        let (a, b) = (random([rows, depth], seed: 1), random([depth, columns], seed: 2))
+        let exact = numbers(matmul(a.asType(.float64), b.asType(.float64)))
+        for left in [a, copied(a.T).T] {
+            for right in [b, copied(b.T).T] {
+                let products = threads.map { withWorkers($0) { bits(matmul(left, right)) } }
+                let product = matmul(left, right)
+                #expect(difference(product, exact, Tolerance.of(.float32).times(8)) == nil)
+                #expect(products.allSatisfy { $0 == products[0] })
+            }
+        }
+    }
+
     @Test("run over batches, which broadcast")
     func batches() {
         let a = random([2, 1, 3, 4], seed: 8)

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Testing
 
 /// Every way to pack that this processor can multiply, also those that it is not fastest at.
@@ -41,6 +42,15 @@ struct PackedKernelTests {
         }
     }
 
+    private func withPackedRows(
+        _ memory: [UInt32], _ count: Int, panel: Int, _ body: (ck_packed_rows) -> Void
+    ) {
+        memory.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            body(ck_packed_rows(start: start, count: count, panel: panel))
+        }
+    }
+
     private static let sizes = [
         [1, 1, 1], [14, 16, 32], [15, 33, 17], [28, 63, 48], [29, 65, 33], [5, 300, 16],
         [13, 16, 31], [42, 130, 70],
@@ -52,12 +62,16 @@ struct PackedKernelTests {
         let left = Lines(rows, length, seed: 1)
         let right = Lines(columns, length, seed: 5)
         let leading = columns + 2
-        for index in 0..<4 {
-            let a = left.packed(packing, isBeside: index % 2 == 0, width: Int(CK_PACKED_ROWS))
-            let b = right.packed(packing, isBeside: index / 2 == 0, width: Int(CK_PACKED_COLUMNS))
+        for index in 0..<8 {
+            let panel = index < 4 ? Int(CK_PACKED_ROWS) : 5
+            let a = left.packed(packing, isBeside: index % 2 == 0, width: panel)
+            let b = right.packed(
+                packing, isBeside: index / 2 % 2 == 0, width: Int(CK_PACKED_COLUMNS))
             func multiply<T: BitwiseCopyable>(_ result: ck_packed_result, _ out: inout [T]) {
-                ck_packed_multiply(
-                    packing, &out, leading, a, b, rows, columns, ck_ahead(), length, result)
+                withPackedRows(a, rows, panel: panel) { a in
+                    ck_packed_multiply(
+                        packing, &out, leading, a, b, columns, ck_ahead(), length, result)
+                }
             }
             var sums = [Float](repeating: 0.5, count: rows * leading)
             multiply(CK_PACKED_WRITTEN, &sums)
@@ -79,6 +93,75 @@ struct PackedKernelTests {
                     #expect(added[place] == expected + 0.5)
                     #expect(narrow[place] == rounded(expected))
                 }
+            }
+        }
+    }
+
+    @Test(
+        "give the same bits where columns lie, whatever the panels of rows",
+        arguments: [1, 5, 14, 15, 28, 29, 64, 65, 100], [1, 63, 64, 65, 256, 257, 700])
+    func lying(_ rows: Int, _ length: Int) {
+        let (columns, stride, leading) = (71, 75, 73)
+        func numbers(_ count: Int, _ seed: Int) -> [Float] {
+            (0..<count).map { Float((($0 + seed) * 7919) % 1013 - 506) / 97 }
+        }
+        let left = numbers(rows * length, 3)
+        // What lies beside the columns must not be read.
+        let right = numbers(stride * length, 11).enumerated().map {
+            $0 % stride < columns ? $1 : .nan
+        }
+        func multiply(panel: Int, _ result: ck_packed_result, lies: Bool) -> [UInt32] {
+            let panels = (rows + panel - 1) / panel
+            var a = [UInt32](repeating: .max, count: panels * length * 16)
+            ck_pack(CK_PACK_FLOATS, &a, left, rows, length, length, 0, panel)
+            var out = [Float](repeating: 0.5, count: rows * leading)
+            withPackedRows(a, rows, panel: panel) { a in
+                if lies {
+                    let bytes = ck_lying_room(rows, length)
+                    let room = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+                    defer { room.deallocate() }
+                    memset(room, 0xFF, bytes)
+                    ck_lying_multiply(
+                        &out, leading, a, right, stride, room, columns, length, result)
+                } else {
+                    var b = [UInt32](repeating: .max, count: (columns + 15) / 16 * length * 16)
+                    ck_pack(
+                        CK_PACK_FLOATS, &b, right, columns, length, stride, 1,
+                        Int(CK_PACKED_COLUMNS))
+                    ck_packed_multiply(
+                        CK_PACK_FLOATS, &out, leading, a, b, columns, ck_ahead(), length, result)
+                }
+            }
+            return out.map(\.bitPattern)
+        }
+        for result in [CK_PACKED_WRITTEN, CK_PACKED_ADDED] {
+            let expected = multiply(panel: Int(CK_PACKED_ROWS), result, lies: false)
+            for panel in [14, 11, 8, 1] where rows <= 40 || panel > 1 {
+                #expect(multiply(panel: panel, result, lies: true) == expected)
+                #expect(multiply(panel: panel, result, lies: false) == expected)
+            }
+        }
+    }
+
+    @Test(
+        "sum the products of a few rows with lines", arguments: [1, 2, 3, 4, 5, 8], [1, 7, 8, 17])
+    func dots(_ rows: Int, _ lines: Int) {
+        for length in [1, 15, 16, 17, 1023, 1024, 1025, 4099] {
+            let (left, right) = (Lines(rows, length, seed: 1), Lines(lines, length, seed: 5))
+            let leading = lines + 2
+            var out = [Float](repeating: 0.5, count: rows * leading)
+            ck_float_dots(
+                &out, leading, left.numbers, length, right.numbers, length, rows, lines, length)
+            for place in out.indices {
+                let (row, line) = place.quotientAndRemainder(dividingBy: leading)
+                guard line < lines else {
+                    #expect(out[place] == 0.5)
+                    continue
+                }
+                let expected = (0..<length).reduce(Float(0)) {
+                    $0 + left.numbers[row * length + $1] * right.numbers[line * length + $1]
+                }
+                #expect(out[place] == expected)
             }
         }
     }
@@ -108,7 +191,9 @@ struct PackedKernelTests {
         let a = pack(left, values.count, width: Int(CK_PACKED_ROWS))
         let b = pack([1, 1], 1, width: Int(CK_PACKED_COLUMNS))
         var out = [UInt16](repeating: 0, count: values.count)
-        ck_packed_multiply(packing, &out, 1, a, b, values.count, 1, ck_ahead(), 2, CK_PACKED_NARROW)
+        withPackedRows(a, values.count, panel: Int(CK_PACKED_ROWS)) { a in
+            ck_packed_multiply(packing, &out, 1, a, b, 1, ck_ahead(), 2, CK_PACKED_NARROW)
+        }
         for (value, bits) in zip(values, out) {
             if value.isNaN {
                 #expect(bits & 0x7FC0 == 0x7FC0)

@@ -9,7 +9,7 @@
 void ck_row_times_matrix(float *out, const float *x, long x_stride, const float *b, long b_row,
     long rows, long columns);
 
-/// The rows of the left operand that a packed panel holds.
+/// The most rows of the left operand that a packed panel holds.
 #define CK_PACKED_ROWS 14
 /// The columns of the right operand that a packed panel holds.
 #define CK_PACKED_COLUMNS 16
@@ -61,11 +61,26 @@ struct ck_ahead {
     long panels;
 };
 
+/// Packed rows, and how many of them a panel holds.
+struct ck_packed_rows {
+    const void *start;
+    long count;
+    long panel;
+};
+
 /// out = a b for packed operands of `count` elements along k, summed in order; `leading` elements
 /// between the rows of out. In pairs, bfloat16 too small to be normal count as zero.
-void ck_packed_multiply(enum ck_packing packing, void *out, long leading, const void *a,
-    const void *b, long rows, long columns, struct ck_ahead ahead, long count,
-    enum ck_packed_result result);
+void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct ck_packed_rows a,
+    const void *b, long columns, struct ck_ahead ahead, long count, enum ck_packed_result result);
+
+/// The bytes of the room of `ck_lying_multiply`.
+long ck_lying_room(long rows, long count);
+
+/// out = a b for packed rows of float32, as `ck_packed_multiply`, and columns that lie beside each
+/// other in the rows of a matrix, `stride` elements apart. They are packed on the way where more
+/// than two panels of rows meet them.
+void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
+    long stride, void *room, long columns, long count, enum ck_packed_result result);
 
 /// The rows of the left operand that a panel of tiles holds.
 #define CK_TILED_ROWS 16
@@ -84,13 +99,17 @@ void ck_pack_tiles(
 void ck_tiled_multiply(void *out, long leading, const void *a, const void *b, long rows,
     long columns, long count, enum ck_packed_result result);
 
+/// out[row, line] = Σ a[row, i]·b[line, i] over `count` elements, for few rows, which do not pay
+/// for packing; where this machine can run `ck_packed_multiply`.
+void ck_float_dots(void *out, long leading, const void *a, long a_stride, const void *b,
+    long b_stride, long rows, long lines, long count);
+
 /// Whether this machine can run the function below.
 int ck_has_bf16_dots(void);
 
-/// out[row, line] = Σ a[row, i]·b[line, i] over `count` bfloat16, as bfloat16 or float32: for few
-/// rows, which do not pay for packing.
+/// The same for bfloat16, summed in float32.
 void ck_bf16_dots(void *out, long leading, const void *a, long a_stride, const void *b,
-    long b_stride, long rows, long lines, long count, int is_narrow);
+    long b_stride, long rows, long lines, long count);
 
 /// Many products of small float32 matrices: their sizes, and the elements from a plane, a row or a
 /// column of the operands to the next. The rows of the right ones lie in one piece.

@@ -43,7 +43,7 @@ struct BandedProduct {
             tasks: tasks, byteCount: bandBytes(cut.isApart ? depth : product.k))
         let right = TaskMemory(
             tasks: tasks,
-            byteCount: width / PackedProduct.columnPanel * product.columnBytes(depth))
+            byteCount: product.columnRoom(width, depth, rows: highest * product.rowPanel))
         workers.run(tasks) { task in
             let (place, piece) = task.quotientAndRemainder(dividingBy: cut.pieces)
             let (group, band) = place.quotientAndRemainder(dividingBy: cut.bands)
@@ -64,10 +64,9 @@ struct BandedProduct {
                 right.borrow { right in
                     for part in parts {
                         for columns in columns.pieces(of: width) {
-                            product.packColumns(columns, part, into: right)
-                            product.multiply(
-                                left + bandBytes(part.lowerBound - first), right, rows, columns,
-                                depth: part.count, into: target,
+                            product.multiplyPacking(
+                                columns, part, in: right,
+                                left + bandBytes(part.lowerBound - first), rows, into: target,
                                 sums == nil
                                     ? product.result(of: part, isNarrow: isNarrow)
                                     : CK_PACKED_WRITTEN)
@@ -79,11 +78,14 @@ struct BandedProduct {
         sums?.add(to: target, on: workers)
     }
 
-    /// The bytes of the highest band, so many elements along k.
-    private func bandBytes(_ depth: Int) -> Int {
+    /// The panels of the highest band.
+    private var highest: Int {
         let panels = (product.m + product.rowPanel - 1) / product.rowPanel
-        return (panels + cut.bands - 1) / cut.bands * product.rowBytes(depth)
+        return (panels + cut.bands - 1) / cut.bands
     }
+
+    /// The bytes of the highest band, so many elements along k.
+    private func bandBytes(_ depth: Int) -> Int { highest * product.rowBytes(depth) }
 }
 
 /// Into how many bands of rows and pieces of columns a product is cut, for the parts of sums along k

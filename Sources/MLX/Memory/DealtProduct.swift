@@ -14,8 +14,8 @@ struct DealtProduct {
     /// The most bytes of rows that each thread packs for itself, and keeps in its second cache
     /// beside a band of columns.
     private static let mostRowBytes = 5 << 18
-    /// The most columns of a band.
-    private static let columns = 64
+    /// The most columns of a band, or elements where columns are not packed before.
+    private static let most = (columns: 64, elements: 1 << 16)
 
     /// For so many threads; nil where more would be packed than is gained.
     init?(_ product: PackedProduct, threads: Int, dealsRows: Bool) {
@@ -24,6 +24,9 @@ struct DealtProduct {
         if !dealsRows, rowPanels * product.rowBytes(depth) > Self.mostRowBytes { return nil }
         self.product = product
         self.dealsRows = dealsRows
+        let width =
+            product.columnsLie
+            ? max(Self.most.columns, Self.most.elements / depth) : Self.most.columns
         bands =
             dealsRows
             ? Bands(
@@ -31,7 +34,7 @@ struct DealtProduct {
                 most: max(1, PackedProduct.most.rowBytes / product.rowBytes(depth)))
             : Bands(
                 product.n, unit: 2 * PackedProduct.columnPanel, threads: threads,
-                most: Self.columns / (2 * PackedProduct.columnPanel))
+                most: width / (2 * PackedProduct.columnPanel))
     }
 
     /// Writes the product, or float32 sums of bfloat16 operands where not `isNarrow`.
@@ -45,8 +48,9 @@ struct DealtProduct {
         let isShared = dealsRows && width * depth > PackedProduct.mostKept
         let right = TaskMemory(
             tasks: isShared ? 1 : bands.count,
-            byteCount: panels(dealsRows ? width : bands.longest, of: PackedProduct.columnPanel)
-                * product.columnBytes(depth))
+            byteCount: dealsRows
+                ? product.panelBytes(columns: width, depth)
+                : product.columnRoom(bands.longest, depth, rows: product.m))
         var round = 0
         for part in (0..<product.k).pieces(of: product.depth) {
             let result = product.result(of: part, isNarrow: isNarrow)
@@ -55,8 +59,8 @@ struct DealtProduct {
                     _ index: Int, _ left: UnsafeMutableRawPointer,
                     _ right: UnsafeMutableRawPointer
                 ) {
-                    let lines = bands[index]
-                    let (rows, columns) = dealsRows ? (lines, columns) : (0..<product.m, lines)
+                    let rows = bands[index]
+                    product.packRows(rows, part, into: left)
                     product.multiply(
                         left, right, rows, columns, ahead: ahead(of: index, rows, columns, part),
                         depth: part.count, into: target, result)
@@ -65,10 +69,7 @@ struct DealtProduct {
                     right.borrow { right in
                         pack(columns, part, into: right, on: workers)
                         workers.run(bands.count) { index in
-                            left.borrow { left in
-                                product.packRows(bands[index], part, into: left)
-                                multiply(index, left, right)
-                            }
+                            left.borrow { multiply(index, $0, right) }
                         }
                     }
                 } else {
@@ -76,17 +77,22 @@ struct DealtProduct {
                         left.borrow { left, rowsOf in
                             right.borrow { right, columnsOf in
                                 if dealsRows {
-                                    product.packRows(bands[index], part, into: left)
-                                } else if rowsOf != round {
-                                    product.packRows(0..<product.m, part, into: left)
-                                }
-                                if !dealsRows {
-                                    product.packColumns(bands[index], part, into: right)
-                                } else if columnsOf != round {
-                                    product.packColumns(columns, part, into: right)
+                                    if columnsOf != round {
+                                        product.packColumns(columns, part, into: right)
+                                    }
+                                    multiply(index, left, right)
+                                } else {
+                                    let rows = 0..<product.m
+                                    if rowsOf != round {
+                                        product.packRows(rows, part, into: left)
+                                    }
+                                    let columns = bands[index]
+                                    product.multiplyPacking(
+                                        columns, part, in: right, left, rows,
+                                        ahead: ahead(of: index, rows, columns, part),
+                                        into: target, result)
                                 }
                                 (rowsOf, columnsOf) = (round, round)
-                                multiply(index, left, right)
                             }
                         }
                     }
@@ -102,7 +108,7 @@ struct DealtProduct {
         on workers: Workers
     ) {
         let panelBytes = product.columnBytes(part.count)
-        workers.forRanges(of: columns.count, grain: Self.columns) { range in
+        workers.forRanges(of: columns.count, grain: Self.most.columns) { range in
             product.packColumns(
                 columns.lowerBound + range.lowerBound..<columns.lowerBound + range.upperBound, part,
                 into: packed + range.lowerBound / PackedProduct.columnPanel * panelBytes)

@@ -89,8 +89,10 @@ struct ManyRowsProduct {
                 range.count, isStored ? columns : range.count, 0, Self.columnPanel)
             ck_packed_multiply(
                 packing, matrix.out + rows.lowerBound * 4, matrix.rows,
-                left.address + Self.place(0, of: Self.panels(count), range, packing), right,
-                count, rows.count, ck_ahead(), range.count,
+                ck_packed_rows(
+                    start: left.address + Self.place(0, of: Self.panels(count), range, packing),
+                    count: count, panel: Self.rowPanel),
+                right, rows.count, ck_ahead(), range.count,
                 range.lowerBound == 0 ? CK_PACKED_WRITTEN : CK_PACKED_ADDED)
         }
     }

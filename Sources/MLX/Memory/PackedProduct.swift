@@ -25,8 +25,9 @@ struct PackedProduct {
     static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
     /// The most elements of packed columns that stay in the second cache.
     static let mostKept = 1 << 18
-    /// The most rows of bfloat16 that are multiplied with lines of `b` as they lie.
-    private static let fewRows = 8
+    /// The most rows that are multiplied with lines of `b` as they lie, and the elements that a line
+    /// must have for each of them.
+    private static let fewRows = (floats: 16, halves: 8, elements: 16)
     /// The multiplications that are enough work for a thread; to pack an element takes as long as
     /// some, and so does to write one.
     private static let grain = 1 << 19
@@ -59,8 +60,12 @@ struct PackedProduct {
     /// Into how many parts sums along k may be made apart.
     var separableParts: Int { usesTiles ? 1 : (k - 1) / depth + 1 }
 
-    /// The rows of a packed panel.
-    var rowPanel: Int { Int(usesTiles ? CK_TILED_ROWS : CK_PACKED_ROWS) }
+    /// The rows of a packed panel: as few as the panels allow, so that all take as long.
+    var rowPanel: Int {
+        let most = Int(usesTiles ? CK_TILED_ROWS : CK_PACKED_ROWS)
+        let panels = (m + most - 1) / most
+        return usesTiles || panels == 0 ? most : (m + panels - 1) / panels
+    }
 
     /// The bytes of a packed panel of rows, for so many elements along k.
     func rowBytes(_ count: Int) -> Int {
@@ -162,16 +167,49 @@ struct PackedProduct {
             ck_tiled_multiply(place, n, left, right, rows.count, columns.count, depth, result)
         } else {
             ck_packed_multiply(
-                packing, place, n, left, right, rows.count, columns.count, ahead, depth,
-                result)
+                packing, place, n, packed(left, rows), right, columns.count, ahead, depth, result)
         }
+    }
+
+    /// Whether columns that meet some rows once are multiplied where they lie.
+    var columnsLie: Bool { dtype == .float32 && !b.isTransposed }
+
+    /// The bytes of so many packed columns.
+    func panelBytes(columns: Int, _ depth: Int) -> Int {
+        (columns + Self.columnPanel - 1) / Self.columnPanel * columnBytes(depth)
+    }
+
+    /// The bytes that ``multiplyPacking(_:_:in:_:_:ahead:into:_:)`` needs.
+    func columnRoom(_ columns: Int, _ depth: Int, rows: Int) -> Int {
+        columnsLie ? ck_lying_room(rows, depth) : panelBytes(columns: columns, depth)
+    }
+
+    /// Multiplies packed rows with columns, a part of them along k, which are packed for that.
+    func multiplyPacking(
+        _ columns: Range<Int>, _ part: Range<Int>, in room: UnsafeMutableRawPointer,
+        _ left: UnsafeMutableRawPointer, _ rows: Range<Int>, ahead: ck_ahead = ck_ahead(),
+        into target: UnsafeMutableRawPointer, _ result: ck_packed_result
+    ) {
+        guard columnsLie else {
+            packColumns(columns, part, into: room)
+            return multiply(
+                left, room, rows, columns, ahead: ahead, depth: part.count, into: target, result)
+        }
+        let start = b.advanced(rows: part.lowerBound, columns: columns.lowerBound, size: 4)
+        ck_lying_multiply(
+            (target + (rows.lowerBound * n + columns.lowerBound) * 4).as(Float.self), n,
+            packed(left, rows), start.address.as(Float.self), b.leading, room, columns.count,
+            part.count, result)
+    }
+
+    private func packed(_ start: UnsafeMutableRawPointer, _ rows: Range<Int>) -> ck_packed_rows {
+        ck_packed_rows(start: start, count: rows.count, panel: rowPanel)
     }
 
     /// Writes the product to row-major memory of the operands' type.
     func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
         let isHalf = dtype == .bfloat16
-        let isFew = isHalf && m <= Self.fewRows && !a.isTransposed && b.isTransposed
-        if isFew, Self.has.dots { return runFew(into: output, on: workers) }
+        if isFew { return runFew(into: output, on: workers) }
         // Sums of several depths meet in float32.
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
@@ -225,13 +263,14 @@ struct PackedProduct {
     }
 
     /// Whether ``run(into:in:)`` makes the product.
-    var isForOneThread: Bool { dtype == .float32 || k <= depth && m > Self.fewRows }
+    var isForOneThread: Bool { dtype == .float32 || k <= depth }
 
     /// Memory for so many tasks that each make such a product by ``run(into:in:)``.
     func room(tasks: Int) -> Room { Room([Piece](repeating: whole, count: tasks)) }
 
     /// Writes the product on the calling thread, in memory that it is handed.
     func run(into output: UnsafeMutableRawPointer, in place: Room.Place) {
+        if isFew { return multiplyFew(0..<n, into: output) }
         multiply(whole, in: place, into: output, isNarrow: dtype == .bfloat16)
     }
 
@@ -257,12 +296,24 @@ struct PackedProduct {
         }
     }
 
+    /// Whether the rows are multiplied with lines of `b` as they lie.
+    private var isFew: Bool {
+        let most = dtype == .float32 ? Self.fewRows.floats : Self.fewRows.halves
+        return m <= max(1, min(most, k / Self.fewRows.elements)) && !a.isTransposed
+            && b.isTransposed && (dtype == .float32 || Self.has.dots)
+    }
+
     private func runFew(into output: UnsafeMutableRawPointer, on workers: Workers) {
         workers.forRanges(of: n, grain: max(4, (1 << 16) / max(k, 1) / 4 * 4)) { range in
-            ck_bf16_dots(
-                output + range.lowerBound * 2, n, a.address, a.leading,
-                b.address + range.lowerBound * b.leading * 2, b.leading, m, range.count, k, 1)
+            multiplyFew(range, into: output)
         }
+    }
+
+    private func multiplyFew(_ lines: Range<Int>, into output: UnsafeMutableRawPointer) {
+        let (size, dots) = (dtype.size, dtype == .float32 ? ck_float_dots : ck_bf16_dots)
+        dots(
+            output + lines.lowerBound * size, n, a.address, a.leading,
+            b.address + lines.lowerBound * b.leading * size, b.leading, m, lines.count, k)
     }
 
     /// Into how many bands of rows and of columns the product is cut for so many threads: those
@@ -306,15 +357,17 @@ struct PackedProduct {
         init(_ product: PackedProduct, rows: Range<Int>, columns: Range<Int>) {
             (self.rows, self.columns) = (rows, columns)
             let depth = min(product.k, product.depth)
-            let (rowBytes, columnBytes) = (product.rowBytes(depth), product.columnBytes(depth))
-            let (rowPanel, columnPanel) = (product.rowPanel, PackedProduct.columnPanel)
+            let (rowBytes, rowPanel) = (product.rowBytes(depth), product.rowPanel)
             let most = PackedProduct.most
             let blockRows = max(1, most.rowBytes / rowBytes) * rowPanel
             height = min(rows.count, blockRows)
             isPackedOnce = rows.count <= blockRows
             width = min(columns.count, isPackedOnce ? most.columnsOfFewRows : most.columns)
             left = (height + rowPanel - 1) / rowPanel * rowBytes
-            right = (width + columnPanel - 1) / columnPanel * columnBytes
+            right =
+                isPackedOnce
+                ? product.columnRoom(width, depth, rows: height)
+                : product.panelBytes(columns: width, depth)
         }
     }
 
@@ -326,12 +379,16 @@ struct PackedProduct {
         for part in (0..<k).pieces(of: depth) {
             if piece.isPackedOnce { packRows(piece.rows, part, into: left) }
             for columns in piece.columns.pieces(of: piece.width) {
+                let result = result(of: part, isNarrow: isNarrow)
+                if piece.isPackedOnce {
+                    multiplyPacking(
+                        columns, part, in: right, left, piece.rows, into: target, result)
+                    continue
+                }
                 packColumns(columns, part, into: right)
                 for rows in piece.rows.pieces(of: piece.height) {
-                    if !piece.isPackedOnce { packRows(rows, part, into: left) }
-                    multiply(
-                        left, right, rows, columns, depth: part.count, into: target,
-                        result(of: part, isNarrow: isNarrow))
+                    packRows(rows, part, into: left)
+                    multiply(left, right, rows, columns, depth: part.count, into: target, result)
                 }
             }
         }

@@ -90,8 +90,10 @@ struct RecurrentProduct {
         for part in parts {
             ck_packed_multiply(
                 product.packing, target + (first * leading + column) * 4, leading,
-                rows.place(first / rows.panel, part, packed[step % 2].address),
-                columns.place(column / columns.panel, part, weights.address), task.rows.count,
+                ck_packed_rows(
+                    start: rows.place(first / rows.panel, part, packed[step % 2].address),
+                    count: task.rows.count, panel: rows.panel),
+                columns.place(column / columns.panel, part, weights.address),
                 task.columns.count, ck_ahead(), part.count,
                 isAdded || part.lowerBound > 0 ? CK_PACKED_ADDED : CK_PACKED_WRITTEN)
         }

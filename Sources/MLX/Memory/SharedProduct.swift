@@ -89,13 +89,11 @@ struct SharedProduct {
     /// The bytes of the longest part of a packed band.
     private var bandBytes: Int {
         let longest = min(product.k, product.depth)
-        let (width, size) =
-            shared.isRows
-            ? (PackedProduct.columnPanel, product.columnBytes(longest))
-            : (product.rowPanel, product.rowBytes(longest))
         let units = (own.lines + own.panel - 1) / own.panel
-        let lines = (units + own.bands - 1) / own.bands * own.panel
-        return (lines + width - 1) / width * size
+        let panels = (units + own.bands - 1) / own.bands
+        return shared.isRows
+            ? product.columnRoom(panels * own.panel, longest, rows: product.m)
+            : panels * product.rowBytes(longest)
     }
 
     /// A band of the own operand, packed to `band`, with some panels of the shared one.
@@ -109,9 +107,8 @@ struct SharedProduct {
         for part in parts {
             let meets = shared.place(panels.lowerBound, part, packed.address)
             if shared.isRows {
-                product.packColumns(lines, part, into: band)
-                product.multiply(
-                    meets, band, others, lines, depth: part.count, into: target, result(part))
+                product.multiplyPacking(
+                    lines, part, in: band, meets, others, into: target, result(part))
             } else {
                 product.packRows(lines, part, into: band)
                 product.multiply(
