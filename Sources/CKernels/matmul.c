@@ -338,20 +338,21 @@ long ck_lying_room(long rows, long count) {
 }
 
 void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
-    long stride, void *room, long columns, long count, enum ck_packed_result result) {
+    long stride, void *room, int keeps, long columns, long count, enum ck_packed_result result) {
     long panels = (a.count + a.panel - 1) / a.panel;
-    long most = a.count > ROWS_BESIDE ? count : smaller(count, STEPS_BESIDE);
-    u32 *packed = room;
-    float *sums = (float *)packed + 2 * WIDTH * most;
+    long most = keeps || a.count > ROWS_BESIDE ? count : smaller(count, STEPS_BESIDE);
+    int packs = keeps || panels > LYING_PANELS;
+    float *sums = (float *)room + 2 * WIDTH * most;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
         long width = smaller(columns - column, 2 * WIDTH);
+        u32 *packed = (u32 *)room + (keeps ? column * count : 0);
         for (long start = 0; start < count; start += most) {
             long steps = smaller(count - start, most);
             int is_last = start + steps == count;
             for (long index = 0; index < panels; index++) {
                 long row = index * a.panel;
                 float *aside = sums + row * 2 * WIDTH;
-                int lies = index == 0 || panels <= LYING_PANELS;
+                int lies = index == 0 || !packs;
                 struct next_place next = {(const char *)packed, 0};
                 if (lies) {
                     next.start = (const char *)(b + start * stride + column);
@@ -360,9 +361,9 @@ void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const 
                 tiles[smaller(a.count - row, a.panel) - 1][lies ? LYING : 0][width > WIDTH](
                     (char *)(is_last ? out + row * leading + column : aside),
                     (is_last ? leading : 2 * WIDTH) * (long)sizeof *out,
-                    (const u32 *)a.start + (index * count + start) * WIDTH,
-                    panels > LYING_PANELS ? packed : NULL, steps, width,
-                    is_last ? result : CK_PACKED_WRITTEN, next, start > 0 ? aside : NULL);
+                    (const u32 *)a.start + (index * count + start) * WIDTH, packs ? packed : NULL,
+                    steps, width, is_last ? result : CK_PACKED_WRITTEN, next,
+                    start > 0 ? aside : NULL);
             }
         }
     }
@@ -378,6 +379,6 @@ void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct
     const void *b, long columns, struct ck_ahead ahead, long count, enum ck_packed_result result) {}
 long ck_lying_room(long rows, long count) { return 0; }
 void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
-    long stride, void *room, long columns, long count, enum ck_packed_result result) {}
+    long stride, void *room, int keeps, long columns, long count, enum ck_packed_result result) {}
 
 #endif

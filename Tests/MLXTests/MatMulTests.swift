@@ -117,6 +117,19 @@ struct MatMulTests {
         }
     }
 
+    @Test(
+        "of few results and long sums are the same each time",
+        arguments: [[3, 3], [14, 32], [20, 5], [5, 40]])
+    func longSums(_ size: [Int]) {
+        let (a, b) = (random([20_000, size[0]], seed: 1), random([20_000, size[1]], seed: 2))
+        let exact = numbers(matmul(a.T.asType(.float64), b.asType(.float64)))
+        #expect(difference(matmul(a.T, b), exact, Tolerance.of(.float32).times(64)) == nil)
+        let first = bits(matmul(a.T, b))
+        for turn in 0..<60 {
+            #expect(withWorkers(turn % 4 + 1) { bits(matmul(a.T, b)) } == first)
+        }
+    }
+
     @Test("run over batches, which broadcast")
     func batches() {
         let a = random([2, 1, 3, 4], seed: 8)

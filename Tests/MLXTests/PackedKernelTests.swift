@@ -110,26 +110,32 @@ struct PackedKernelTests {
         let right = numbers(stride * length, 11).enumerated().map {
             $0 % stride < columns ? $1 : .nan
         }
-        func multiply(panel: Int, _ result: ck_packed_result, lies: Bool) -> [UInt32] {
+        var packedColumns = [UInt32](repeating: .max, count: (columns + 15) / 16 * length * 16)
+        ck_pack(
+            CK_PACK_FLOATS, &packedColumns, right, columns, length, stride, 1,
+            Int(CK_PACKED_COLUMNS))
+        func multiply(
+            panel: Int, _ result: ck_packed_result, lies: Bool, keeps: Bool = false
+        ) -> [UInt32] {
             let panels = (rows + panel - 1) / panel
             var a = [UInt32](repeating: .max, count: panels * length * 16)
             ck_pack(CK_PACK_FLOATS, &a, left, rows, length, length, 0, panel)
             var out = [Float](repeating: 0.5, count: rows * leading)
             withPackedRows(a, rows, panel: panel) { a in
                 if lies {
-                    let bytes = ck_lying_room(rows, length)
+                    let kept = (columns + 15) / 16 * length * 64
+                    let bytes = keeps ? kept : ck_lying_room(rows, length)
                     let room = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
                     defer { room.deallocate() }
                     memset(room, 0xFF, bytes)
                     ck_lying_multiply(
-                        &out, leading, a, right, stride, room, columns, length, result)
+                        &out, leading, a, right, stride, room, keeps ? 1 : 0, columns, length,
+                        result)
+                    if keeps { #expect(memcmp(room, packedColumns, kept) == 0) }
                 } else {
-                    var b = [UInt32](repeating: .max, count: (columns + 15) / 16 * length * 16)
-                    ck_pack(
-                        CK_PACK_FLOATS, &b, right, columns, length, stride, 1,
-                        Int(CK_PACKED_COLUMNS))
                     ck_packed_multiply(
-                        CK_PACK_FLOATS, &out, leading, a, b, columns, ck_ahead(), length, result)
+                        CK_PACK_FLOATS, &out, leading, a, packedColumns, columns, ck_ahead(),
+                        length, result)
                 }
             }
             return out.map(\.bitPattern)
@@ -138,6 +144,7 @@ struct PackedKernelTests {
             let expected = multiply(panel: Int(CK_PACKED_ROWS), result, lies: false)
             for panel in [14, 11, 8, 1] where rows <= 40 || panel > 1 {
                 #expect(multiply(panel: panel, result, lies: true) == expected)
+                #expect(multiply(panel: panel, result, lies: true, keeps: true) == expected)
                 #expect(multiply(panel: panel, result, lies: false) == expected)
             }
         }

@@ -73,14 +73,15 @@ struct ck_packed_rows {
 void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct ck_packed_rows a,
     const void *b, long columns, struct ck_ahead ahead, long count, enum ck_packed_result result);
 
-/// The bytes of the room of `ck_lying_multiply`.
+/// The bytes of the room of `ck_lying_multiply`, where columns are not kept.
 long ck_lying_room(long rows, long count);
 
 /// out = a b for packed rows of float32, as `ck_packed_multiply`, and columns that lie beside each
 /// other in the rows of a matrix, `stride` elements apart. They are packed on the way where more
-/// than two panels of rows meet them.
+/// than two panels of rows meet them, or where they are kept: `room` has all of them then, as
+/// `ck_pack` leaves them.
 void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
-    long stride, void *room, long columns, long count, enum ck_packed_result result);
+    long stride, void *room, int keeps, long columns, long count, enum ck_packed_result result);
 
 /// The rows of the left operand that a panel of tiles holds.
 #define CK_TILED_ROWS 16

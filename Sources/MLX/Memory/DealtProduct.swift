@@ -57,30 +57,36 @@ struct DealtProduct {
             for columns in (0..<product.n).pieces(of: width) {
                 func multiply(
                     _ index: Int, _ left: UnsafeMutableRawPointer,
-                    _ right: UnsafeMutableRawPointer
+                    _ right: UnsafeMutableRawPointer, isPacked: Bool
                 ) {
                     let rows = bands[index]
                     product.packRows(rows, part, into: left)
-                    product.multiply(
-                        left, right, rows, columns, ahead: ahead(of: index, rows, columns, part),
-                        depth: part.count, into: target, result)
+                    let ahead = ahead(of: index, rows, columns, part)
+                    if isPacked {
+                        product.multiply(
+                            left, right, rows, columns, ahead: ahead, depth: part.count,
+                            into: target, result)
+                    } else {
+                        product.multiplyPacking(
+                            columns, part, in: right, keeps: true, left, rows, ahead: ahead,
+                            into: target, result)
+                    }
                 }
                 if isShared {
                     right.borrow { right in
                         pack(columns, part, into: right, on: workers)
                         workers.run(bands.count) { index in
-                            left.borrow { multiply(index, $0, right) }
+                            left.borrow { multiply(index, $0, right, isPacked: true) }
                         }
                     }
                 } else {
                     workers.run(bands.count) { index in
+                        // One without lines packs nothing, which others would find packed.
+                        if bands[index].isEmpty { return }
                         left.borrow { left, rowsOf in
                             right.borrow { right, columnsOf in
                                 if dealsRows {
-                                    if columnsOf != round {
-                                        product.packColumns(columns, part, into: right)
-                                    }
-                                    multiply(index, left, right)
+                                    multiply(index, left, right, isPacked: columnsOf == round)
                                 } else {
                                     let rows = 0..<product.m
                                     if rowsOf != round {

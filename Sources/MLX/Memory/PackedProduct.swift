@@ -179,15 +179,18 @@ struct PackedProduct {
         (columns + Self.columnPanel - 1) / Self.columnPanel * columnBytes(depth)
     }
 
-    /// The bytes that ``multiplyPacking(_:_:in:_:_:ahead:into:_:)`` needs.
+    /// The bytes that ``multiplyPacking(_:_:in:_:_:ahead:into:_:)`` needs where columns
+    /// are not kept.
     func columnRoom(_ columns: Int, _ depth: Int, rows: Int) -> Int {
         columnsLie ? ck_lying_room(rows, depth) : panelBytes(columns: columns, depth)
     }
 
-    /// Multiplies packed rows with columns, a part of them along k, which are packed for that.
+    /// Multiplies packed rows with columns, a part of them along k, which are packed for that; the
+    /// room has all of them then where they are kept.
     func multiplyPacking(
         _ columns: Range<Int>, _ part: Range<Int>, in room: UnsafeMutableRawPointer,
-        _ left: UnsafeMutableRawPointer, _ rows: Range<Int>, ahead: ck_ahead = ck_ahead(),
+        keeps: Bool = false, _ left: UnsafeMutableRawPointer, _ rows: Range<Int>,
+        ahead: ck_ahead = ck_ahead(),
         into target: UnsafeMutableRawPointer, _ result: ck_packed_result
     ) {
         guard columnsLie else {
@@ -198,8 +201,8 @@ struct PackedProduct {
         let start = b.advanced(rows: part.lowerBound, columns: columns.lowerBound, size: 4)
         ck_lying_multiply(
             (target + (rows.lowerBound * n + columns.lowerBound) * 4).as(Float.self), n,
-            packed(left, rows), start.address.as(Float.self), b.leading, room, columns.count,
-            part.count, result)
+            packed(left, rows), start.address.as(Float.self), b.leading, room, keeps ? 1 : 0,
+            columns.count, part.count, result)
     }
 
     private func packed(_ start: UnsafeMutableRawPointer, _ rows: Range<Int>) -> ck_packed_rows {
