@@ -33,7 +33,7 @@ from host import cores, machine, openblas
 
 PROGRAM = threads.PROGRAM
 FAMILIES = {
-    "ops": ("^mempeak", "^matmul", "^(softmax|layernorm|sum|embed|sort)", "^(conv|avgpool)", "^sdpa", "^(eltwise|gelu)",
+    "ops": ("^mempeak", "^(matmul|linear)", "^(softmax|layernorm|sum|embed|sort)", "^(conv|avgpool)", "^sdpa", "^(eltwise|gelu)",
             "^r?fft", "^(power|cube|arctan2|remainder|tan)_", "^(concatenate|roll|take_along|put_along)", "^(variance|norm|logsoftmax|top10|batchnorm|groupnorm|stack|lstm|gru)_", "^dispatch"),
     "lm": ("_q4_1", "_q4_0", "_q8_0", "_bf16", "_fp32", "^tokenizer"),
     "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),

@@ -24,10 +24,13 @@ def elements(amount):
 
 def products(peer):
     shapes = {"f32_512": (512, 512, 512), "f32_1024": (1024, 1024, 1024), "f32_2048": (2048, 2048, 2048),
-              "f32_1x4096x4096": (1, 4096, 4096), "f32_64x4096x1024": (64, 4096, 1024), "bf16_1024": (1024, 1024, 1024)}
+              "f32_1x4096x4096": (1, 4096, 4096), "f32_64x4096x1024": (64, 4096, 1024),
+              "f32_16x4096x1024": (16, 4096, 1024), "bf16_1024": (1024, 1024, 1024)}
     for name, (m, k, n) in shapes.items():
         yield "matmul_" + name, (*flops(2 * m * k * n), lambda m=m, k=k, n=n, t=name[:4]: peer.product(m, k, n, t == "bf16"))
     if hasattr(peer, "joined"):
+        for m in 2, 8:
+            yield f"linear_f32_{m}x4096x1024", (*flops(2 * m * 4096 * 1024), lambda m=m: peer.linear(m, 4096, 1024))
         for planes, n in (16384, 4), (4096, 16):
             yield f"matmul_planes_{n}", (*flops(2 * planes * n**3), lambda planes=planes, n=n: peer.products(planes, n))
 

@@ -37,6 +37,10 @@ class Torch:
         a, b = (torch.randn(s).to(torch.bfloat16 if half else torch.float32) for s in ((m, k), (k, n)))
         return lambda: a @ b
 
+    def linear(self, m, k, n):
+        x, weights = torch.randn(m, k), torch.randn(n, k)
+        return lambda: F.linear(x, weights)
+
     def products(self, planes, n):
         a, b = torch.randn(planes, n, n), torch.randn(planes, n, n)
         return lambda: a @ b
