@@ -179,8 +179,8 @@ struct PackedProduct {
         (columns + Self.columnPanel - 1) / Self.columnPanel * columnBytes(depth)
     }
 
-    /// The bytes that ``multiplyPacking(_:_:in:_:_:ahead:into:_:)`` needs where columns
-    /// are not kept.
+    /// The bytes that ``multiplyPacking(_:_:in:keeps:_:_:ahead:into:_:)`` needs where columns are
+    /// not kept.
     func columnRoom(_ columns: Int, _ depth: Int, rows: Int) -> Int {
         columnsLie ? ck_lying_room(rows, depth) : panelBytes(columns: columns, depth)
     }
