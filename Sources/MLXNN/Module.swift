@@ -107,8 +107,9 @@ open class Module {
         map: (ModuleItem) -> Result? = { $0 as? Result },
         isLeaf: (Module, String, ModuleItem) -> Bool = Module.isLeafDefault
     ) -> NestedDictionary<String, Result> {
-        var result: [String: NestedItem<String, Result>] = [:]
-        for (key, item) in items().contents where filter(self, key, item) {
+        let items = items().contents
+        var result = [String: NestedItem<String, Result>](minimumCapacity: items.count)
+        for (key, item) in items where filter(self, key, item) {
             result[key] = filterMapPlace(key, item, filter: filter, map: map, isLeaf: isLeaf)
         }
         return NestedDictionary(values: result)

@@ -58,7 +58,7 @@ open class Adam: OptimizerBase<AdamState>, StatefulOptimizer {
     override open func newState(parameter: MLXArray) -> AdamState {
         AdamState(
             m: zeros(like: parameter), v: zeros(like: parameter),
-            step: MLXArray(0))
+            step: uncounted.anotherHandle())
     }
 
     override open func applySingle(
@@ -67,11 +67,27 @@ open class Adam: OptimizerBase<AdamState>, StatefulOptimizer {
         step(gradient, parameter, state, decay: 0)
     }
 
+    private let uncounted = MLXArray(0)
+
+    /// The count before the last step that was counted, and after it.
+    private var lastCount: (before: MLXArray, after: MLXArray)?
+
+    /// The count after one more step; one array for all parameters that have the same before, as
+    /// they have unless their states were loaded.
+    private func counted(_ step: MLXArray) -> MLXArray {
+        if let lastCount, lastCount.before.isSameValue(as: step) {
+            return lastCount.after.anotherHandle()
+        }
+        let next = step + 1
+        lastCount = (step.anotherHandle(), next.anotherHandle())
+        return next
+    }
+
     /// One step that first takes `learningRate` · `decay` of the parameter off.
     fileprivate func step(
         _ gradient: MLXArray, _ parameter: MLXArray, _ state: AdamState, decay: Float
     ) -> (MLXArray, AdamState) {
-        let step = state.step + 1
+        let step = counted(state.step)
         let (updated, m, v) = OptimizerOps.adam(
             parameter, gradient, state.m, state.v, rate: rate, step: biasCorrection ? step : nil,
             betas: betas, eps: eps, decay: decay)

@@ -44,8 +44,8 @@ open class MultiOptimizer: StatefulOptimizer {
     /// Gradients that do not fit the model are an error before the first optimizer's step; see
     /// ``OptimizerBase/update(model:gradients:)``.
     open func update(model: Module, gradients: ModuleParameters) {
-        let named = gradients.flattened()
-        guard model.parameters(for: named) != nil else { return }
+        guard let places = model.parameters(for: gradients) else { return }
+        let named = places.map { ($0.key, $0.gradient) }
         for (optimizer, part) in zip(optimizers, parts(of: named)) {
             if part.isEmpty { continue }
             optimizer.update(model: model, gradients: .unflattened(part))

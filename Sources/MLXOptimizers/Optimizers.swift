@@ -74,10 +74,8 @@ open class OptimizerBase<State: Updatable>: Optimizer {
     /// is an error of an array operation, as ``withError(_:)-(_)`` throws it, that names all such;
     /// then nothing changes.
     final public func update(model: Module, gradients: ModuleParameters) {
-        let named = gradients.flattened()
-        guard let parameters = model.parameters(for: named) else { return }
-        let updated = zip(named, parameters).map { named, parameter in
-            let (key, gradient) = named
+        guard let places = model.parameters(for: gradients) else { return }
+        let updated = places.map { key, gradient, parameter in
             isDecaying = decays(key, parameter)
             defer { isDecaying = true }
             let (newParameter, newState) = applySingle(
@@ -118,18 +116,22 @@ public struct TupleState: Updatable {
 }
 
 extension Module {
-    /// The parameters that gradients with these keys are for, one each, if all gradients are theirs;
+    /// The gradients with their keys and the parameters that they are for, if all are for one;
     /// otherwise nil, after an error for the handler of array operations.
-    func parameters(for gradients: [(String, MLXArray)]) -> [MLXArray]? {
-        let known = Dictionary(uniqueKeysWithValues: parameters().flattened())
-        var parameters: [MLXArray] = []
+    func parameters(
+        for gradients: ModuleParameters
+    ) -> [(key: String, gradient: MLXArray, parameter: MLXArray)]? {
+        var places: [(key: String, gradient: MLXArray, parameter: MLXArray)] = []
         var (unknown, misshapen, whole): ([String], [String], [String]) = ([], [], [])
-        for (key, gradient) in gradients {
-            guard let parameter = known[key] else {
+        let all = parameters()
+        lazy var known = Dictionary(uniqueKeysWithValues: all.flattened())
+        for (key, gradient, parameter) in gradients.asItem().flattened(beside: all.asItem()) {
+            // A list of modules may stand as a dictionary by position.
+            guard let parameter = parameter ?? known[key] else {
                 unknown.append(key)
                 continue
             }
-            parameters.append(parameter)
+            places.append((key, gradient, parameter))
             if gradient.shape != parameter.shape {
                 misshapen.append("\(key) (\(gradient.shape), not \(parameter.shape))")
             }
@@ -140,7 +142,7 @@ extension Module {
             listed("of another shape than the parameter", misshapen),
             listed("not of floating-point numbers", whole),
         ].compactMap { $0 }
-        if faults.isEmpty { return parameters }
+        if faults.isEmpty { return places }
         ErrorHandler.report(
             .caught(
                 "[Optimizer.update] gradients do not fit the model: "

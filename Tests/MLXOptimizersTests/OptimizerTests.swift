@@ -138,6 +138,37 @@ func expectSteps(
         #expect(optimizer.stateDictionary().count == 6)
     }
 
+    @Test func `parameters count their steps apart`() throws {
+        let (model, optimizer) = (Model(), Adam(learningRate: 0.1, biasCorrection: true))
+        var part = gradients(1)
+        part["layers"] = NestedItem.none
+        for gradients in [part, gradients(2), gradients(3)] {
+            optimizer.update(model: model, gradients: gradients)
+            eval(model, optimizer)
+        }
+        func counts(_ optimizer: Adam) -> [Int32?] {
+            let state = optimizer.stateDictionary()
+            return ["weight.step", "layers.0.weight.step"].map { state[$0]?.item(Int32.self) }
+        }
+        #expect(counts(optimizer) == [3, 2])
+        let other = Adam(learningRate: 0.1, biasCorrection: true)
+        try other.loadState(optimizer.stateDictionary(), model: model)
+        other.update(model: model, gradients: gradients(4))
+        #expect(counts(other) == [4, 3])
+        #expect(counts(optimizer) == [3, 2])
+    }
+
+    @Test func `a list of layers may stand as a dictionary by position`() {
+        let (model, other) = (Model(), Model())
+        SGD(learningRate: 0.1).update(model: other, gradients: gradients(1))
+        var byPosition = gradients(1)
+        if case .array(let layers) = byPosition["layers"] {
+            byPosition["layers"] = .dictionary(["0": layers[0]])
+        }
+        SGD(learningRate: 0.1).update(model: model, gradients: byPosition)
+        #expect(model.values() == other.values())
+    }
+
     @Test func `frozen layers of a list stay as they are`() {
         let model = Sequential(layers: Linear(2, 2), Tanh(), Linear(2, 1))
         model.apply { full($0.shape, values: Float(0.1)) }

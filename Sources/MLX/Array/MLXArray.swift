@@ -45,6 +45,11 @@ public final class MLXArray {
         held = Node.Value(node: Node(tensor), index: 0)
     }
 
+    /// Whether both are handles of one result of one call.
+    package func isSameValue(as other: MLXArray) -> Bool {
+        value.node === other.value.node && value.index == other.value.index
+    }
+
     var spec: Spec { value.spec }
 
     /// Whether both arrays are of one shape and type.

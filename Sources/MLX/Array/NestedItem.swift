@@ -56,6 +56,35 @@ public indirect enum NestedItem<Key: Hashable, Element>: IndentedDescription {
         }
     }
 
+    /// All values with their dotted keys, as ``flattened(prefix:)`` gives them, and what another tree
+    /// has in their places; nil where it has none.
+    package func flattened(
+        beside other: NestedItem<Key, Element>
+    ) -> [(key: String, value: Element, other: Element?)] {
+        var result: [(key: String, value: Element, other: Element?)] = []
+        collect(prefix: nil, other, into: &result)
+        return result
+    }
+
+    @_specialize(where Key == String, Element == MLXArray)
+    private func collect(
+        prefix: String?, _ other: NestedItem<Key, Element>,
+        into result: inout [(key: String, value: Element, other: Element?)]
+    ) {
+        switch self {
+        case .none: break
+        case .value(let element): result.append((prefix ?? "", element, other.element))
+        case .array(let items):
+            for (index, item) in items.enumerated() {
+                item.collect(prefix: joinedKey(prefix, index), other.place(index), into: &result)
+            }
+        case .dictionary(let items):
+            for (key, item) in sortedByKey(items) {
+                item.collect(prefix: joinedKey(prefix, key), other.place(key), into: &result)
+            }
+        }
+    }
+
     /// All values, without keys, in the order of ``flattened(prefix:)``.
     public func flattenedValues() -> [Element] {
         var result: [Element] = []
@@ -95,8 +124,11 @@ public indirect enum NestedItem<Key: Hashable, Element>: IndentedDescription {
         case .value(let element): return .value(rest.popFirst() ?? element)
         case .array(let items): return .array(items.map { $0.replacingValues(with: &rest) })
         case .dictionary(var items):
-            for (key, item) in sortedByKey(items) {
-                items[key] = item.replacingValues(with: &rest)
+            let places = items.indices.sorted {
+                name(of: items.keys[$0]) < name(of: items.keys[$1])
+            }
+            for place in places {
+                items.values[place] = items.values[place].replacingValues(with: &rest)
             }
             return .dictionary(items)
         }
