@@ -36,6 +36,9 @@ struct ErrorTests {
         #expect(deviation.hasPrefix("[variance]") && deviation.contains("[2, 3]"))
         let turned = try #require(message { _ = transposed(zeros([2, 3]), axes: [0, 0]) })
         #expect(turned.hasPrefix("[transpose]"))
+        #expect(
+            message { _ = swappedAxes(zeros([2, 3]), 0, 2) }
+                == "[swappedAxes] axes [2] do not fit an array of shape [2, 3]")
     }
 
     @Test("are made at the call, before anything is computed")

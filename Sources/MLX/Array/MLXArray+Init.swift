@@ -138,7 +138,7 @@ extension MLXArray: ExpressibleByArrayLiteral {
 
 /// A scalar of an array's type, which broadcasts to its shape.
 func constant(_ value: Double, like array: MLXArray) -> MLXArray {
-    MLXArray.scalar(value, dtype: array.dtype)
+    Numbers.array(value, array.dtype)
 }
 
 /// An array made by filling its memory, row-major.

@@ -73,6 +73,13 @@ package enum Evaluate {
             Timeline.Event(primitive.name, node.inputs.map(\.spec), Array(node.specs)))
         defer { event?.end() }
         let keepsGraph = keepsGraph && node.isTraced
+        if !primitive.takesInputs, primitive.stepCount == 0, let input = node.onlyInput,
+            let result = primitive.alias(of: input)
+        {
+            node.finish(result)
+            if !keepsGraph { node.detach() }
+            return
+        }
         if !keepsGraph, primitive.takesInputs || !primitive.overwrites.isEmpty {
             return try runOver(node, primitive)
         }
@@ -211,7 +218,12 @@ extension Few<Node.Value> {
             if let first = first.tensor, let second = second.tensor { return [first, second] }
         case .none, .many: break
         }
-        return compactMap(\.tensor)
+        var tensors: [Tensor] = []
+        tensors.reserveCapacity(count)
+        visit { value in
+            if let tensor = value.tensor { tensors.append(tensor) }
+        }
+        return tensors
     }
 }
 

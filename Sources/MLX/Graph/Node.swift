@@ -85,7 +85,7 @@ package final class Node: @unchecked Sendable {
     convenience init(_ primitive: some Primitive, inputs: Few<Value>, specs: Few<Spec>) {
         self.init(
             primitive, inputs: inputs, specs: specs,
-            kernel: primitive.kernel(inputs.mapped(\.spec.dtype)))
+            kernel: primitive.kernel(inputs.mapped(\.dtype)))
     }
 
     /// A pending call whose kernel is known.
@@ -254,6 +254,9 @@ package final class Node: @unchecked Sendable {
         return inputs.first?.node
     }
 
+    /// The memory of the only input; nil where there are others, or it is not there yet.
+    var onlyInput: Tensor? { if case .one(let input) = inputs { input.tensor } else { nil } }
+
     func retainValue() { if !isGiven { holders.wrappingAdd(1, ordering: .relaxed) } }
     func releaseValue() { if !isGiven { holders.wrappingSubtract(1, ordering: .relaxed) } }
 
@@ -264,6 +267,12 @@ package final class Node: @unchecked Sendable {
     func finish(_ results: [Tensor]) {
         if !isOfSeveral { (address, order) = (results[0].address, results[0].layout.order) }
         tensors = Few(results)
+    }
+
+    /// Keeps the only result.
+    func finish(_ result: consuming Tensor) {
+        (address, order) = (result.address, result.layout.order)
+        tensors = .one(result)
     }
 
     /// Keeps the only result, whose elements lie in row-major order from the start of that memory.

@@ -43,13 +43,20 @@ struct UpdateTiles {
 
     private let sources: [Source]
     private let targets: [Target]
+    /// Those of sources whose elements do not follow each other; none where all do.
     private let copies: [StridedCopy?]
     private let count: Int
 
     /// The tensors of one call; the outputs are row-major, and may be inputs' memory.
-    init(_ inputs: [Tensor], into outputs: [Tensor], computed: DType) {
-        copies = inputs.map { $0.layout.isContiguous ? nil : StridedCopy(from: $0) }
-        sources = zip(inputs, copies).map { Source($0, $1, computed) }
+    init(_ inputs: ArraySlice<Tensor>, into outputs: [Tensor], computed: DType) {
+        let copies =
+            inputs.contains { !$0.layout.isContiguous }
+            ? inputs.map { $0.layout.isContiguous ? nil : StridedCopy(from: $0) } : []
+        self.copies = copies
+        sources = inputs.indices.map { place in
+            Source(
+                inputs[place], copies.isEmpty ? nil : copies[place - inputs.startIndex], computed)
+        }
         targets = outputs.map { Target($0, computed) }
         count = outputs.first?.count ?? 0
     }

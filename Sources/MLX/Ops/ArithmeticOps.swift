@@ -195,10 +195,10 @@ func elementwise(
     let (left, right) = (a.asType(dtype), b.asType(dtype))
     let (one, other) = (left.spec.shape, right.spec.shape)
     if one == other { return MLXArray.apply(primitive, left.value, right.value) }
-    if other.isEmpty {
+    if other.stretches(to: one) {
         return MLXArray.apply(primitive, left.value, stretched(right, to: one))
     }
-    if one.isEmpty {
+    if one.stretches(to: other) {
         return MLXArray.apply(primitive, stretched(left, to: other), right.value)
     }
     let operands = broadcastTogether([left, right])

@@ -28,7 +28,7 @@ public func flatten(
 public func unflatten(
     _ a: MLXArray, axis: Int, shape: some Collection<Int>, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    guard let axis = a.axes([axis], "unflatten")?.first else { return a }
+    guard let axis = a.axis(axis, "unflatten") else { return a }
     var sizes = Array(shape)
     if let free = sizes.firstIndex(of: -1) {
         let rest = sizes.enumerated().reduce(1) { $1.offset == free ? $0 : $0 * $1.element }
@@ -61,7 +61,7 @@ public func roll(
     guard let axes else { return reshaped(roll(flattened(a), shift: shift, axes: [0]), a.shape) }
     var result = a
     for axis in axes {
-        guard let axis = a.axes([axis], "roll")?.first else { return a }
+        guard let axis = a.axis(axis, "roll") else { return a }
         let size = a.dim(axis)
         if size == 0 || shift % size == 0 { continue }
         let start = size - (shift % size + size) % size
@@ -101,7 +101,7 @@ public func tiled(_ array: MLXArray, repetitions: Int, stream: StreamOrDevice = 
 public func repeated(_ array: MLXArray, count: Int, axis: Int, stream: StreamOrDevice = .default)
     -> MLXArray
 {
-    guard let axis = array.axes([axis], "repeated")?.first else { return array }
+    guard let axis = array.axis(axis, "repeated") else { return array }
     guard count >= 0 else {
         ErrorHandler.report(.caught("[repeated] the count \(count) is negative"))
         return array

@@ -3,7 +3,7 @@
 public func take(
     _ array: MLXArray, _ indices: MLXArray, axis: Int, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    guard let axis = array.axes([axis], "take")?.first else { return array }
+    guard let axis = array.axis(axis, "take") else { return array }
     return MLXArray.apply(Take(axis: axis), [array, indices])
 }
 
@@ -19,7 +19,7 @@ public func take(_ array: MLXArray, _ indices: MLXArray, stream: StreamOrDevice 
 public func takeAlong(
     _ array: MLXArray, _ indices: MLXArray, axis: Int, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    guard let axis = array.axes([axis], "takeAlong")?.first, array.ndim == indices.ndim else {
+    guard let axis = array.axis(axis, "takeAlong"), array.ndim == indices.ndim else {
         ErrorHandler.report(
             .caught(
                 "[takeAlong] indices of shape \(indices.shape) do not fit an array of shape \(array.shape)"

@@ -20,9 +20,10 @@ public func matmul(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .defau
     if b.ndim == 2, a.ndim > 2 {
         // One matrix for all: the rows of every matrix of a go through one product.
         let rows = reshaped(left, [a.shape.dropLast().reduce(1, *), a.dim(-1)])
-        let product = MLXArray.apply(MatMul(), [rows, right])
+        let product = matrixProduct(rows, right)
         return reshaped(product, a.shape.dropLast() + [b.dim(-1)])
     }
+    if a.ndim == 2, b.ndim == 2 { return matrixProduct(left, right) }
     let batch = broadcastShape([Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))])
     guard let batch else {
         ErrorHandler.report(
@@ -36,4 +37,12 @@ public func matmul(_ a: MLXArray, _ b: MLXArray, stream: StreamOrDevice = .defau
             broadcast(left, to: batch + a.shape.suffix(2)),
             broadcast(right, to: batch + b.shape.suffix(2)),
         ])
+}
+
+/// The product of two matrices of one type whose inner sizes agree.
+private func matrixProduct(_ a: MLXArray, _ b: MLXArray) -> MLXArray {
+    guard a.dtype.isFloatingPoint else { return MLXArray.apply(MatMul(), [a, b]) }
+    let spec = Spec([a.spec.shape[0], b.spec.shape[1]], a.dtype)
+    return MLXArray(
+        Node(MatMul(), inputs: .two(a.value, b.value), spec: spec, kernel: nil))
 }

@@ -12,7 +12,7 @@ extension MLXRandom {
         _ array: MLXArray, axis: Int = 0, key: (some RandomStateOrKey)? = MLXArray?.none,
         stream: StreamOrDevice = .default
     ) -> MLXArray {
-        guard let axis = array.axes([axis], "permutation")?.first else { return array }
+        guard let axis = array.axis(axis, "permutation") else { return array }
         return take(array, permutation(array.dim(axis), key: key), axis: axis)
     }
 
@@ -136,7 +136,7 @@ extension MLXRandom {
         _ logits: MLXArray, axis: Int = -1, shape: (some Collection<Int>)? = [Int]?.none,
         key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
-        guard let axis = logits.axes([axis], "categorical")?.first else {
+        guard let axis = logits.axis(axis, "categorical") else {
             return zeros([], dtype: .uint32)
         }
         var rest = logits.shape
@@ -156,7 +156,7 @@ extension MLXRandom {
         _ logits: MLXArray, axis: Int = -1, count: Int,
         key: (some RandomStateOrKey)? = MLXArray?.none, stream: StreamOrDevice = .default
     ) -> MLXArray {
-        guard let axis = logits.axes([axis], "categorical")?.first else {
+        guard let axis = logits.axis(axis, "categorical") else {
             return zeros([count], dtype: .uint32)
         }
         var wanted = logits.shape

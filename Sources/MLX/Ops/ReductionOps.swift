@@ -297,7 +297,7 @@ private func reduced(
 private func argReduced(
     _ array: MLXArray, _ axis: Int, _ keepDims: Bool, findsLargest: Bool
 ) -> MLXArray {
-    guard let axis = array.axes([axis], findsLargest ? "argMax" : "argMin")?.first else {
+    guard let axis = array.axis(axis, findsLargest ? "argMax" : "argMin") else {
         return array
     }
     let position = MLXArray.apply(ArgReduce(axis: axis, findsLargest: findsLargest), [array])
@@ -345,5 +345,11 @@ extension MLXArray {
             }
         }
         return positive
+    }
+
+    /// An axis as a position; nil, after an error, where it is not there.
+    func axis(_ axis: Int, _ operation: String) -> Int? {
+        let position = axis < 0 ? axis + ndim : axis
+        return 0..<ndim ~= position ? position : axes([axis], operation)?.first
     }
 }

@@ -115,7 +115,7 @@ private func scanned<S: Scan>(
     _: S.Type
 ) -> MLXArray {
     let scan = S(axis: 0, isReversed: reverse)
-    guard let axis = array.axes([axis], scan.name)?.first else { return array }
+    guard let axis = array.axis(axis, scan.name) else { return array }
     let result = MLXArray.apply(S(axis: axis, isReversed: reverse), [array])
     if inclusive { return result }
     return ScanWalk(axis: axis, isReversed: reverse).preceding(result, fill: empty)

@@ -12,7 +12,7 @@ public func putAlong(
     _ array: MLXArray, _ indices: MLXArray, values: MLXArray, axis: Int,
     stream: StreamOrDevice = .default
 ) -> MLXArray {
-    guard let axis = array.axes([axis], "putAlong")?.first else { return array }
+    guard let axis = array.axis(axis, "putAlong") else { return array }
     var (source, target) = (array.shape, indices.shape)
     let fits = target.count == source.count
     if fits { (source[axis], target[axis]) = (1, 1) }

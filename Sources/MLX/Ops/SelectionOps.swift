@@ -8,7 +8,11 @@ public func which(
     let dtype = DType.promoted(a.dtype, b.dtype)
     let condition = condition.asMLXArray(dtype: .bool).asType(.bool)
     let operands = broadcastTogether([condition, a.asType(dtype), b.asType(dtype)])
-    return MLXArray.apply(Select(), operands)
+    let spec = Spec(operands[0].shape, dtype)
+    return MLXArray(
+        Node(
+            Select(), inputs: .many(operands.map(\.value)), spec: spec,
+            kernel: Select().kernel(on: dtype)))
 }
 
 /// See ``which(_:_:_:)``.

@@ -24,8 +24,8 @@ public func flattened(
     _ array: MLXArray, start: Int = 0, end: Int = -1, stream: StreamOrDevice = .default
 ) -> MLXArray {
     if array.ndim == 0 { return reshaped(array, [1]) }
-    guard let first = array.axes([start], "flattened")?.first,
-        let last = array.axes([end], "flattened")?.first, first <= last
+    guard let first = array.axis(start, "flattened"), let last = array.axis(end, "flattened"),
+        first <= last
     else { return array }
     let joined = array.shape[first...last].reduce(1, *)
     return reshaped(array, array.shape[..<first] + [joined] + array.shape[(last + 1)...])
@@ -64,20 +64,16 @@ public func T(_ array: MLXArray, stream: StreamOrDevice = .default) -> MLXArray 
 public func swappedAxes(
     _ array: MLXArray, _ axis1: Int, _ axis2: Int, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    guard let a = array.axes([axis1], "swappedAxes")?.first,
-        let b = array.axes([axis2], "swappedAxes")?.first
+    guard let a = array.axis(axis1, "swappedAxes"), let b = array.axis(axis2, "swappedAxes")
     else { return array }
-    var order = Array(0..<array.ndim)
-    order.swapAt(a, b)
-    return transposed(array, axes: order)
+    return MLXArray.viewed(array, Transpose(swapping: a, b, of: array.ndim))
 }
 
 /// One axis at another place, the others in their order.
 public func movedAxis(
     _ array: MLXArray, source: Int, destination: Int, stream: StreamOrDevice = .default
 ) -> MLXArray {
-    guard let from = array.axes([source], "movedAxis")?.first,
-        let to = array.axes([destination], "movedAxis")?.first
+    guard let from = array.axis(source, "movedAxis"), let to = array.axis(destination, "movedAxis")
     else { return array }
     var order = Array(0..<array.ndim)
     order.insert(order.remove(at: from), at: to)
@@ -166,12 +162,23 @@ func stretchedOnce(_ value: Node.Value, to shape: [Int]) -> Node.Value {
 
 /// The arrays stretched to one shape.
 func broadcastTogether(_ arrays: [MLXArray]) -> [MLXArray] {
-    guard let shape = broadcastShape(arrays.map(\.shape)) else {
+    // Most often one of them has the shape.
+    let widest = arrays.max { $0.ndim < $1.ndim }?.spec.shape ?? []
+    let isWidest = arrays.allSatisfy { $0.spec.shape.stretches(to: widest) }
+    guard let shape = isWidest ? widest : broadcastShape(arrays.map(\.shape)) else {
         let shapes = arrays.map { tuple($0.shape) }.joined(separator: " and ")
         ErrorHandler.report(.caught("[broadcast_shapes] Shapes \(shapes) cannot be broadcast."))
         return arrays.map { broadcast(constant(0, like: $0), to: arrays[0].shape) }
     }
-    return arrays.map { broadcast($0, to: shape) }
+    return arrays.map { $0.spec.shape == shape ? $0 : MLXArray(stretched($0, to: shape)) }
+}
+
+extension [Int] {
+    /// Whether an array of this shape stretches to another one.
+    func stretches(to shape: [Int]) -> Bool {
+        let added = shape.count - count
+        return added >= 0 && indices.allSatisfy { self[$0] == 1 || self[$0] == shape[$0 + added] }
+    }
 }
 
 /// The shape that all shapes stretch to, or nil.
@@ -198,7 +205,7 @@ public func concatenated(
         ErrorHandler.report(.caught("[concatenated] no arrays to join"))
         return zeros([0])
     }
-    guard let axis = first.axes([axis], "concatenated")?.first else { return first }
+    guard let axis = first.axis(axis, "concatenated") else { return first }
     let dtype = arrays.reduce(first.dtype) { DType.promoted($0, $1.dtype) }
     if arrays.count == 1 { return first }
     return MLXArray.apply(Concatenate(axis: axis), arrays.map { $0.asType(dtype) })
@@ -228,7 +235,7 @@ public func split(
     _ array: MLXArray, indices: some Collection<Int>, axis: Int = 0,
     stream: StreamOrDevice = .default
 ) -> [MLXArray] {
-    guard let axis = array.axes([axis], "split")?.first else { return [] }
+    guard let axis = array.axis(axis, "split") else { return [] }
     let size = array.dim(axis)
     let places = indices.map { min(max($0 < 0 ? $0 + size : $0, 0), size) }
     let bounds = [0] + places + [size]
@@ -244,7 +251,7 @@ public func split(
 public func split(_ array: MLXArray, parts: Int, axis: Int = 0, stream: StreamOrDevice = .default)
     -> [MLXArray]
 {
-    guard let axis = array.axes([axis], "split")?.first else { return [] }
+    guard let axis = array.axis(axis, "split") else { return [] }
     guard parts > 0, array.dim(axis) % parts == 0 else {
         ErrorHandler.report(
             .caught(

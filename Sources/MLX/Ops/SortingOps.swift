@@ -57,7 +57,7 @@ public func argPartition(_ array: MLXArray, kth: Int, stream: StreamOrDevice = .
 public func top(_ array: MLXArray, k: Int, axis: Int = -1, stream: StreamOrDevice = .default)
     -> MLXArray
 {
-    guard let axis = array.axes([axis], "top")?.first else { return array }
+    guard let axis = array.axis(axis, "top") else { return array }
     let length = array.dim(axis)
     guard 0...length ~= k else {
         ErrorHandler.report(
@@ -130,7 +130,7 @@ private func middleOfRows(_ rows: MLXArray) -> MLXArray {
 
 /// An order of rows along any axis, which is moved to the end for the while.
 private func ordered(_ array: MLXArray, _ axis: Int, _ order: some RowOrder) -> MLXArray {
-    guard let axis = array.axes([axis], order.name)?.first else { return array }
+    guard let axis = array.axis(axis, order.name) else { return array }
     if axis == array.ndim - 1 { return MLXArray.apply(order, [array]) }
     let rows = MLXArray.apply(order, [swappedAxes(array, axis, -1)])
     return swappedAxes(rows, axis, -1)
@@ -140,7 +140,7 @@ private func ordered(_ array: MLXArray, _ axis: Int, _ order: some RowOrder) -> 
 private func position(
     _ kth: Int, in array: MLXArray, _ axis: Int, _ operation: String
 ) -> Int? {
-    guard let axis = array.axes([axis], operation)?.first else { return nil }
+    guard let axis = array.axis(axis, operation) else { return nil }
     let position = kth < 0 ? kth + array.dim(axis) : kth
     guard 0..<array.dim(axis) ~= position else {
         ErrorHandler.report(

@@ -46,16 +46,16 @@ struct Round: Unary {
 
 struct Add: Binary {
     static let kernels: Kernels.BinaryTable = ck_add
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy, dy) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { dy }
 }
 
 struct Subtract: Binary {
     static let kernels: Kernels.BinaryTable = ck_subtract
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy, -dy) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { operand == .first ? dy : -dy }
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
@@ -64,9 +64,9 @@ struct Subtract: Binary {
 
 struct Multiply: Binary {
     static let kernels: Kernels.BinaryTable = ck_multiply
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy * b, dy * a) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { dy * (operand == .first ? b : a) }
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
@@ -80,9 +80,9 @@ struct Multiply: Binary {
 
 struct Divide: Binary {
     static let kernels: Kernels.BinaryTable = ck_divide
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy / b, -(dy * y / b)) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { operand == .first ? dy / b : -(dy * y / b) }
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
@@ -100,9 +100,9 @@ struct FloorDivide: Binary {
 /// What floor division leaves; has the divisor's sign.
 struct Remainder: Binary {
     static let kernels: Kernels.BinaryTable = ck_remainder
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy, -(dy * floorDivide(a, b))) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { operand == .first ? dy : -(dy * floorDivide(a, b)) }
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
@@ -114,10 +114,10 @@ struct Remainder: Binary {
 
 struct Power: Binary {
     static let kernels: Kernels.BinaryTable = ck_power
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) {
-        (dy * b * pow(a, b - 1), dy * y * Self.logarithm(a))
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? {
+        operand == .first ? dy * b * pow(a, b - 1) : dy * y * Self.logarithm(a)
     }
 
     func tangent(
@@ -140,12 +140,11 @@ struct Power: Binary {
 /// The larger; NaN if either is. At a tie the second operand gets the gradient, as in MLX.
 struct Maximum: Binary {
     static let kernels: Kernels.BinaryTable = ck_maximum
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) {
-        let zero = constant(0, like: dy)
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? {
         // As a and b say it, but then a need not be kept beside y.
-        return (which(y .> b, dy, zero), which(y .<= b, dy, zero))
+        which(operand == .first ? y .> b : y .<= b, dy, constant(0, like: dy))
     }
 
     func tangent(
@@ -159,11 +158,10 @@ struct Maximum: Binary {
 /// The smaller; NaN if either is. At a tie the second operand gets the gradient, as in MLX.
 struct Minimum: Binary {
     static let kernels: Kernels.BinaryTable = ck_minimum
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) {
-        let zero = constant(0, like: dy)
-        return (which(y .< b, dy, zero), which(y .>= b, dy, zero))
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? {
+        which(operand == .first ? y .< b : y .>= b, dy, constant(0, like: dy))
     }
 
     func tangent(
@@ -177,11 +175,11 @@ struct Minimum: Binary {
 /// The angle of the point (b, a).
 struct Atan2: Binary {
     static let kernels: Kernels.BinaryTable = ck_arctan2
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) {
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? {
         let scaled = dy / (square(a) + square(b))
-        return (b * scaled, -(a * scaled))
+        return operand == .first ? b * scaled : -(a * scaled)
     }
 
     func tangent(

@@ -180,9 +180,9 @@ struct ErfInverse: Unary {
 
 struct LogAddExp: Binary {
     static let kernels: Kernels.BinaryTable = ck_logaddexp
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (dy * sigmoid(a - b), dy * sigmoid(b - a)) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { dy * (operand == .first ? sigmoid(a - b) : sigmoid(b - a)) }
 
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?

@@ -73,14 +73,20 @@ extension DividingUnary {
     }
 }
 
+/// An input of an elementwise operation on two arrays.
+enum Operand {
+    case first, second
+}
+
 /// An elementwise operation on two arrays of one shape and type.
 protocol Binary: Portable {
     /// The kernels by element type.
     static var kernels: Kernels.BinaryTable { get }
 
-    /// The gradients by the two inputs, given the result's; nil is zero.
-    func gradients(_ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray)
-        -> (MLXArray?, MLXArray?)
+    /// The gradient by one of the two inputs, given the result's; nil is zero.
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray?
 
     /// The tangent of the result, given those of the inputs; nil is zero, and one is given.
     func tangent(_ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?)
@@ -95,9 +101,9 @@ extension Binary {
 
     func result(_ dtype: DType) -> DType { dtype }
 
-    func gradients(
-        _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
-    ) -> (MLXArray?, MLXArray?) { (nil, nil) }
+    func gradient(
+        by operand: Operand, _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ dy: MLXArray
+    ) -> MLXArray? { nil }
 
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (a, b) = (inputs[0], inputs[1])
@@ -119,8 +125,14 @@ extension Binary {
 
     package func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil, nil] }
-        let (a, b) = gradients(call.inputs[0], call.inputs[1], call.output, conjugate(cotangent))
-        return [a.map { conjugate($0) }, b.map { conjugate($0) }]
+        let (a, b, y) = (call.inputs[0], call.inputs[1], call.output)
+        let dy = conjugate(cotangent)
+        func byOperand(_ operand: Operand) -> MLXArray? {
+            gradient(by: operand, a, b, y, dy).map { conjugate($0) }
+        }
+        return [
+            call.wanted[0] ? byOperand(.first) : nil, call.wanted[1] ? byOperand(.second) : nil,
+        ]
     }
 
     package func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
@@ -131,7 +143,9 @@ extension Binary {
     func tangent(
         _ a: MLXArray, _ b: MLXArray, _ y: MLXArray, _ da: MLXArray?, _ db: MLXArray?
     ) -> MLXArray? {
-        sum(da.flatMap { gradients(a, b, y, $0).0 }, db.flatMap { gradients(a, b, y, $0).1 })
+        sum(
+            da.flatMap { gradient(by: .first, a, b, y, $0) },
+            db.flatMap { gradient(by: .second, a, b, y, $0) })
     }
 
     package func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
@@ -159,9 +173,11 @@ extension View {
         [Spec(try shape(inputs[0].shape), inputs[0].dtype)]
     }
 
-    package func alias(_ inputs: [Tensor]) -> [Tensor]? {
-        guard let layout = view(inputs[0].layout) else { return nil }
-        return [Tensor(storage: inputs[0].storage, layout: layout, dtype: inputs[0].dtype)]
+    package func alias(_ inputs: [Tensor]) -> [Tensor]? { alias(of: inputs[0]).map { [$0] } }
+
+    package func alias(of input: Tensor) -> Tensor? {
+        guard let layout = view(input.layout) else { return nil }
+        return Tensor(storage: input.storage, layout: layout, dtype: input.dtype)
     }
 
     /// Copies, where the strides forbid the view.

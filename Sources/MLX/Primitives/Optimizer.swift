@@ -22,12 +22,15 @@ protocol OptimizerStep: Portable {
     ) -> [MLXArray]
 }
 
+/// What steps with so many arrays of state write over.
+private let overwritten: [[Int?]] = (0...2).map { [0] + (2..<2 + $0).map { $0 } }
+
 extension OptimizerStep {
     package var name: String { lowercasedTypeName(Self.self) }
 
     private var arrayCount: Int { 2 + Self.stateCount }
 
-    package var overwrites: [Int?] { [0] + Array(2..<arrayCount) }
+    package var overwrites: [Int?] { overwritten[Self.stateCount] }
 
     package func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (arrays, numbers) = (inputs.prefix(arrayCount), inputs.dropFirst(arrayCount))
@@ -43,27 +46,27 @@ extension OptimizerStep {
         guard numbers.allSatisfy({ $0.shape.isEmpty && !$0.dtype.isComplex }) else {
             throw refusal("the learning rate has one number, got \(numbers.map(\.shape))")
         }
-        return resultTypes(inputs.map(\.dtype)).map { Spec(shape, $0) }
+        return (0...Self.stateCount).map { Spec(shape, resultType($0) { inputs[$0].dtype }) }
     }
 
-    /// The types of the outputs, by promotion.
-    private func resultTypes(_ inputs: [DType]) -> [DType] {
-        let state = inputs[1..<arrayCount].reduce(inputs[1], DType.promoted)
-        return [DType.promoted(inputs[0], state)]
-            + [DType](repeating: state, count: Self.stateCount)
+    /// The type of an output, by promotion of those of the inputs.
+    private func resultType(_ output: Int, _ input: (Int) -> DType) -> DType {
+        var state = input(1)
+        for place in 2..<arrayCount { state = DType.promoted(state, input(place)) }
+        return output == 0 ? DType.promoted(input(0), state) : state
     }
 
     package func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         let computed = outputs[0].dtype.computed
         guard let kernel = Self.kernels(computed.code) else { return }
         let numbers = inputs.dropFirst(arrayCount).map(\.number)
-        UpdateTiles(Array(inputs.prefix(arrayCount)), into: outputs, computed: computed)
+        UpdateTiles(inputs.prefix(arrayCount), into: outputs, computed: computed)
             .run(kernel, constants(numbers), on: workers)
     }
 
     /// The outputs as array expressions in the type that the kernel computes in.
     func composed(_ inputs: [MLXArray]) -> [MLXArray] {
-        let types = resultTypes(inputs.map(\.dtype))
+        let types = (0...Self.stateCount).map { resultType($0) { inputs[$0].dtype } }
         let wide = inputs.map { $0.asType(types[0].computed) }
         let results = expressions(
             wide[0], wide[1], Array(wide[2..<arrayCount]), Array(wide[arrayCount...]))

@@ -40,6 +40,9 @@ package protocol Primitive: Sendable {
     /// the strides forbid it.
     func alias(_ inputs: [Tensor]) -> [Tensor]?
 
+    /// See ``alias(_:)``, for a view of one input, without the lists.
+    func alias(of input: Tensor) -> Tensor?
+
     /// For each output the input whose memory `eval` may be handed as the output's, when nobody
     /// else needs it; nil, or the end of the list, for outputs that write over no input.
     ///
@@ -77,6 +80,7 @@ extension Primitive {
     package func kernel(_ inputs: Few<DType>) -> TileKernel? { nil }
     package var tileReading: (any TileReading)? { nil }
     package func alias(_ inputs: [Tensor]) -> [Tensor]? { nil }
+    package func alias(of input: Tensor) -> Tensor? { nil }
     package var overwrites: [Int?] { [] }
     package var takesInputs: Bool { false }
     package func results(
@@ -150,10 +154,21 @@ extension LinearPrimitive {
 /// A call of a primitive as a derivative sees it.
 package struct Call {
     package let inputs: [MLXArray]
-    package let outputs: [MLXArray]
     /// For each input, whether its gradient is asked for.
     package let wanted: [Bool]
+    private let node: Node
+
+    init(_ node: Node, wanted: [Bool]) {
+        inputs = node.inputs.map { MLXArray($0) }
+        self.wanted = wanted
+        self.node = node
+    }
+
+    /// Made anew each time: most derivatives ask for none.
+    package var outputs: [MLXArray] {
+        node.specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
+    }
 
     /// The only output of most primitives.
-    package var output: MLXArray { outputs[0] }
+    package var output: MLXArray { MLXArray(node) }
 }

@@ -12,19 +12,23 @@ struct Select: Portable {
         return [a]
     }
 
-    func kernel(_ inputs: Few<DType>) -> TileKernel? {
-        guard let kernel = ck_select(Int32(inputs[1].size)) else { return nil }
-        return TileKernel(
-            body: .ternary(kernel), first: .bool, others: inputs[1], output: inputs[1])
+    func kernel(_ inputs: Few<DType>) -> TileKernel? { kernel(on: inputs[1]) }
+
+    /// The kernel on elements of a type.
+    func kernel(on dtype: DType) -> TileKernel? {
+        guard let kernel = ck_select(Int32(dtype.size)) else { return nil }
+        return TileKernel(body: .ternary(kernel), first: .bool, others: dtype, output: dtype)
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {}
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
         guard let cotangent = cotangents[0] else { return [nil, nil, nil] }
-        let zero = constant(0, like: cotangent)
-        let condition = call.inputs[0]
-        return [nil, which(condition, cotangent, zero), which(condition, zero, cotangent)]
+        let (condition, zero) = (call.inputs[0], constant(0, like: cotangent))
+        return [
+            nil, call.wanted[1] ? which(condition, cotangent, zero) : nil,
+            call.wanted[2] ? which(condition, zero, cotangent) : nil,
+        ]
     }
 
     func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {

@@ -24,8 +24,33 @@ struct Reshape: View, Portable {
 struct Transpose: View, Portable {
     let axes: [Int]
 
+    init(axes: [Int]) { self.axes = axes }
+
+    /// Two axes in each other's place.
+    init(swapping one: Int, _ other: Int, of count: Int) {
+        if min(one, other) == count - 2, max(one, other) == count - 1,
+            count < Self.turns.count
+        {
+            axes = Self.turns[count]
+            return
+        }
+        var axes = Array(0..<count)
+        axes.swapAt(one, other)
+        self.axes = axes
+    }
+
+    /// The axes with the two inner ones swapped, by how many there are: most transposes are such.
+    private static let turns = (0..<8).map { count in
+        count < 2 ? [] : Array(0..<count - 2) + [count - 1, count - 2]
+    }
+
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
-        guard axes.sorted() == Array(input.indices) else {
+        let isOrder =
+            axes.count == input.count
+            && axes.indices.allSatisfy {
+                input.indices ~= axes[$0] && !axes[..<$0].contains(axes[$0])
+            }
+        guard isOrder else {
             throw refusal("\(axes) is not an order of the axes of shape \(input)")
         }
         return axes.map { input[$0] }
@@ -56,10 +81,7 @@ struct Broadcast: View, Portable {
     let target: [Int]
 
     func shape(_ input: [Int]) throws(MLXError) -> [Int] {
-        let added = target.count - input.count
-        guard added >= 0,
-            input.indices.allSatisfy({ input[$0] == 1 || input[$0] == target[$0 + added] })
-        else {
+        guard input.stretches(to: target) else {
             throw .caught(
                 "[broadcast_shapes] Shapes \(tuple(input)) and \(tuple(target)) cannot be broadcast"
             )
@@ -74,7 +96,7 @@ struct Broadcast: View, Portable {
         let stretched = target.indices.filter {
             $0 < added || (input.shape[$0 - added] == 1 && target[$0] != 1)
         }
-        return cotangent.sum(axes: stretched, keepDims: true).reshaped(input.shape)
+        return cotangent.sum(axes: stretched).reshaped(input.shape)
     }
 
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {

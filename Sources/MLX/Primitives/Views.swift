@@ -72,9 +72,9 @@ struct Reinterpret: View, Portable {
             shape: target, strides: moved.dropLast() + [1], offset: moved[moved.count - 1])
     }
 
-    func alias(_ inputs: [Tensor]) -> [Tensor]? {
-        guard let layout = view(inputs[0].layout) else { return nil }
-        return [Tensor(storage: inputs[0].storage, layout: layout, dtype: target)]
+    func alias(of input: Tensor) -> Tensor? {
+        guard let layout = view(input.layout) else { return nil }
+        return Tensor(storage: input.storage, layout: layout, dtype: target)
     }
 
     private var itemSize: Int { target.size }

@@ -15,7 +15,7 @@ enum ReverseMode {
             let cotangents = gathered.take(from: node)
             guard let primitive = node.primitive, cotangents.contains(where: { $0 != nil })
             else { continue }
-            let wanted = node.inputs.map { $0.node.mark >= 0 }
+            let wanted = wantedInputs(of: node)
             let call = Call(node, wanted: wanted)
             for (index, gradient) in primitive.vjp(call, cotangents).enumerated() {
                 guard wanted[index], let gradient else { continue }
@@ -24,6 +24,20 @@ enum ReverseMode {
         }
         return inputs.map { gathered[Node.Value(node: $0, index: 0)] }
     }
+
+    /// For each input of a node that is between, whether it is too.
+    private static func wantedInputs(of node: Node) -> [Bool] {
+        switch node.inputs {
+        case .one: alone
+        case .two(let first, let second):
+            pairs[(first.node.mark >= 0 ? 1 : 0) + (second.node.mark >= 0 ? 2 : 0)]
+        case .none, .many: node.inputs.map { $0.node.mark >= 0 }
+        }
+    }
+
+    // Lists that are there: nearly all calls have one of them.
+    private static let alone = [true]
+    private static let pairs = (0..<4).map { [$0 & 1 > 0, $0 & 2 > 0] }
 }
 
 /// Gradients by, or tangents of, the outputs of the nodes of a walk; nil is zero.
@@ -37,7 +51,7 @@ struct Changes {
         var count = 0
         for node in order {
             starts.append(count)
-            count += node.specs.count
+            count += node.isOfSeveral ? node.specs.count : 1
         }
         changes = [MLXArray?](repeating: nil, count: count)
     }
@@ -56,21 +70,14 @@ struct Changes {
     /// Hands the changes of a node's outputs out.
     mutating func take(from node: Node) -> [MLXArray?] {
         let start = starts[node.mark]
+        if !node.isOfSeveral {
+            defer { changes[start] = nil }
+            return [changes[start]]
+        }
         return node.specs.indices.map { index in
             defer { changes[start + index] = nil }
             return changes[start + index]
         }
-    }
-}
-
-extension Call {
-    init(_ node: Node, wanted: [Bool]) {
-        inputs = node.inputs.map { MLXArray($0) }
-        outputs =
-            node.specs.count == 1
-            ? [MLXArray(node)]
-            : node.specs.indices.map { MLXArray(Node.Value(node: node, index: $0)) }
-        self.wanted = wanted
     }
 }
 
