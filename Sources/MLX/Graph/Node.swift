@@ -264,9 +264,12 @@ package final class Node: @unchecked Sendable {
     func newResults() -> [Tensor] { isOfSeveral ? specs.map { Tensor($0) } : [Tensor(single)] }
 
     /// Keeps the results.
-    func finish(_ results: [Tensor]) {
-        if !isOfSeveral { (address, order) = (results[0].address, results[0].layout.order) }
-        tensors = Few(results)
+    func finish(_ results: consuming [Tensor]) {
+        if !isOfSeveral, let result = results.popLast() {
+            finish(result)
+        } else {
+            tensors = Few(results)
+        }
     }
 
     /// Keeps the only result.

@@ -121,20 +121,28 @@ extension Reduction {
         _ start: Int, _ length: Int, _ reader: TileReader, _ kernel: @escaping RowKernel,
         _ result: UnsafeMutableRawPointer, _ dtype: DType, _ workers: Workers
     ) {
-        let (chunk, share) = (ReductionPlan.chunk, reader.share)
+        let (chunk, share, itemSize) = (ReductionPlan.chunk, reader.share, dtype.size)
         let chunks = (length + chunk - 1) / chunk
-        let each = share / chunk * dtype.size
+        let each = share / chunk * itemSize
         let shares = (length + share - 1) / share
         // The threads write to lines of their own.
         let apart = (each + 127) / 128 * 128
         withThreadMemory(shares * (apart + each)) { memory in
-            workers.forRanges(of: length, grain: share) { range in
-                let parts = memory + range.lowerBound / share * apart
-                for first in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
-                    let count = min(chunk, range.upperBound - first)
-                    reader.withElements(start + first, count) {
-                        let place = (first - range.lowerBound) / chunk
-                        kernel(parts + place * dtype.size, $0, count)
+            if let row = reader.place(start) {
+                workers.run(shares) { index in
+                    let first = index * share
+                    Self.joinChunks(min(share, length - first), memory + index * apart, itemSize) {
+                        kernel($2, row + (first + $0) * itemSize, $1)
+                    }
+                }
+            } else {
+                workers.run(shares) { index in
+                    let first = index * share
+                    Self.joinChunks(min(share, length - first), memory + index * apart, itemSize) {
+                        (place, count, result) in
+                        reader.withElements(start + first + place, count) {
+                            kernel(result, $0, count)
+                        }
                     }
                 }
             }
@@ -143,6 +151,20 @@ extension Reduction {
                 (partials + index * each).copyMemory(from: memory + index * apart, byteCount: each)
             }
             kernel(result, partials, chunks)
+        }
+    }
+
+    /// Calls the body for every chunk of so many elements: where it begins, how many it has, and where
+    /// its result goes.
+    @inline(__always)
+    private static func joinChunks(
+        _ length: Int, _ results: UnsafeMutableRawPointer, _ itemSize: Int,
+        _ body: (Int, Int, UnsafeMutableRawPointer) -> Void
+    ) {
+        var (first, result) = (0, results)
+        while first < length {
+            body(first, min(ReductionPlan.chunk, length - first), result)
+            (first, result) = (first + ReductionPlan.chunk, result + itemSize)
         }
     }
 

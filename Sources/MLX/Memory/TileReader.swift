@@ -104,7 +104,10 @@ struct TileReader {
     private static func origin(
         of tensor: UnsafePointer<Tensor>, in order: [Int]?
     ) -> (ReadingWay.Origin, StridedCopy?) {
-        guard let order else { return origin(of: tensor.pointee) }
+        guard let order else {
+            if tensor.pointee.layout.isContiguous { return (.memory(tensor.pointee.address), nil) }
+            return origin(of: tensor.pointee)
+        }
         var turned = tensor.pointee
         turned.layout = turned.layout.transposed(order)
         return origin(of: turned)
