@@ -19,6 +19,7 @@ struct DealtProduct {
 
     /// For so many threads; nil where more would be packed than is gained.
     init?(_ product: PackedProduct, threads: Int, dealsRows: Bool) {
+        let product = dealsRows ? product.dealingRows(to: threads) : product
         let depth = min(product.k, product.depth)
         let rowPanels = (product.m + product.rowPanel - 1) / product.rowPanel
         if !dealsRows, rowPanels * product.rowBytes(depth) > Self.mostRowBytes { return nil }

@@ -14,12 +14,16 @@ struct PackedProduct {
     let k: Int
     let dtype: DType
     let packing: ck_packing
+    /// The rows of a packed panel: as few as the panels allow, so that all take as long.
+    private(set) var rowPanel: Int
 
     private static let has = (
         products: ck_has_packed_products() != 0, dots: ck_has_bf16_dots() != 0,
         tiles: ck_has_tiled_products() != 0
     )
     static let columnPanel = Int(CK_PACKED_COLUMNS)
+    /// The most rows of a panel, and fewer that are multiplied about as fast.
+    private static let panelRows = 11...Int(CK_PACKED_ROWS)
     /// The columns that are packed at a time, fewer where they meet all rows and then are done
     /// with, and the bytes of packed rows that stay in the second cache meanwhile.
     static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
@@ -44,6 +48,43 @@ struct PackedProduct {
         (self.a, self.b, self.m, self.n, self.k) = (a, b, m, n, k)
         self.dtype = dtype
         packing = .of(dtype)
+        rowPanel = Int(CK_TILED_ROWS)
+        if !usesTiles { rowPanel = Self.evenRows(m, Self.panelRows.upperBound) }
+    }
+
+    /// The same product with lower panels of rows where so many threads share them more evenly.
+    func dealingRows(to threads: Int) -> PackedProduct {
+        var best = (product: self, rows: Int.max)
+        for rows in rowPanels {
+            let panels = (m + rows - 1) / rows
+            let most = (panels + threads - 1) / threads * rows
+            // Low panels take a little longer for each row.
+            if most < best.rows - best.rows / 64 { best = (with(rowPanel: rows), most) }
+        }
+        return best.product
+    }
+
+    func with(rowPanel: Int) -> PackedProduct {
+        var product = self
+        product.rowPanel = rowPanel
+        return product
+    }
+
+    /// The rows of panels that are multiplied about as fast, the higher ones first.
+    var rowPanels: [Int] {
+        if usesTiles { return [rowPanel] }
+        var all: [Int] = []
+        for most in Self.panelRows.reversed() {
+            let rows = Self.evenRows(m, most)
+            if rows != all.last { all.append(rows) }
+        }
+        return all
+    }
+
+    /// The rows of a panel where there are as few panels as that many rows at most allow.
+    private static func evenRows(_ count: Int, _ most: Int) -> Int {
+        let panels = (count + most - 1) / most
+        return panels == 0 ? most : (count + panels - 1) / panels
     }
 
     /// Whether sums along k go on in the tiles of AMX, where parts of one can't be made apart.
@@ -59,13 +100,6 @@ struct PackedProduct {
 
     /// Into how many parts sums along k may be made apart.
     var separableParts: Int { usesTiles ? 1 : (k - 1) / depth + 1 }
-
-    /// The rows of a packed panel: as few as the panels allow, so that all take as long.
-    var rowPanel: Int {
-        let most = Int(usesTiles ? CK_TILED_ROWS : CK_PACKED_ROWS)
-        let panels = (m + most - 1) / most
-        return usesTiles || panels == 0 ? most : (m + panels - 1) / panels
-    }
 
     /// The bytes of a packed panel of rows, for so many elements along k.
     func rowBytes(_ count: Int) -> Int {
