@@ -27,7 +27,7 @@ struct BandedProduct {
             product.m * product.n <= most / max(product.k, 1),
             let cut = Cut.best(product, threads: threads)
         else { return nil }
-        (self.product, self.cut) = (product.with(rowPanel: cut.rowPanel), cut)
+        (self.product, self.cut) = (product, cut)
         let parts = Array((0..<product.k).pieces(of: product.depth))
         groups = cut.isApart ? parts.map { [$0] } : [parts]
         sums =
@@ -91,8 +91,6 @@ struct BandedProduct {
 /// Into how many bands of rows and pieces of columns a product is cut, for the parts of sums along k
 /// together or for each of them.
 private struct Cut {
-    /// The rows of a panel.
-    let rowPanel: Int
     let bands: Int
     let pieces: Int
     let isApart: Bool
@@ -111,28 +109,22 @@ private struct Cut {
     /// The cut that takes the least time for so many threads, if any has bands of a size.
     static func best(_ product: PackedProduct, threads: Int) -> Cut? {
         let (parts, elements) = (product.separableParts, product.m * product.n)
-        let isApart =
-            parts > 1 && ApartSums.parts(parts, elements: elements, dtype: .float32) == parts
         var best: Cut?
-        for panel in product.rowPanels {
+        consider(product, threads: threads, groups: 1, depth: product.k, adding: 0, &best)
+        if parts > 1, ApartSums.parts(parts, elements: elements, dtype: .float32) == parts {
             consider(
-                product, panel: panel, threads: threads, groups: 1, depth: product.k, adding: 0,
-                &best)
-            if !isApart { continue }
-            consider(
-                product, panel: panel, threads: threads, groups: parts, depth: product.depth,
+                product, threads: threads, groups: parts, depth: product.depth,
                 adding: call + elements * parts / threads / 2, &best)
         }
         return best
     }
 
-    /// Puts the best cut into so many groups of parts along k, with panels of so many rows, in place
-    /// of one that takes longer.
+    /// Puts the best cut into so many groups of parts along k in place of one that takes longer.
     private static func consider(
-        _ product: PackedProduct, panel: Int, threads: Int, groups: Int, depth: Int, adding: Int,
+        _ product: PackedProduct, threads: Int, groups: Int, depth: Int, adding: Int,
         _ best: inout Cut?
     ) {
-        let pair = 2 * PackedProduct.columnPanel
+        let (panel, pair) = (product.rowPanel, 2 * PackedProduct.columnPanel)
         let (panels, pairs) = ((product.m + panel - 1) / panel, (product.n + pair - 1) / pair)
         let lines = product.usesTiles ? Self.lines.tiled : Self.lines.plain
         var lastHeight = 0
@@ -149,15 +141,11 @@ private struct Cut {
                 let tasks = (bands * pieces * groups + threads - 1) / threads
                 let isEven = pieces % tasks == 0 || tasks % pieces == 0
                 let packed = tasks * width + ((tasks - 1) / pieces + (isEven ? 1 : 2)) * height
-                // A step along k takes a little longer than its rows. A thread that is late is waited
-                // for, by a part of its last piece.
-                let tiles = height * width / lines * (4 * panel + 1) / (4 * panel)
-                let multiplied = tiles * (4 * tasks + 1) / 4
+                // A thread that is late is waited for, by a part of its last piece.
+                let multiplied = height * width / lines * (4 * tasks + 1) / 4
                 let time = (packed + multiplied) * depth + adding
                 if time < best?.time ?? .max {
-                    best = Cut(
-                        rowPanel: panel, bands: bands, pieces: pieces, isApart: groups > 1,
-                        time: time)
+                    best = Cut(bands: bands, pieces: pieces, isApart: groups > 1, time: time)
                 }
             }
         }

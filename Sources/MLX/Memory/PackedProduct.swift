@@ -54,31 +54,16 @@ struct PackedProduct {
 
     /// The same product with lower panels of rows where so many threads share them more evenly.
     func dealingRows(to threads: Int) -> PackedProduct {
-        var best = (product: self, rows: Int.max)
-        for rows in rowPanels {
-            let panels = (m + rows - 1) / rows
-            let most = (panels + threads - 1) / threads * rows
-            // Low panels take a little longer for each row.
-            if most < best.rows - best.rows / 64 { best = (with(rowPanel: rows), most) }
-        }
-        return best.product
-    }
-
-    func with(rowPanel: Int) -> PackedProduct {
-        var product = self
-        product.rowPanel = rowPanel
-        return product
-    }
-
-    /// The rows of panels that are multiplied about as fast, the higher ones first.
-    var rowPanels: [Int] {
-        if usesTiles { return [rowPanel] }
-        var all: [Int] = []
+        if usesTiles { return self }
+        var (best, fewest) = (self, Int.max)
         for most in Self.panelRows.reversed() {
             let rows = Self.evenRows(m, most)
-            if rows != all.last { all.append(rows) }
+            let panels = (m + rows - 1) / rows
+            let share = (panels + threads - 1) / threads * rows
+            // Low panels take a little longer for each row.
+            if share < fewest - fewest / 64 { (best.rowPanel, fewest) = (rows, share) }
         }
-        return all
+        return best
     }
 
     /// The rows of a panel where there are as few panels as that many rows at most allow.
