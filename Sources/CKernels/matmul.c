@@ -293,11 +293,41 @@ TILES(BOTH)
 static const tile_kernel tiles[ROWS][3][2] = {TILES(ENTRY)};
 enum { LYING = 2 };
 
+// Up to so many steps tiles wait for the lines of their results, which are met in their order then:
+// panels of rows come one after the other, with columns that the second cache holds.
+enum { FEW_STEPS = 64, FEW_ELEMENTS = 1 << 18 };
+INLINE int has_few(long steps, long columns) {
+    return steps <= FEW_STEPS && steps * columns <= FEW_ELEMENTS;
+}
+
+// The first panel reads columns where they lie, if they do, and packs them for the others.
+static void multiply_few_steps(int is_paired, char *out, long row_bytes, struct ck_packed_rows a,
+    u32 *b, const float *lying, long stride, long columns, long steps,
+    enum ck_packed_result result) {
+    for (long row = 0; row < a.count; row += a.panel) {
+        const tile_kernel(*kernels)[2] = tiles[smaller(a.count - row, a.panel) - 1];
+        const u32 *lines = (const u32 *)a.start + row / a.panel * steps * WIDTH;
+        int lies = lying && row == 0;
+        for (long column = 0; column < columns; column += 2 * WIDTH) {
+            long width = smaller(columns - column, 2 * WIDTH);
+            u32 *panel = b + column * steps;
+            struct next_place next = {(const char *)panel, 0};
+            if (lies) next = (struct next_place){(const char *)(lying + column), stride * 4};
+            kernels[lies ? LYING : is_paired][width > WIDTH](
+                out + row * row_bytes + column * (result == CK_PACKED_NARROW ? 2 : 4), row_bytes,
+                lines, panel, steps, width, result, next, NULL);
+        }
+    }
+}
+
 void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct ck_packed_rows a,
     const void *b, long columns, struct ck_ahead ahead, long count, enum ck_packed_result result) {
     long size = result == CK_PACKED_NARROW ? 2 : 4;
     int is_paired = packing == CK_PACK_PAIRS;
     long steps = is_paired ? (count + 1) / 2 : count;
+    if (has_few(steps, columns))
+        return multiply_few_steps(is_paired, out, leading * size, a, (u32 *)b, NULL, 0, columns,
+            steps, result);
     long panels = (a.count + a.panel - 1) / a.panel, line = 0;
     // The panels of rows whose tiles ask for columns.
     long asking = ahead.lines > 0 ? panels - ahead.panels : panels > 1 ? panels : 0;
@@ -342,6 +372,9 @@ void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const 
     long panels = (a.count + a.panel - 1) / a.panel;
     long most = keeps || a.count > ROWS_BESIDE ? count : smaller(count, STEPS_BESIDE);
     int packs = keeps || panels > LYING_PANELS;
+    if (keeps && has_few(count, columns))
+        return multiply_few_steps(0, (char *)out, leading * (long)sizeof *out, a, room, b, stride,
+            columns, count, result);
     float *sums = (float *)room + 2 * WIDTH * most;
     for (long column = 0; column < columns; column += 2 * WIDTH) {
         long width = smaller(columns - column, 2 * WIDTH);
