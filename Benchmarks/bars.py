@@ -23,7 +23,7 @@ BARS = {
     **{f"matmul_f32_{n}": Bar(0.95) for n in (512, 1024, 2048)},
     "matmul_f32_1x4096x4096": Bar(1.0, peers=("torch",)),
     "matmul_f32_64x4096x1024": Bar(1.0, peers=("torch",)),
-    **{n: Bar(1.0, peers=("torch",)) for n in ("matmul_f32_16x4096x1024", "linear_f32_2x4096x1024", "linear_f32_8x4096x1024")},
+    **{n: Bar(1.0, peers=("torch",)) for n in ("matmul_f32_16x4096x1024", "matmul_f32_768x16x4096", "linear_f32_2x4096x1024", "linear_f32_8x4096x1024")},
     "matmul_bf16_1024": Bar(0.95, peers=("torch",)),
     "softmax_4096x1024": Bar(1.5, peers=("torch",)),
     "layernorm_4096x1024": Bar(1.5, peers=("torch",)),

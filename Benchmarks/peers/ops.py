@@ -25,7 +25,8 @@ def elements(amount):
 def products(peer):
     shapes = {"f32_512": (512, 512, 512), "f32_1024": (1024, 1024, 1024), "f32_2048": (2048, 2048, 2048),
               "f32_1x4096x4096": (1, 4096, 4096), "f32_64x4096x1024": (64, 4096, 1024),
-              "f32_16x4096x1024": (16, 4096, 1024), "bf16_1024": (1024, 1024, 1024)}
+              "f32_16x4096x1024": (16, 4096, 1024), "f32_768x16x4096": (768, 16, 4096),
+              "bf16_1024": (1024, 1024, 1024)}
     for name, (m, k, n) in shapes.items():
         yield "matmul_" + name, (*flops(2 * m * k * n), lambda m=m, k=k, n=n, t=name[:4]: peer.product(m, k, n, t == "bf16"))
     if hasattr(peer, "joined"):

@@ -10,6 +10,8 @@ enum ProductCases {
             product("matmul_f32_1x4096x4096", 1, 4096, 4096),
             product("matmul_f32_64x4096x1024", 64, 4096, 1024),
             product("matmul_f32_16x4096x1024", 16, 4096, 1024),
+            // As an adapter of rank 16 multiplies.
+            product("matmul_f32_768x16x4096", 768, 16, 4096),
             linear("linear_f32_2x4096x1024", 2, 4096, 1024),
             linear("linear_f32_8x4096x1024", 8, 4096, 1024),
             product("matmul_bf16_1024", 1024, 1024, 1024, .bfloat16),
