@@ -88,7 +88,8 @@ package enum BLAS {
         let bands = max(1, min(16, k / 64, (columns * k) >> 15))
         let sums = Tensor(Spec([bands == 1 ? 0 : bands, columns], .float32))
         let target = bands == 1 ? out : sums.address.as(Float.self)
-        let width = 4096
+        // The sums of wider pieces would leave the first cache, as eight rows pass through it.
+        let width = 2048
         let pieces = (columns + width - 1) / width
         let source = matrix.address.as(Float.self)
         workers.run(bands * pieces) { task in
