@@ -136,11 +136,17 @@ struct FastTests {
         ],
         [true, false])
     func blocks(_ sizes: (Int, Int), _ isCausal: Bool) {
-        let (queries, keys) = sizes
-        let q = random([2, 4, queries, 16], seed: 1)
-        let k = random([2, 2, keys, 16], seed: 2)
-        let v = random([2, 2, keys, 24], seed: 3)
-        let weights = random([2, 4, queries, 24], seed: 4)
+        compare(batch: 2, queries: sizes.0, keys: sizes.1, isCausal)
+    }
+
+    @Test("attend by so many heads that none is cut into parts")
+    func manyHeads() { compare(batch: 24, queries: 70, keys: 90, true) }
+
+    private func compare(batch: Int, queries: Int, keys: Int, _ isCausal: Bool) {
+        let q = random([batch, 4, queries, 16], seed: 1)
+        let k = random([batch, 2, keys, 16], seed: 2)
+        let v = random([batch, 2, keys, 24], seed: 3)
+        let weights = random([batch, 4, queries, 24], seed: 4)
         func fused(_ x: [MLXArray]) -> MLXArray {
             MLXFast.scaledDotProductAttention(
                 queries: x[0], keys: x[1], values: x[2], scale: 0.25,
@@ -159,6 +165,32 @@ struct FastTests {
         for (gradient, slope) in zip(gradients, slopes) {
             #expect(difference(gradient, slope, tolerance.times(4)) == nil)
         }
+    }
+
+    @Test(
+        "have the heads of a position beside each other, so that to join them copies nothing",
+        arguments: [DType.float32, .float16], [false, true])
+    func order(_ dtype: DType, _ isCompiled: Bool) {
+        let (batch, heads, length, depth) = (2, 3, 5, 8)
+        let inputs = (1...4).map { seed in
+            random([batch, length, heads * depth], seed: UInt64(seed)).asType(dtype)
+        }
+        func split(_ x: MLXArray) -> MLXArray {
+            reshaped(x, [batch, length, heads, depth]).swappedAxes(1, 2)
+        }
+        func results(_ x: [MLXArray]) -> [MLXArray] {
+            let (y, gradients) = vjp(
+                { x in
+                    [
+                        MLXFast.scaledDotProductAttention(
+                            queries: x[0], keys: x[1], values: x[2], scale: 1, mask: .causal)
+                    ]
+                }, primals: x[..<3].map(split), cotangents: [split(x[3])])
+            return (y + gradients).map { $0.swappedAxes(1, 2) }
+        }
+        let made = isCompiled ? compile(results)(inputs) : results(inputs)
+        eval(made)
+        #expect(made.allSatisfy { $0.value.tensor?.layout.isContiguous == true })
     }
 
     /// Two heads of keys beside four of queries.

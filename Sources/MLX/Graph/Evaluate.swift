@@ -90,7 +90,7 @@ package enum Evaluate {
             node.finish(try primitive.results(tensors, on: .shared))
         } else {
             // A node that fails stays pending, so that whoever asks again is told again.
-            let outputs = node.newResults()
+            let outputs = node.newResults(of: primitive)
             try primitive.eval(tensors, into: outputs, on: .shared)
             node.finish(outputs)
         }
@@ -139,7 +139,7 @@ package enum Evaluate {
             }
             step.release()
             let reader = step.reader?.node
-            let results = reader?.newResults() ?? []
+            let results = reader.flatMap { $0.primitive.map($0.newResults) } ?? []
             let event = Timeline.begin(
                 Timeline.Event(
                     schedule.names(places), step.sources.map(\.spec),
@@ -199,7 +199,7 @@ extension Primitive {
     func outputs(_ specs: [Spec], over inputs: inout [Tensor]) -> [Tensor] {
         let overwrites = overwrites
         return specs.enumerated().map { index, spec in
-            let layout = Layout(contiguous: spec.shape)
+            let layout = layout(ofResult: index, spec.shape)
             guard index < overwrites.count, let input = overwrites[index] else {
                 return Tensor(layout, spec.dtype)
             }

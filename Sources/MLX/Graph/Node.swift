@@ -260,8 +260,15 @@ package final class Node: @unchecked Sendable {
     func retainValue() { if !isGiven { holders.wrappingAdd(1, ordering: .relaxed) } }
     func releaseValue() { if !isGiven { holders.wrappingSubtract(1, ordering: .relaxed) } }
 
-    /// New memory for the results.
-    func newResults() -> [Tensor] { isOfSeveral ? specs.map { Tensor($0) } : [Tensor(single)] }
+    /// New memory for the results of a primitive.
+    func newResults(of primitive: any Primitive) -> [Tensor] {
+        if !isOfSeveral {
+            return [Tensor(primitive.layout(ofResult: 0, single.shape), single.dtype)]
+        }
+        return specs.enumerated().map { index, spec in
+            Tensor(primitive.layout(ofResult: index, spec.shape), spec.dtype)
+        }
+    }
 
     /// Keeps the results.
     func finish(_ results: consuming [Tensor]) {

@@ -10,17 +10,21 @@ struct AttentionBackward {
     private let result: AttentionBlocks.Panel
     private let cotangent: AttentionBlocks.Panel
     private let states: Tensor
+    /// The gradients by queries, keys, values, sinks, and how the first three are written.
     private let outputs: [Tensor]
-    /// The outputs in the type computed in: the gradients by queries, keys, values, sinks.
-    private let gradients: [Tensor]
+    private let targets: (queries: Target, keys: Target, values: Target)
+    /// The gradient by the sinks in the type computed in.
+    private let bySinks: Tensor?
     /// The queries of a head of keys, in parts.
     private let parts: [Range<Int>]
     /// The sums by keys and by values, where there are several parts.
-    private let apart: (keys: ApartSums, values: ApartSums)?
+    private let apart: (keys: HeadSums, values: HeadSums)?
     private let dot: ck_dot
     private let weigh: ck_attention_weights
     private let slope: ck_attention_slopes
     private let sumSink: ck_attention_sink
+
+    private typealias Target = AttentionBlocks.Target
 
     init?(
         _ form: AttentionForm, _ inputs: [Tensor], into outputs: [Tensor], on workers: Workers
@@ -37,10 +41,13 @@ struct AttentionBackward {
         states = inputs[extra + 1].contiguous(on: workers)
         cotangent = AttentionBlocks.Panel(inputs[extra + 2], byRows: true, on: workers)
         self.outputs = outputs
-        gradients = outputs.map { $0.computing(dtype) }
-        parts = blocks.parts(form.hasSinks ? 1 : Self.tasks, gradients)
-        if let keys = ApartSums(parts: parts.count, elements: gradients[1].count, dtype: dtype),
-            let values = ApartSums(parts: parts.count, elements: gradients[2].count, dtype: dtype)
+        let targets = outputs.prefix(3).map { Target($0, from: dtype) }
+        self.targets = (targets[0], targets[1], targets[2])
+        bySinks = form.hasSinks ? outputs[3].computing(dtype) : nil
+        let most = max(outputs[1].count, outputs[2].count)
+        parts = blocks.parts(form.hasSinks ? 1 : Self.tasks, elements: most)
+        if let keys = HeadSums(parts: parts.count, outputs[1].shape, dtype),
+            let values = HeadSums(parts: parts.count, outputs[2].shape, dtype)
         {
             apart = (keys, values)
         } else {
@@ -50,44 +57,82 @@ struct AttentionBackward {
     }
 
     func run(on workers: Workers) {
-        if gradients.count > 3 { gradients[3].clear(on: workers) }
-        let scores = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
-        let deltas = AttentionBlocks.rows * blocks.dtype.size
-        workers.run(blocks.batch * blocks.sharedHeads * parts.count) { task in
+        bySinks?.clear(on: workers)
+        let size = blocks.dtype.size
+        let scores = AttentionBlocks.rows * AttentionBlocks.columns * size
+        let deltas = AttentionBlocks.rows * size
+        let byQueries = AttentionBlocks.rows * blocks.depth * size
+        let (byKeys, byValues) = (
+            blocks.keyCount * blocks.depth * size, blocks.keyCount * blocks.width * size
+        )
+        let tasks = blocks.batch * blocks.sharedHeads * parts.count
+        let room = TaskMemory(tasks: tasks, byteCount: apart == nil ? byKeys + byValues : 0)
+        workers.run(tasks) { task in
             let (shared, part) = task.quotientAndRemainder(dividingBy: parts.count)
-            withThreadMemory(2 * scores + deltas) { base in
-                let scratch = Scratch(
-                    weights: base, slopes: base + scores, deltas: base + 2 * scores,
-                    byKeys: cleared(apart?.keys, part, 1, shared),
-                    byValues: cleared(apart?.values, part, 2, shared))
-                let first = shared * blocks.groups * blocks.blocksPerHead
-                for block in parts[part] {
-                    let (head, rows) = blocks.block(first + block)
-                    addGradients(of: rows, head, shared, scratch)
+            room.borrow { room in
+                withThreadMemory(byQueries + 2 * scores + deltas) { base in
+                    let rest = base + byQueries
+                    let scratch = Scratch(
+                        byQueries: base, weights: rest, slopes: rest + scores,
+                        deltas: rest + 2 * scores,
+                        byKeys: apart?.keys.place(of: part, shared) ?? room,
+                        byValues: apart?.values.place(of: part, shared) ?? room + byKeys)
+                    scratch.byKeys.initializeMemory(as: UInt8.self, repeating: 0, count: byKeys)
+                    scratch.byValues.initializeMemory(as: UInt8.self, repeating: 0, count: byValues)
+                    let first = shared * blocks.groups * blocks.blocksPerHead
+                    for block in parts[part] {
+                        let (head, rows) = blocks.block(first + block)
+                        addGradients(of: rows, head, shared, scratch)
+                    }
+                    if apart == nil {
+                        targets.keys.write(scratch.byKeys, shared, 0..<blocks.keyCount)
+                        targets.values.write(scratch.byValues, shared, 0..<blocks.keyCount)
+                    }
                 }
             }
         }
-        apart?.keys.add(to: gradients[1].address, on: workers)
-        apart?.values.add(to: gradients[2].address, on: workers)
-        for (gradient, output) in zip(gradients, outputs) { output.finish(gradient, on: workers) }
-    }
-
-    /// Where a part's sums by the keys or the values of a head go, all zero.
-    private func cleared(
-        _ sums: ApartSums?, _ part: Int, _ index: Int, _ shared: Int
-    ) -> UnsafeMutableRawPointer {
-        let result = gradients[index].address
-        let bytes = blocks.keyCount * gradients[index].shape[3] * blocks.dtype.size
-        let place = (sums?.place(of: part, result) ?? result) + shared * bytes
-        place.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-        return place
+        apart?.keys.write(to: targets.keys, on: workers)
+        apart?.values.write(to: targets.values, on: workers)
+        if let bySinks { outputs[3].finish(bySinks, on: workers) }
     }
 
     /// The tasks from which on heads are not cut.
     private static let tasks = 48
 
+    /// Sums of parts of each head of keys, head after head.
+    private struct HeadSums {
+        private let parts: ApartSums
+        /// Those of the first part.
+        private let first: Tensor
+
+        /// Nil where there is one part.
+        init?(parts count: Int, _ shape: [Int], _ dtype: DType) {
+            let spec = Spec(shape, dtype)
+            guard let parts = ApartSums(parts: count, elements: spec.count, dtype: dtype) else {
+                return nil
+            }
+            (self.parts, first) = (parts, Tensor(spec))
+        }
+
+        private var headElements: Int { first.shape[2] * first.shape[3] }
+
+        func place(of part: Int, _ head: Int) -> UnsafeMutableRawPointer {
+            parts.place(of: part, first.address) + head * headElements * first.dtype.size
+        }
+
+        func write(to target: Target, on workers: Workers) {
+            parts.add(to: first.address, on: workers)
+            let shape = first.shape
+            workers.run(shape[0] * shape[1]) { head in
+                target.write(first.address(at: head * headElements), head, 0..<shape[2])
+            }
+        }
+    }
+
     /// What one task writes over, block after block, and where its sums go.
     private struct Scratch {
+        /// The gradients by the queries of a block.
+        let byQueries: UnsafeMutableRawPointer
         let weights: UnsafeMutableRawPointer
         let slopes: UnsafeMutableRawPointer
         /// For each query the mean slope of its scores: Σ cotangent · result.
@@ -111,18 +156,19 @@ struct AttentionBackward {
         }
         if let sink = blocks.sink(head: head) {
             let state = states.address(at: (head * blocks.queryCount + rows.lowerBound) * 2)
-            sumSink(gradients[3].address(at: head), sink, state, scratch.deltas, rows.count)
+            if let bySinks {
+                sumSink(bySinks.address(at: head), sink, state, scratch.deltas, rows.count)
+            }
         }
         let end = blocks.keyEnd(rows)
         if end == 0 {
-            let place = gradients[0].address(
-                at: (head * blocks.queryCount + rows.lowerBound) * blocks.depth)
-            place.initializeMemory(
+            scratch.byQueries.initializeMemory(
                 as: UInt8.self, repeating: 0, count: rows.count * blocks.depth * size)
         }
         for columns in (0..<end).pieces(of: AttentionBlocks.columns) {
             addGradients(of: rows, columns, head, shared, scratch, (q: q, dy: dy))
         }
+        targets.queries.write(scratch.byQueries, head, rows)
     }
 
     private func addGradients(
@@ -142,13 +188,12 @@ struct AttentionBackward {
             scratch.byKeys + columns.lowerBound * depth * dtype.size,
             scratch.byValues + columns.lowerBound * width * dtype.size
         )
-        let queryRow = head * blocks.queryCount + rows.lowerBound
         BLAS.block(
             weights, operands.dy, into: valuePlace, m: n, n: width, k: m, leading: width, beta: 1,
             dtype: dtype)
         BLAS.block(
-            slopes, k, into: gradients[0].address(at: queryRow * depth), m: m, n: depth, k: n,
-            leading: depth, beta: columns.lowerBound == 0 ? 0 : 1, dtype: dtype)
+            slopes, k, into: scratch.byQueries, m: m, n: depth, k: n, leading: depth,
+            beta: columns.lowerBound == 0 ? 0 : 1, dtype: dtype)
         BLAS.block(
             slopes.transposed, operands.q, into: keyPlace, m: n, n: depth, k: m, leading: depth,
             beta: 1, dtype: dtype)
@@ -160,6 +205,7 @@ struct AttentionBackward {
     ) {
         let (n, size) = (columns.count, blocks.dtype.size)
         for (index, row) in rows.enumerated() {
+            if columns.lowerBound == 0 { targets.queries.ask(head, row: row) }
             let mask = blocks.rowMask(head: head, row: row, columns: columns)
             let state = states.address(at: (head * blocks.queryCount + row) * 2)
             let weights = scratch.weights + index * n * size
@@ -174,12 +220,11 @@ struct AttentionBackward {
 extension AttentionBlocks {
     /// The blocks of queries that share a head of keys in parts of about the same work, so many that
     /// there are a number of tasks, where memory for the sums of the parts allows it.
-    fileprivate func parts(_ tasks: Int, _ gradients: [Tensor]) -> [Range<Int>] {
+    fileprivate func parts(_ tasks: Int, elements: Int) -> [Range<Int>] {
         let work = (0..<groups * blocksPerHead).map { max(1, keyEnd(block($0).rows)) }
         let heads = max(1, batch * sharedHeads)
         let wanted = min((tasks + heads - 1) / heads, work.count)
-        let count = ApartSums.parts(
-            max(1, wanted), elements: max(gradients[1].count, gradients[2].count), dtype: dtype)
+        let count = ApartSums.parts(max(1, wanted), elements: elements, dtype: dtype)
         let all = work.reduce(0, +)
         var (parts, start, done) = ([Range<Int>](), 0, 0)
         for index in work.indices {

@@ -224,6 +224,54 @@ extension AttentionBlocks {
         }
     }
 
+    /// A result of heads as tasks write it, which keep its memory alive: by rows, of the type computed
+    /// in.
+    struct Target {
+        private let address: UnsafeMutableRawPointer
+        private let heads: Int
+        private let columns: Int
+        private let sizes: (source: Int, target: Int)
+        /// The bytes from a sequence, a head and a row to the next.
+        private let steps: (batch: Int, head: Int, row: Int)
+        private let convert: Kernels.Unary?
+
+        init(_ tensor: Tensor, from source: DType) {
+            address = tensor.address
+            (heads, columns) = (tensor.shape[1], tensor.shape[3])
+            let size = tensor.dtype.size
+            sizes = (source.size, size)
+            let strides = tensor.layout.strides
+            steps = (strides[0] * size, strides[1] * size, strides[2] * size)
+            convert =
+                tensor.dtype == source ? nil : Kernels.convert(from: source, to: tensor.dtype)
+        }
+
+        private func place(_ head: Int, row: Int) -> UnsafeMutableRawPointer {
+            let (sequence, own) = head.quotientAndRemainder(dividingBy: heads)
+            return address + sequence * steps.batch + own * steps.head + row * steps.row
+        }
+
+        /// Asks for the memory of a row that will be written: rows lie apart, so that each would be
+        /// waited for.
+        func ask(_ head: Int, row: Int) { ck_ask(place(head, row: row), columns * sizes.target) }
+
+        /// Writes rows of a head that follow each other.
+        func write(_ source: UnsafeMutableRawPointer, _ head: Int, _ rows: Range<Int>) {
+            let start = place(head, row: rows.lowerBound)
+            let areTogether = steps.row == columns * sizes.target
+            let each = areTogether ? rows.count : 1
+            for row in stride(from: 0, to: rows.count, by: each) {
+                let target = start + row * steps.row
+                let elements = source + row * columns * sizes.source
+                if let convert {
+                    convert(target, elements, each * columns)
+                } else {
+                    target.copyMemory(from: elements, byteCount: each * columns * sizes.target)
+                }
+            }
+        }
+    }
+
     /// Where matrices lie one behind the other, in memory that another keeps.
     struct Turned {
         private let address: UnsafeMutableRawPointer

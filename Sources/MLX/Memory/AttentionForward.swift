@@ -22,23 +22,22 @@ struct AttentionForward {
     }
 
     func run(on workers: Workers) {
-        let queries = blocks.queryCount
-        let writer = TileWriter(output, from: blocks.dtype)
+        let target = AttentionBlocks.Target(output, from: blocks.dtype)
         let scoreBytes = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
+        let bytes = scoreBytes + AttentionBlocks.rows * blocks.width * blocks.dtype.size
         workers.run(blocks.batch * blocks.heads * blocks.blocksPerHead) { task in
             let (head, rows) = blocks.block(task)
-            withThreadMemory(scoreBytes) { scores in
-                let place = (head * queries + rows.lowerBound) * blocks.width
-                writer.withElements(place, rows.count * blocks.width) { out in
-                    attend(head, rows, scores, out)
-                }
+            withThreadMemory(bytes) { scores in
+                let out = scores + scoreBytes
+                attend(head, rows, scores, out, target)
+                target.write(out, head, rows)
             }
         }
     }
 
     private func attend(
         _ head: Int, _ rows: Range<Int>, _ scores: UnsafeMutableRawPointer,
-        _ out: UnsafeMutableRawPointer
+        _ out: UnsafeMutableRawPointer, _ target: AttentionBlocks.Target
     ) {
         let (width, size) = (blocks.width, blocks.dtype.size)
         let state = states.address(at: (head * blocks.queryCount + rows.lowerBound) * 2)
@@ -48,7 +47,8 @@ struct AttentionForward {
             out.initializeMemory(as: UInt8.self, repeating: 0, count: rows.count * width * size)
         }
         for columns in (0..<end).pieces(of: AttentionBlocks.columns) {
-            let (isFirst, leading) = (columns.lowerBound == 0, columns.count)
+            let (isFirst, isLast) = (columns.lowerBound == 0, columns.upperBound == end)
+            let leading = columns.count
             guard
                 let values = blocks.values.matrix(
                     blocks.sharedHead(head), from: columns.lowerBound)
@@ -60,6 +60,7 @@ struct AttentionForward {
                 blocks.multiply(head, strip, columns, into: weights, leading: leading)
                 for row in strip {
                     let index = row - rows.lowerBound
+                    if isLast { target.ask(head, row: row) }
                     step(
                         scores + index * leading * size, state + 2 * index * size,
                         out + index * width * size, seen, isFirst ? 0 : width,

@@ -19,7 +19,7 @@ package struct Tensor: Sendable {
             layout: Layout(contiguous: spec.shape), dtype: spec.dtype)
     }
 
-    /// New memory for a row-major layout, uninitialised.
+    /// New memory for a layout without gaps, uninitialised.
     init(_ layout: Layout, _ dtype: DType) {
         self.init(
             storage: Storage(byteCount: layout.count * dtype.size), layout: layout, dtype: dtype)

@@ -69,6 +69,10 @@ struct Attention: Portable {
         }
     }
 
+    func layout(ofResult index: Int, _ shape: [Int]) -> Layout {
+        index == 0 ? .besideHeads(shape) : Layout(contiguous: shape)
+    }
+
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         AttentionForward(form, inputs, into: outputs, on: workers)?.run(on: workers)
     }
@@ -118,6 +122,10 @@ struct AttentionGradient: Portable {
         return inputs.prefix(3) + (form.hasSinks ? [sinks] : [])
     }
 
+    func layout(ofResult index: Int, _ shape: [Int]) -> Layout {
+        index < 3 ? .besideHeads(shape) : Layout(contiguous: shape)
+    }
+
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) {
         guard let backward = AttentionBackward(form, inputs, into: outputs, on: workers) else {
             for output in outputs { output.clear(on: workers) }
@@ -165,6 +173,16 @@ struct AttentionGradient: Portable {
     func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
         let folded = form.folded(inputs, batch)
         return MLXArray.results(of: self, folded, count: 4).map { batch.unfolded($0) }
+    }
+}
+
+extension Layout {
+    /// How [B, H, T, D] lies with the heads of a position beside each other, as a layer that joins
+    /// them reads it.
+    fileprivate static func besideHeads(_ shape: [Int]) -> Layout {
+        let (batch, heads, rows, width) = (shape[0], shape[1], shape[2], shape[3])
+        if heads == 1 || rows == 1 { return Layout(contiguous: shape) }
+        return Layout(contiguous: [batch, rows, heads, width]).transposed([0, 2, 1, 3])
     }
 }
 
