@@ -118,6 +118,25 @@ struct MatMulTests {
     }
 
     @Test(
+        "with few columns have the bits of those with many, wherever the operands lie",
+        arguments: [17, 40, 300], [1, 5, 64, 65, 700, 2100])
+    func fewColumns(_ rows: Int, _ depth: Int) {
+        let wide = (random([rows, depth + 3], seed: 1), random([depth, 48], seed: 2))
+        let a = wide.0[0..., 2..<depth + 2]
+        let expected = matmul(a, wide.1)
+        for columns in [2, 9, 16, 17, 32] {
+            let (b, bytes) = (wide.1[0..., ..<columns], bits(expected[0..., ..<columns]))
+            for left in [a, copied(a)] {
+                for right in [b, copied(b), copied(b.T).T] {
+                    for threads in [1, 2, 3, 16] {
+                        #expect(withWorkers(threads) { bits(matmul(left, right)) } == bytes)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(
         "of few results and long sums are the same each time",
         arguments: [[3, 3], [14, 32], [20, 5], [5, 40]])
     func longSums(_ size: [Int]) {

@@ -133,6 +133,23 @@ int ck_has_small_products(void);
 void ck_small_products(float *out, const float *a, const float *b,
     const ck_small_matrices *matrices, long planes);
 
+/// A float32 matrix of few columns, and how sums along its depth are made.
+typedef struct {
+    const float *start;
+    /// The elements from a row to the next, and to the columns from 16 on.
+    long row, next;
+    long columns, depth;
+    /// The rows whose products are summed before those before them are added.
+    long part;
+} ck_narrow_matrix;
+
+#define CK_NARROW_COLUMNS 32
+
+/// Writes the products, row-major, of rows whose elements follow each other with a matrix of at
+/// most `CK_NARROW_COLUMNS` columns; where this machine can run `ck_packed_multiply`.
+void ck_narrow_multiply(
+    float *out, const float *a, long a_row, long rows, const ck_narrow_matrix *b);
+
 #pragma clang assume_nonnull end
 
 #endif

@@ -232,6 +232,9 @@ struct PackedProduct {
     func run(into output: UnsafeMutableRawPointer, on workers: Workers) {
         let isHalf = dtype == .bfloat16
         if isFew { return runFew(into: output, on: workers) }
+        if let narrow = NarrowProduct(self, on: workers) {
+            return narrow.run(into: output, on: workers)
+        }
         // Sums of several depths meet in float32.
         let sums = isHalf && k > depth ? Tensor(Spec([m, n], .float32)) : nil
         let isNarrow = isHalf && sums == nil
