@@ -1,5 +1,6 @@
-// Products of float32 rows with a matrix of few columns: neither is packed, as that would take as
-// long as to multiply them. The sums are those of packed products, to the last bit.
+// Products of float32 rows with a matrix of few columns or few rows: nothing large is packed, as
+// that would take as long as to multiply it. The sums are those of packed products, to the last
+// bit.
 
 #include "wide.h"
 
@@ -50,10 +51,13 @@ WIDE_INLINE void sum_products(
     }
 }
 
-WIDE_INLINE void narrow_rows(
-    int rows, int halves, float *out, const float *a, long a_row, const ck_narrow_matrix *b) {
-    __mmask16 last = first_lanes(b->columns - (halves - 1) * WIDTH);
-    narrow_walk walk = {.left = b->start, .right = b->start + b->next, .stride = b->row,
+// A tile of the result, whose columns are those of `b` from one on.
+WIDE_INLINE void narrow_tile(int rows, int halves, float *out, const float *a, long a_row,
+    const ck_narrow_matrix *b, long column) {
+    long columns = smaller(b->columns - column, 2 * WIDTH);
+    __mmask16 last = first_lanes(columns - (halves - 1) * WIDTH);
+    const float *start = b->start + column * b->column;
+    narrow_walk walk = {.left = start, .right = start + WIDTH * b->column, .stride = b->row,
         .first = halves == 2 ? 0xffff : last, .last = last};
     UNROLL for (int r = 0; r < rows; r++) walk.row[r] = a + r * a_row;
     for (long start = 0; start < b->depth; start += b->part) {
@@ -67,7 +71,7 @@ WIDE_INLINE void narrow_rows(
         }
         UNROLL for (int r = 0; r < rows; r++) {
             UNROLL for (int h = 0; h < halves; h++) {
-                float *place = out + r * b->columns + h * WIDTH;
+                float *place = out + r * b->columns + column + h * WIDTH;
                 __mmask16 lanes = h == 0 ? walk.first : last;
                 if (start > 0) total[r][h] += _mm512_maskz_loadu_ps(lanes, place);
                 _mm512_mask_storeu_ps(place, lanes, total[r][h]);
@@ -76,32 +80,33 @@ WIDE_INLINE void narrow_rows(
     }
 }
 
-#define NARROW_ROWS(ROWS, HALVES)                                                                  \
-    WIDE static void narrow_rows_##ROWS##_##HALVES(                                                \
-        float *out, const float *a, long a_row, const ck_narrow_matrix *b) {                       \
-        narrow_rows(ROWS, HALVES, out, a, a_row, b);                                               \
+#define NARROW_TILE(ROWS, HALVES)                                                                  \
+    WIDE static void narrow_tile_##ROWS##_##HALVES(float *out, const float *a, long a_row,         \
+        const ck_narrow_matrix *b, long column) {                                                  \
+        narrow_tile(ROWS, HALVES, out, a, a_row, b, column);                                       \
     }
-NARROW_ROWS(8, 1)
-NARROW_ROWS(8, 2)
-NARROW_ROWS(4, 1)
-NARROW_ROWS(4, 2)
-NARROW_ROWS(1, 1)
-NARROW_ROWS(1, 2)
+NARROW_TILE(8, 1)
+NARROW_TILE(8, 2)
+NARROW_TILE(4, 1)
+NARROW_TILE(4, 2)
+NARROW_TILE(1, 1)
+NARROW_TILE(1, 2)
 
 void ck_narrow_multiply(
     float *out, const float *a, long a_row, long rows, const ck_narrow_matrix *b) {
     static const struct {
         long rows;
-        void (*kernels[2])(float *, const float *, long, const ck_narrow_matrix *);
+        void (*tiles[2])(float *, const float *, long, const ck_narrow_matrix *, long);
     } heights[] = {
-        {8, {narrow_rows_8_1, narrow_rows_8_2}},
-        {4, {narrow_rows_4_1, narrow_rows_4_2}},
-        {1, {narrow_rows_1_1, narrow_rows_1_2}},
+        {8, {narrow_tile_8_1, narrow_tile_8_2}},
+        {4, {narrow_tile_4_1, narrow_tile_4_2}},
+        {1, {narrow_tile_1_1, narrow_tile_1_2}},
     };
     for (long row = 0, height = 0; row < rows; row += heights[height].rows) {
         while (rows - row < heights[height].rows) height++;
-        heights[height].kernels[b->columns > WIDTH](
-            out + row * b->columns, a + row * a_row, a_row, b);
+        for (long column = 0; column < b->columns; column += 2 * WIDTH)
+            heights[height].tiles[b->columns - column > WIDTH](
+                out + row * b->columns, a + row * a_row, a_row, b, column);
     }
 }
 

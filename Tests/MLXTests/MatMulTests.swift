@@ -118,14 +118,15 @@ struct MatMulTests {
     }
 
     @Test(
-        "with few columns have the bits of those with many, wherever the operands lie",
-        arguments: [17, 40, 300], [1, 5, 64, 65, 700, 2100])
-    func fewColumns(_ rows: Int, _ depth: Int) {
-        let wide = (random([rows, depth + 3], seed: 1), random([depth, 48], seed: 2))
+        "with a matrix of few columns or rows have the bits of packed ones, wherever it lies",
+        arguments: [17, 40, 300], [1, 5, 32, 64, 65, 700, 2100])
+    func narrow(_ rows: Int, _ depth: Int) {
+        let wide = (random([rows, depth + 3], seed: 1), random([depth, 611], seed: 2))
         let a = wide.0[0..., 2..<depth + 2]
-        let expected = matmul(a, wide.1)
-        for columns in [2, 9, 16, 17, 32] {
-            let (b, bytes) = (wide.1[0..., ..<columns], bits(expected[0..., ..<columns]))
+        // Rows whose elements lie apart are packed.
+        let packed = matmul(copied(a.T).T, wide.1)
+        for columns in [2, 9, 16, 17, 32] + (depth > 32 ? [] : [33, 100, 611]) {
+            let (b, bytes) = (wide.1[0..., ..<columns], bits(packed[0..., ..<columns]))
             for left in [a, copied(a)] {
                 for right in [b, copied(b), copied(b.T).T] {
                     for threads in [1, 2, 3, 16] {

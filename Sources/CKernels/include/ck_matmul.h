@@ -133,20 +133,19 @@ int ck_has_small_products(void);
 void ck_small_products(float *out, const float *a, const float *b,
     const ck_small_matrices *matrices, long planes);
 
-/// A float32 matrix of few columns, and how sums along its depth are made.
+/// A float32 matrix of few columns or few rows, and how sums along its depth are made.
 typedef struct {
     const float *start;
-    /// The elements from a row to the next, and to the columns from 16 on.
-    long row, next;
+    /// The elements from a row to the next; from a column to the next, times their distance, where
+    /// that is a multiple of 16.
+    long row, column;
     long columns, depth;
     /// The rows whose products are summed before those before them are added.
     long part;
 } ck_narrow_matrix;
 
-#define CK_NARROW_COLUMNS 32
-
-/// Writes the products, row-major, of rows whose elements follow each other with a matrix of at
-/// most `CK_NARROW_COLUMNS` columns; where this machine can run `ck_packed_multiply`.
+/// Writes the products, row-major, of rows whose elements follow each other with a matrix that is
+/// read once for eight of them; where this machine can run `ck_packed_multiply`.
 void ck_narrow_multiply(
     float *out, const float *a, long a_row, long rows, const ck_narrow_matrix *b);
 
