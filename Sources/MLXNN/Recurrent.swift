@@ -98,28 +98,12 @@ open class GRU: Module {
     ///   - hidden: the state before the first step, [..., hiddenSize]; zeros if nil.
     /// - Returns: [..., steps, hiddenSize].
     open func callAsFunction(_ x: MLXArray, hidden: MLXArray? = nil) -> MLXArray {
-        var hidden = hidden
-        let back = wh.T
-        let states = steps(x, wx, b).map { input in
-            let state = next(input, hidden, back)
-            hidden = state
-            return state
-        }
-        return stacked(states, axis: -2)
-    }
-
-    private func next(_ input: MLXArray, _ hidden: MLXArray?, _ back: MLXArray) -> MLXArray {
-        let bounds = [hiddenSize, 2 * hiddenSize]
-        let given = split(input, indices: bounds, axis: -1)  // reset, update, new
-        guard let hidden else {
-            let new = bhn.map { given[2] + MLX.sigmoid(given[0]) * $0 } ?? given[2]
-            return (1 - MLX.sigmoid(given[1])) * tanh(new)
-        }
-        let kept = split(matmul(hidden, back), indices: bounds, axis: -1)
-        let reset = MLX.sigmoid(given[0] + kept[0])
-        let update = MLX.sigmoid(given[1] + kept[1])
-        let new = tanh(given[2] + reset * (bhn.map { kept[2] + $0 } ?? kept[2]))
-        return (1 - update) * new + update * hidden
+        guard let given = products(x, wx, b) else { return x }
+        let layer = RecurrentCall(name: "GRU", x, width: hiddenSize)
+        if let hidden, let refusal = layer.refusal(of: hidden, "hidden") { return refusal }
+        let states = gatedRecurrentUnit(
+            layer.joined(given), wh, bias: bhn, hidden: layer.first(hidden))
+        return layer.apart(states)
     }
 }
 
@@ -165,24 +149,48 @@ open class LSTM: Module {
         _ x: MLXArray, hidden: MLXArray? = nil, cell: MLXArray? = nil
     ) -> (MLXArray, MLXArray) {
         guard let given = products(x, wx, bias) else { return (x, x) }
-        let (steps, batch) = (x.dim(-2), x.shape.dropLast(2).reduce(1, *))
-        let before = Array(x.shape.dropLast(2)) + [hiddenSize]
+        let layer = RecurrentCall(name: "LSTM", x, width: hiddenSize)
         for (state, name) in [(hidden, "hidden"), (cell, "cell")] {
-            guard let state, !state.shape.stretches(to: before) else { continue }
-            let message =
-                "[LSTM] the \(name) state before the first step has the shape \(state.shape) "
-                + "instead of \(before)"
-            return (refused(x, message), x)
-        }
-        func first(_ state: MLXArray?) -> MLXArray? {
-            state.map { reshaped(broadcast($0, to: before), [batch, hiddenSize]) }
+            if let state, let refusal = layer.refusal(of: state, name) { return (refusal, x) }
         }
         let states = longShortTermMemory(
-            reshaped(given, [batch, steps, 4 * hiddenSize]), wh, hidden: first(hidden),
-            cell: first(cell))
-        let shape = x.shape.dropLast() + [hiddenSize]
-        return (reshaped(states.0, shape), reshaped(states.1, shape))
+            layer.joined(given), wh, hidden: layer.first(hidden), cell: layer.first(cell))
+        return (layer.apart(states.0), layer.apart(states.1))
     }
+}
+
+/// The shapes of a layer that takes all steps at once: any axes before those of steps and features
+/// become one.
+private struct RecurrentCall {
+    let name: String
+    private let before: [Int]
+    private let steps: Int
+    private let width: Int
+
+    init(name: String, _ x: MLXArray, width: Int) {
+        self.name = name
+        (before, steps, self.width) = (Array(x.shape.dropLast(2)), x.dim(-2), width)
+    }
+
+    private var batch: Int { before.reduce(1, *) }
+
+    /// What is returned in place of a state before the first step of another shape.
+    func refusal(of state: MLXArray, _ kind: String) -> MLXArray? {
+        let expected = before + [width]
+        if state.shape.stretches(to: expected) { return nil }
+        return refused(
+            state,
+            "[\(name)] the \(kind) state before the first step has the shape \(state.shape) "
+                + "instead of \(expected)")
+    }
+
+    func first(_ state: MLXArray?) -> MLXArray? {
+        state.map { reshaped(broadcast($0, to: before + [width]), [batch, width]) }
+    }
+
+    func joined(_ x: MLXArray) -> MLXArray { reshaped(x, [batch, steps, x.dim(-1)]) }
+
+    func apart(_ x: MLXArray) -> MLXArray { reshaped(x, before + [steps, width]) }
 }
 
 /// The first parameters of a recurrent layer with some gates.

@@ -182,7 +182,7 @@ struct GraphSizeLawTests {
         // Several layers of a language model that decodes, in one call.
         "Projection": 14,
         // All steps of a recurrent layer, two here, in one call; the tangent is made of single ones.
-        "LongShortTermMemory": 52,
+        "LongShortTermMemory": 52, "GatedRecurrentUnit": 54,
         // A tangent of zeros is made for a function of no calls.
         "StopGradient": 1,
     ]

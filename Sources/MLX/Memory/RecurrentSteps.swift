@@ -1,132 +1,59 @@
 import CKernels
 
-/// The sizes of a long short-term memory on a batch of sequences.
+/// The sizes of a recurrent layer on a batch of sequences: its weights are those of some gates,
+/// each `width` rows.
 struct RecurrentShape {
     let batch: Int
     let steps: Int
     let width: Int
+    let gates: Int
 
-    /// How far a row of states, or of gates, lies from the same step's next one.
-    var stateRow: Int { steps * width }
-    var gateRow: Int { 4 * stateRow }
-
-    /// The first state, or gate, of a sequence at a step.
-    func state(_ row: Int, _ step: Int) -> Int { row * stateRow + step * width }
-    func gate(_ row: Int, _ step: Int) -> Int { 4 * state(row, step) }
+    /// The first element of a sequence's state at a step.
+    func state(_ row: Int, _ step: Int) -> Int { (row * steps + step) * width }
 }
 
-/// A left operand that changes with every step of a sequence, and a right one that stays: it is
-/// packed once, and the threads keep their columns of it in their caches from step to step. Each
-/// task makes some columns of the product, goes on with what it has made, and packs what it has made
-/// of the next step's operand.
-struct RecurrentProduct {
-    private let product: PackedProduct
-    private let rows: PackedOperand
-    private let columns: PackedOperand
-    private let parts: [Range<Int>]
-    private let weights: Storage
-    /// The operands of this step and of the next one.
-    private let packed: [Storage]
-
-    /// Blocks of so many columns are parts of what is packed at a time.
-    static let block = 32
-
-    /// Nil where the processor has no such products, or where blocks would not fit.
-    init?(
-        _ weights: BLAS.Matrix, rows: Int, columns: Int, depth: Int, width: Int, dtype: DType,
-        on workers: Workers
-    ) {
-        guard dtype == .float32, PackedProduct.isAvailable(dtype), width % Self.block == 0 else {
-            return nil
-        }
-        // Nothing of the left operand is read through it.
-        let none = BLAS.Matrix(address: weights.address, leading: depth, isTransposed: false)
-        let product = PackedProduct(none, weights, m: rows, n: columns, k: depth, dtype: dtype)
-        let right = PackedOperand(columnsOf: product)
-        let parts = Array((0..<depth).pieces(of: product.depth))
-        let memory = Storage(byteCount: right.byteCount(depth))
-        workers.run(right.panels * parts.count) { task in
-            let (part, panel) = task.quotientAndRemainder(dividingBy: right.panels)
-            right.pack(panel, parts[part], memory.address)
-        }
-        let left = PackedOperand(rowsOf: product)
-        (self.product, self.rows, self.columns, self.parts) = (product, left, right, parts)
-        self.weights = memory
-        packed = (0..<2).map { _ in Storage(byteCount: left.byteCount(depth)) }
-    }
-
-    /// What a task makes of each step's product.
-    struct Task {
-        let rows: Range<Int>
-        let columns: Range<Int>
-    }
-
-    /// Packs some elements along k of the operand of a step, of whole panels of its rows, which lie
-    /// `leading` elements apart.
-    func pack(
-        _ elements: Range<Int>, of address: UnsafeMutableRawPointer, _ some: Range<Int>,
-        leading: Int, step: Int
-    ) {
-        for part in parts {
-            let inside = elements.clamped(to: part)
-            if inside.isEmpty { continue }
-            for first in stride(from: some.lowerBound, to: some.upperBound, by: rows.panel) {
-                let place = rows.place(first / rows.panel, part, packed[step % 2].address)
-                ck_pack(
-                    product.packing, place + (inside.lowerBound - part.lowerBound) * 64,
-                    address + (first * leading + inside.lowerBound) * 4,
-                    min(rows.panel, some.upperBound - first), inside.count, leading, 0, rows.panel)
-            }
-        }
-    }
-
-    /// Adds a part of a step's product to memory whose rows lie `leading` elements apart, or writes
-    /// it; the columns stand from `column` on.
-    func multiply(
-        _ task: Task, column: Int, step: Int, into target: UnsafeMutableRawPointer, leading: Int,
-        isAdded: Bool
-    ) {
-        let first = task.rows.lowerBound
-        for part in parts {
-            ck_packed_multiply(
-                product.packing, target + (first * leading + column) * 4, leading,
-                ck_packed_rows(
-                    start: rows.place(first / rows.panel, part, packed[step % 2].address),
-                    count: task.rows.count, panel: rows.panel),
-                columns.place(column / columns.panel, part, weights.address),
-                task.columns.count, ck_ahead(), part.count,
-                isAdded || part.lowerBound > 0 ? CK_PACKED_ADDED : CK_PACKED_WRITTEN)
-        }
-    }
-
-    /// All rows of the columns 0 ..< width in tasks of enough work each, where a column stands for so
-    /// many of the product; of some rows each where columns do not give work to all threads.
-    func tasks(_ width: Int, each: Int) -> [Task] {
-        let work = rows.count * product.k * each * Self.block
-        let blocks = max(1, (1 << 17) / max(work, 1))
-        let columns = Array((0..<width).pieces(of: blocks * Self.block))
-        let most = blocks > 1 ? 1 : max(1, Workers.count / columns.count)
-        let panels = (rows.panels + most - 1) / most
-        return (0..<rows.count).pieces(of: max(1, panels) * rows.panel).flatMap { rows in
-            columns.map { Task(rows: rows, columns: $0) }
-        }
-    }
-}
-
-/// The steps of a long short-term memory, one after the other: float32 or float64, row-major.
+/// The steps of a recurrent layer, one after the other: float32 or float64, row-major.
 struct RecurrentSteps {
     let shape: RecurrentShape
     let dtype: DType
-    /// [4 · width, width].
+    /// [gates · width, width].
     let weights: Tensor
     let workers: Workers
 
-    private var size: Int { dtype.size }
     private var width: Int { shape.width }
+
+    /// One gate of all sequences and steps.
+    struct Gate {
+        private let address: UnsafeMutableRawPointer
+        private let size: Int
+        /// How many elements lie between a sequence's and the next one's.
+        let row: Int
+        private let step: Int
+
+        /// The gate that begins at a column of a tensor [batch, steps, columns].
+        init(_ tensor: Tensor, column: Int) {
+            (address, size) = (tensor.address(at: column), tensor.dtype.size)
+            (row, step) = (tensor.shape[1] * tensor.shape[2], tensor.shape[2])
+        }
+
+        func address(_ row: Int, _ step: Int, _ column: Int = 0) -> UnsafeMutableRawPointer {
+            address + (row * self.row + step * self.step + column) * size
+        }
+    }
+
+    /// Does the work of one step, for some elements of one sequence.
+    typealias Take = (_ step: Int, _ row: Int, _ part: Range<Int>) -> Void
 
     /// The weights as the right operand of the way there, or of the way back.
     private func weight(isThere: Bool) -> BLAS.Matrix {
         BLAS.Matrix(address: weights.address, leading: width, isTransposed: isThere)
+    }
+
+    private func product(isThere: Bool) -> RecurrentProduct? {
+        let joined = shape.gates * width
+        return RecurrentProduct(
+            weight(isThere: isThere), rows: shape.batch, columns: isThere ? joined : width,
+            depth: isThere ? width : joined, width: width, dtype: dtype, on: workers)
     }
 
     /// The rows of a step, some for each worker.
@@ -134,112 +61,88 @@ struct RecurrentSteps {
         workers.forRanges(of: shape.batch, grain: max(1, 2048 / width)) { $0.forEach(body) }
     }
 
-    /// Writes hidden and cell states [batch, steps, width], after those before the first step
-    /// [batch, width], of which the hidden one may be known to be zero. The gates [batch, steps,
-    /// 4 · width] come before their functions and without the products of the hidden states.
+    /// Adds to the gates of each step the products of the hidden state before, with which `take`
+    /// writes the next one [batch, steps, width]; the one before the first step [batch, width] may
+    /// be known to be zero.
     func forward(
-        hidden: Tensor, cell: Tensor, gates: Tensor, firstHidden: Tensor, firstCell: Tensor,
-        isFromZero: Bool
+        hidden: Tensor, first: Tensor, isFromZero: Bool, gates: [Gate], take: Take
     ) {
-        guard let kernel = ck_lstm_forward(dtype.code), let add = ck_add(dtype.code) else { return }
-        let (shape, size, width) = (shape, size, width)
-        let (h, c, g) = (hidden.address, cell.address, gates.address)
-        func take(_ step: Int, _ row: Int, _ part: Range<Int>) {
-            let state = (shape.state(row, step) + part.lowerBound) * size
-            let before =
-                step == 0
-                ? firstCell.address(at: row * width + part.lowerBound) : c + state - width * size
-            let gate = (shape.gate(row, step) + part.lowerBound) * size
-            kernel(h + state, c + state, g + gate, before, width, part.count)
-        }
-        let weight = weight(isThere: true)
-        guard
-            let product = RecurrentProduct(
-                weight, rows: shape.batch, columns: 4 * width, depth: width, width: width,
-                dtype: dtype, on: workers)
-        else {
-            let sums = Tensor(Spec([shape.batch, 4 * width], dtype))
-            if isFromZero { sums.clear(on: workers) }
+        guard let add = ck_add(dtype.code) else { return }
+        let (shape, width) = (shape, width)
+        guard let product = product(isThere: true) else {
+            let sums = Tensor(Spec([shape.batch, shape.gates * width], dtype))
             for step in 0..<shape.steps {
-                let operand = BLAS.Matrix(
-                    address: step == 0 ? firstHidden.address : h + shape.state(0, step - 1) * size,
-                    leading: step == 0 ? width : shape.stateRow, isTransposed: false)
+                let before = BLAS.Matrix(
+                    address: step == 0
+                        ? first.address : hidden.address(at: shape.state(0, step - 1)),
+                    leading: step == 0 ? width : shape.steps * width, isTransposed: false)
                 if step > 0 || !isFromZero {
                     BLAS.multiply(
-                        operand, weight, into: sums.address, m: shape.batch, n: 4 * width,
-                        k: width, dtype: dtype, on: workers)
+                        before, weight(isThere: true), into: sums.address, m: shape.batch,
+                        n: shape.gates * width, k: width, dtype: dtype, on: workers)
                 }
                 forRows { row in
-                    let place = g + shape.gate(row, step) * size
-                    add(place, place, sums.address(at: row * 4 * width), 4 * width)
+                    for (index, gate) in gates.enumerated() where step > 0 || !isFromZero {
+                        let (place, sum) = (gate.address(row, step), row * gates.count + index)
+                        add(place, place, sums.address(at: sum * width), width)
+                    }
                     take(step, row, 0..<width)
                 }
             }
             return
         }
         if !isFromZero {
-            product.pack(
-                0..<width, of: firstHidden.address, 0..<shape.batch, leading: width, step: 0)
+            product.pack(0..<width, of: first.address, 0..<shape.batch, leading: width, step: 0)
         }
-        let tasks = product.tasks(width, each: 4)
+        let tasks = product.tasks(width, each: shape.gates)
         for step in 0..<shape.steps {
             workers.run(tasks.count) { index in
                 let task = tasks[index]
-                for gate in 0..<4 where step > 0 || !isFromZero {
+                for (index, gate) in gates.enumerated() where step > 0 || !isFromZero {
                     product.multiply(
-                        task, column: gate * width + task.columns.lowerBound, step: step,
-                        into: g + shape.gate(0, step) * size, leading: shape.gateRow, isAdded: true)
+                        task, column: index * width + task.columns.lowerBound, step: step,
+                        into: gate.address(0, step, task.columns.lowerBound), leading: gate.row,
+                        isAdded: true)
                 }
                 for row in task.rows { take(step, row, task.columns) }
                 if step + 1 < shape.steps {
                     product.pack(
-                        task.columns, of: h + shape.state(0, step) * size, task.rows,
-                        leading: shape.stateRow, step: step + 1)
+                        task.columns, of: hidden.address(at: shape.state(0, step)), task.rows,
+                        leading: shape.steps * width, step: step + 1)
                 }
             }
         }
     }
 
-    /// Writes the gradients by the gates before their functions and by the states before the first
-    /// step, given the gates and the cell states that ``forward`` has left, and the gradients by
-    /// all states.
-    func backward(
-        slopes: Tensor, byHidden: Tensor, byCell: Tensor, gates: Tensor, cell: Tensor,
-        firstCell: Tensor, hiddenChange: Tensor, cellChange: Tensor
-    ) {
-        guard let kernel = ck_lstm_backward(dtype.code), let add = ck_add(dtype.code) else {
-            return
-        }
-        let (shape, size, width) = (shape, size, width)
-        // What comes back from the step behind stands where the first step's gradients will.
-        let (dh, dc, s) = (byHidden.address, byCell.address, slopes.address)
-        for tensor in [byHidden, byCell] { tensor.clear(on: workers) }
-        func takeBack(_ step: Int, _ row: Int, _ part: Range<Int>) {
-            let state = shape.state(row, step) + part.lowerBound
-            let gate = shape.gate(row, step) + part.lowerBound
-            let own = (row * width + part.lowerBound) * size
-            let before =
-                step == 0 ? firstCell.address + own : cell.address(at: state - width)
-            add(dh + own, dh + own, hiddenChange.address(at: state), part.count)
-            add(dc + own, dc + own, cellChange.address(at: state), part.count)
-            kernel(
-                s + gate * size, dc + own, dh + own, gates.address(at: gate),
-                cell.address(at: state), before, width, part.count)
-        }
-        let weight = weight(isThere: false)
-        guard
-            let product = RecurrentProduct(
-                weight, rows: shape.batch, columns: width, depth: 4 * width, width: width,
-                dtype: dtype, on: workers)
-        else {
+    /// The way back: `take` writes a step's gradients by what was added to its gates, and of what
+    /// it finds as the gradient by its hidden state [batch, width] what goes past the gates, if
+    /// anything does; their products come in its place, or are added to it.
+    func backward(byHidden: Tensor, isAdded: Bool, slopes: [Gate], take: Take) {
+        guard let add = ck_add(dtype.code) else { return }
+        let (shape, width) = (shape, width)
+        byHidden.clear(on: workers)
+        guard let product = product(isThere: false) else {
+            let joined = Tensor(Spec([shape.batch, shape.gates * width], dtype))
+            let operand = BLAS.Matrix(
+                address: joined.address, leading: shape.gates * width, isTransposed: false)
+            let sums = isAdded ? Tensor(byHidden.spec) : byHidden
             for step in (0..<shape.steps).reversed() {
-                forRows { takeBack(step, $0, 0..<width) }
-                let operand = BLAS.Matrix(
-                    address: s + shape.gate(0, step) * size, leading: shape.gateRow,
-                    isTransposed: false)
+                forRows { row in
+                    take(step, row, 0..<width)
+                    for (index, slope) in slopes.enumerated() {
+                        joined.address(at: (row * slopes.count + index) * width)
+                            .copyMemory(
+                                from: slope.address(row, step), byteCount: width * dtype.size)
+                    }
+                }
                 BLAS.multiply(
-                    operand, weight, into: dh, m: shape.batch, n: width, k: 4 * width,
-                    dtype: dtype, on: workers)
+                    operand, weight(isThere: false), into: sums.address, m: shape.batch, n: width,
+                    k: shape.gates * width, dtype: dtype, on: workers)
+                if !isAdded { continue }
+                forRows { row in
+                    let place = byHidden.address(at: row * width)
+                    add(place, place, sums.address(at: row * width), width)
+                }
             }
             return
         }
@@ -248,19 +151,18 @@ struct RecurrentSteps {
             let step = shape.steps - 1 - turn
             workers.run(tasks.count) { index in
                 let task = tasks[index]
+                let column = task.columns.lowerBound
                 if turn > 0 {
                     product.multiply(
-                        task, column: task.columns.lowerBound, step: turn, into: dh, leading: width,
-                        isAdded: false)
+                        task, column: column, step: turn, into: byHidden.address(at: column),
+                        leading: width, isAdded: isAdded)
                 }
                 if step < 0 { return }
-                for row in task.rows { takeBack(step, row, task.columns) }
-                for gate in 0..<4 {
-                    let column = gate * width + task.columns.lowerBound
+                for row in task.rows { take(step, row, task.columns) }
+                for (index, slope) in slopes.enumerated() {
                     product.pack(
-                        column..<column + task.columns.count,
-                        of: s + shape.gate(0, step) * size, task.rows, leading: shape.gateRow,
-                        step: turn + 1)
+                        task.columns, of: slope.address(0, step), task.rows, leading: slope.row,
+                        from: index * width, step: turn + 1)
                 }
             }
         }

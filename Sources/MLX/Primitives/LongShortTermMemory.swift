@@ -1,17 +1,21 @@
+import CKernels
+
 /// All steps of a long short-term memory (Hochreiter and Schmidhuber, 1997), gates in the order
 /// input, forget, cell, output.
 ///
 /// Inputs: what the gates are given beside the hidden states [batch, steps, 4 · width], the weights
 /// of these [4 · width, width], and the hidden and the cell state before the first step
 /// [batch, width]. Outputs: the hidden and the cell states [batch, steps, width], and the gates.
-struct LongShortTermMemory: Portable {
+struct LongShortTermMemory: RecurrentCall {
+    static let (gates, inputCount, weights) = (4, 4, 1)
+
     var name: String { "lstm" }
 
     /// The gates take the place of what they are given.
     var overwrites: [Int?] { [nil, nil, 0] }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
-        let shape = try recurrentShape(inputs[0], weights: inputs[1])
+        let shape = try shape(inputs[0], weights: inputs[1], parts: 4)
         for first in inputs[2...] {
             try check(first, [shape.batch, shape.width], inputs[0].dtype, "a first state")
         }
@@ -20,17 +24,28 @@ struct LongShortTermMemory: Portable {
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) throws(MLXError) {
-        let (given, gates) = (inputs[0], outputs[2])
-        if gates.count == 0 { return }
-        if gates.address != given.address {
-            StridedCopy(from: given).write(to: gates.address, on: workers)
-        }
-        let steps = try steps(given.spec, inputs[1], on: workers)
-        let first = inputs[2...].map { $0.contiguous(on: workers) }
+        let (hidden, cell, gates) = (outputs[0], outputs[1], outputs[2])
+        let dtype = gates.dtype
+        guard let kernel = ck_lstm_forward(dtype.code), gates.count > 0 else { return }
+        gates.take(inputs[0], on: workers)
+        let shape = try shape(inputs[0].spec, weights: inputs[1].spec, parts: 4)
+        let (width, first) = (shape.width, inputs[3].contiguous(on: workers))
+        let parts = (0..<4).map { RecurrentSteps.Gate(gates, column: $0 * width) }
+        let steps = RecurrentSteps(
+            shape: shape, dtype: dtype, weights: inputs[1].contiguous(on: workers),
+            workers: workers)
         steps.forward(
-            hidden: outputs[0], cell: outputs[1], gates: gates, firstHidden: first[0],
-            firstCell: first[1],
-            isFromZero: inputs[2].layout.isSingle && inputs[2].number == 0)
+            hidden: hidden, first: inputs[2].contiguous(on: workers),
+            isFromZero: inputs[2].isKnownZero, gates: parts
+        ) { step, row, part in
+            let state = shape.state(row, step) + part.lowerBound
+            let before =
+                step == 0
+                ? first.address(at: row * width + part.lowerBound) : cell.address(at: state - width)
+            kernel(
+                hidden.address(at: state), cell.address(at: state),
+                parts[0].address(row, step, part.lowerBound), before, width, part.count)
+        }
     }
 
     func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
@@ -52,15 +67,12 @@ struct LongShortTermMemory: Portable {
 
     /// The gradient by the weights: one product of all steps.
     private func byWeights(_ slopes: MLXArray, _ hidden: MLXArray, _ first: MLXArray) -> MLXArray {
-        let (steps, width) = (hidden.dim(1), hidden.dim(2))
-        let before = concatenated(
-            [expandedDimensions(first, axis: 1), split(hidden, indices: [steps - 1], axis: 1)[0]],
-            axis: 1)
-        return matmul(reshaped(slopes, [-1, 4 * width]).T, reshaped(before, [-1, width]))
+        matmul(
+            reshaped(slopes, [-1, slopes.dim(2)]).T,
+            reshaped(states(hidden, before: first), [-1, hidden.dim(2)]))
     }
 
-    /// The outputs as array expressions, whatever axes stand before the batch.
-    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+    func composed(_ inputs: [MLXArray]) -> [MLXArray] {
         let back = swappedAxes(inputs[1], -2, -1)
         var (hidden, cell) = (inputs[2], inputs[3])
         let steps = split(inputs[0], parts: inputs[0].dim(-2), axis: -2).map { given in
@@ -72,25 +84,19 @@ struct LongShortTermMemory: Portable {
         }
         return (0..<3).map { index in stacked(steps.map { $0[index] }, axis: -2) }
     }
-
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        Composed.jvp(composed, call, tangents)
-    }
-
-    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        wide(inputs, batch, weights: 1, composed)
-    }
 }
 
 /// The gradient of ``LongShortTermMemory`` by all inputs but the weights: inputs the weights, the
 /// gates and the cell states that it gave, the cell state before the first step, and the gradients
 /// by hidden and cell states.
-struct LongShortTermMemoryGradient: Portable {
+struct LongShortTermMemoryGradient: RecurrentCall {
+    static let (gates, inputCount, weights) = (4, 6, 0)
+
     var name: String { "lstmGradient" }
 
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec] {
         let (gates, dtype) = (inputs[1], inputs[1].dtype)
-        let shape = try recurrentShape(gates, weights: inputs[0])
+        let shape = try shape(gates, weights: inputs[0], parts: 4)
         let (states, first) = (
             [shape.batch, shape.steps, shape.width], [shape.batch, shape.width]
         )
@@ -101,16 +107,32 @@ struct LongShortTermMemoryGradient: Portable {
     }
 
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) throws(MLXError) {
-        if outputs[0].count == 0 { return }
-        let steps = try steps(inputs[1].spec, inputs[0], on: workers)
-        let others = inputs.map { $0.contiguous(on: workers) }
-        steps.backward(
-            slopes: outputs[0], byHidden: outputs[1], byCell: outputs[2], gates: others[1],
-            cell: others[2], firstCell: others[3], hiddenChange: others[4], cellChange: others[5])
+        let (slopes, byHidden, byCell) = (outputs[0], outputs[1], outputs[2])
+        let dtype = slopes.dtype
+        guard let kernel = ck_lstm_backward(dtype.code), let add = ck_add(dtype.code),
+            slopes.count > 0
+        else { return }
+        let shape = try shape(inputs[1].spec, weights: inputs[0].spec, parts: 4)
+        let (width, rows) = (shape.width, inputs.map { $0.contiguous(on: workers) })
+        let parts = (0..<4).map { RecurrentSteps.Gate(slopes, column: $0 * width) }
+        let steps = RecurrentSteps(shape: shape, dtype: dtype, weights: rows[0], workers: workers)
+        byCell.clear(on: workers)
+        steps.backward(byHidden: byHidden, isAdded: false, slopes: parts) { step, row, part in
+            let state = shape.state(row, step) + part.lowerBound
+            let own = row * width + part.lowerBound
+            let (dh, dc) = (byHidden.address(at: own), byCell.address(at: own))
+            add(dh, dh, rows[4].address(at: state), part.count)
+            add(dc, dc, rows[5].address(at: state), part.count)
+            kernel(
+                parts[0].address(row, step, part.lowerBound), dc, dh,
+                RecurrentSteps.Gate(rows[1], column: 0).address(row, step, part.lowerBound),
+                rows[2].address(at: state),
+                step == 0 ? rows[3].address(at: own) : rows[2].address(at: state - width), width,
+                part.count)
+        }
     }
 
-    /// The outputs as array expressions, whatever axes stand before the batch.
-    private func composed(_ inputs: [MLXArray]) -> [MLXArray] {
+    func composed(_ inputs: [MLXArray]) -> [MLXArray] {
         let (weights, first, count) = (inputs[0], inputs[3], inputs[1].dim(-2))
         let steps = inputs.map { input in
             input.ndim == inputs[1].ndim
@@ -135,82 +157,6 @@ struct LongShortTermMemoryGradient: Portable {
             slopes.insert(slope, at: 0)
         }
         return [stacked(slopes, axis: -2), byHidden, byCell]
-    }
-
-    func vjp(_ call: Call, _ cotangents: [MLXArray?]) -> [MLXArray?] {
-        Composed.vjp(composed, call, cotangents)
-    }
-
-    func jvp(_ call: Call, _ tangents: [MLXArray?]) -> [MLXArray?] {
-        Composed.jvp(composed, call, tangents)
-    }
-
-    func vmap(_ inputs: [MLXArray], _ batch: Batch) -> [Batched] {
-        wide(inputs, batch, weights: 0, composed)
-    }
-}
-
-extension Portable {
-    fileprivate func recurrentShape(
-        _ gates: Spec, weights: Spec
-    ) throws(MLXError) -> RecurrentShape {
-        guard gates.dtype == .float32 || gates.dtype == .float64 else {
-            throw refusal("not defined for \(gates.dtype)")
-        }
-        guard weights.shape.count == 2, let width = weights.shape.last, width > 0,
-            weights == Spec([4 * width, width], gates.dtype)
-        else { throw refusal("weights of \(weights) are not [4 · width, width] of \(gates.dtype)") }
-        guard gates.shape.count == 3, gates.shape[1] > 0, gates.shape[2] == 4 * width else {
-            throw refusal(
-                "gates of shape \(gates.shape) are not [batch, steps, \(4 * width)] with a step")
-        }
-        return RecurrentShape(batch: gates.shape[0], steps: gates.shape[1], width: width)
-    }
-
-    fileprivate func check(
-        _ spec: Spec, _ shape: [Int], _ dtype: DType, _ name: String
-    ) throws(MLXError) {
-        guard spec == Spec(shape, dtype) else {
-            throw refusal("\(name) is \(spec) instead of \(dtype) \(shape)")
-        }
-    }
-
-    fileprivate func steps(
-        _ gates: Spec, _ weights: Tensor, on workers: Workers
-    ) throws(MLXError) -> RecurrentSteps {
-        RecurrentSteps(
-            shape: try recurrentShape(gates, weights: weights.spec), dtype: gates.dtype,
-            weights: weights.contiguous(on: workers), workers: workers)
-    }
-
-    /// The same call on batches of batches: with the same weights on one large batch, else by
-    /// operations that take axes in front.
-    fileprivate func wide(
-        _ inputs: [MLXArray], _ batch: Batch, weights: Int,
-        _ composed: ([MLXArray]) -> [MLXArray]
-    ) -> [Batched] {
-        if batch.isBatched[weights] {
-            return composed(batch.stretched(inputs)).map { Batched($0) }
-        }
-        let joined = inputs.enumerated().map { index, input in
-            index == weights ? input : flattened(batch.stretched(input, index), start: 0, end: 1)
-        }
-        return MLXArray.results(of: self, joined, count: 3).map { result in
-            Batched(reshaped(result, [batch.size, -1] + result.shape.dropFirst()))
-        }
-    }
-}
-
-// What a call from a file must be.
-extension LongShortTermMemory {
-    func isSound(_ inputs: [Spec]) -> Bool {
-        inputs.count == 4 && inputs[1].shape.allSatisfy { $0 < 1 << 30 }
-    }
-}
-
-extension LongShortTermMemoryGradient {
-    func isSound(_ inputs: [Spec]) -> Bool {
-        inputs.count == 6 && inputs[0].shape.allSatisfy { $0 < 1 << 30 }
     }
 }
 

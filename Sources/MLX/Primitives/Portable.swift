@@ -117,5 +117,6 @@ package enum PortablePrimitives {
         FourierTransform.self, RealFourierTransform.self, InverseRealFourierTransform.self,
         NormalizeRows.self, NormalizeRowsGradient.self, RandomBits.self, Rotate.self,
         LongShortTermMemory.self, LongShortTermMemoryGradient.self,
+        GatedRecurrentUnit.self, GatedRecurrentUnitGradient.self,
     ]
 }
