@@ -233,10 +233,11 @@ extension AttentionBlocks {
         private let sizes: (source: Int, target: Int)
         /// The bytes from a sequence, a head and a row to the next.
         private let steps: (batch: Int, head: Int, row: Int)
+        private let isCold: Bool
         private let convert: Kernels.Unary?
 
         init(_ tensor: Tensor, from source: DType) {
-            address = tensor.address
+            (address, isCold) = (tensor.address, tensor.storage.isCold)
             (heads, columns) = (tensor.shape[1], tensor.shape[3])
             let size = tensor.dtype.size
             sizes = (source.size, size)
@@ -251,9 +252,11 @@ extension AttentionBlocks {
             return address + sequence * steps.batch + own * steps.head + row * steps.row
         }
 
-        /// Asks for the memory of a row that will be written: rows lie apart, so that each would be
-        /// waited for.
-        func ask(_ head: Int, row: Int) { ck_ask(place(head, row: row), columns * sizes.target) }
+        /// Asks for the memory of a row that will be written, unless a cache holds it: rows lie apart,
+        /// so that each would be waited for.
+        func ask(_ head: Int, row: Int) {
+            if isCold { ck_ask(place(head, row: row), columns * sizes.target) }
+        }
 
         /// Writes rows of a head that follow each other.
         func write(_ source: UnsafeMutableRawPointer, _ head: Int, _ rows: Range<Int>) {
