@@ -102,7 +102,7 @@ struct Runner {
                 && !(skip.map { item[keyPath: name].contains($0) } ?? false)
         }
         if left.isEmpty, !items.isEmpty {
-            let names = items.map { $0[keyPath: name] }.joined(separator: ", ")
+            let names = items.map { $0[keyPath: name] }.joined(separator: "; ")
             throw ValidationError("--only and --skip leave no case of these: \(names)")
         }
         return left

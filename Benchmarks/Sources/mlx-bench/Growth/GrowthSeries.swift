@@ -9,10 +9,12 @@ extension GrowthSuite {
         func series(_ work: PerElement) -> Series {
             Series(
                 name: work.title, columns: ["elements", "us", "copy, us", "time ÷ copy"],
-                band: 0.25,
-                points: stride(from: 16, through: 28, by: 2).map { power in
-                    Series.Point(name: "2^\(power)") { try work.besideCopy($0, 1 << power) }
-                })
+                band: 0.25
+            ) { runner, row in
+                for power in stride(from: 16, through: 28, by: 2) {
+                    row("2^\(power)", try work.besideCopy(runner, 1 << power))
+                }
+            }
         }
         return [false, true].flatMap { fromMemory in
             [
@@ -108,53 +110,35 @@ extension GrowthSuite {
 
     /// Square matrix products.
     func perProduct() -> [Series] {
-        let sizes = [512, 768, 1024, 2048, 4096]
-        return [
-            Series(
-                name: "Matrix products", columns: ["rows and columns", "ps/FLOP"], band: 0.2,
-                points: sizes.map { n in
-                    Series.Point(name: "\(n)") { runner in
-                        [
-                            try runner.best(ProductCases.product("", n, n, n))
-                                / Double(2 * n * n * n) * 1e12
-                        ]
-                    }
-                })
-        ]
+        let sizes = [512, 768, 1024, 2048, 4096].map { n in
+            Series.Sized("\(n)", ProductCases.product("", n, n, n), 1e12 / Double(2 * n * n * n))
+        }
+        return [Series("Matrix products", ["rows and columns", "ps/FLOP"], band: 0.2, sizes)]
     }
 
     /// Causal attention of 8 heads of 64.
     func perAttention() -> [Series] {
-        [
-            Series(
-                name: "Causal attention, 8 heads of 64", columns: ["positions", "ps/FLOP"],
-                band: 0.2,
-                points: [256, 512, 1024, 2048, 4096].map { length in
-                    let shape = [1, 8, length, 64]
-                    return Series.Point(name: "\(length)") { runner in
-                        [
-                            try runner.best(AttentionCases.forward("", shape))
-                                / Double(AttentionCases.flops(shape)) * 1e12
-                        ]
-                    }
-                })
+        let sizes = [256, 512, 1024, 2048, 4096].map { length in
+            let shape = [1, 8, length, 64]
+            return Series.Sized(
+                "\(length)", AttentionCases.forward("", shape),
+                1e12 / Double(AttentionCases.flops(shape)))
+        }
+        return [
+            Series("Causal attention, 8 heads of 64", ["positions", "ps/FLOP"], band: 0.2, sizes)
         ]
     }
 
     /// A chain of additions to an array of four.
     func perNode() -> [Series] {
-        [
+        let sizes = [1000, 10_000, 100_000, 1_000_000].map { count in
+            Series.Sized(
+                "\(count)", GraphCases.additions("", count: count), 1e6 / Double(count))
+        }
+        return [
             Series(
-                name: "Chain of additions, built, evaluated and let go",
-                columns: ["nodes", "us/node"], band: 2, growing: true,
-                points: [1000, 10_000, 100_000, 1_000_000].map { count in
-                    Series.Point(name: "\(count)") { runner in
-                        [
-                            try runner.best(GraphCases.additions("", count: count))
-                                / Double(count) * 1e6
-                        ]
-                    }
-                })
+                "Chain of additions, built, evaluated and let go", ["nodes", "us/node"], band: 2,
+                growing: true, sizes)
         ]
     }
 }

@@ -17,10 +17,9 @@ struct GrowthSuite {
         show("\n\(series.name)\n\n| \(series.columns.joined(separator: " | ")) |")
         show("|" + String(repeating: "---|", count: series.columns.count))
         var judged: [Double] = []
-        for point in series.points {
-            let values = try point.values(runner)
+        try series.measure(runner) { size, values in
             let shown = values.map { $0.formatted(.number.precision(.significantDigits(3))) }
-            show("| \(point.name) | \(shown.joined(separator: " | ")) |")
+            show("| \(size) | \(shown.joined(separator: " | ")) |")
             judged += values.suffix(1)
             Memory.clearCache()
         }
@@ -30,11 +29,8 @@ struct GrowthSuite {
 
 /// One kind of work at growing sizes.
 struct Series {
-    struct Point {
-        let name: String
-        /// The columns of the table behind the size; the last is judged.
-        let values: (Runner) throws -> [Double]
-    }
+    /// Takes down a size and the columns of the table behind it; the last is judged.
+    typealias Row = (_ size: String, _ values: [Double]) -> Void
 
     let name: String
     /// The heads of the table.
@@ -43,7 +39,7 @@ struct Series {
     /// what the largest may be of the first.
     let band: Double
     var growing = false
-    let points: [Point]
+    let measure: (Runner, Row) throws -> Void
 
     func verdict(_ values: [Double]) -> String {
         let (low, high) = (values.min() ?? .nan, values.max() ?? .nan)
@@ -57,7 +53,16 @@ struct Series {
     private func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
 }
 
-extension Runner {
-    /// The best seconds of a call.
-    func best(_ item: Case) throws -> Double { try times(item).best }
+extension Series {
+    /// Work of some size, and how many units of time per unit of work a second of it would be.
+    typealias Sized = (size: String, work: Case, scale: Double)
+
+    /// The best calls of all sizes, in turns, so that a slow moment of the machine falls on all.
+    init(_ name: String, _ columns: [String], band: Double, growing: Bool = false, _ sizes: [Sized])
+    {
+        self.init(name: name, columns: columns, band: band, growing: growing) { runner, row in
+            let times = try runner.timesInTurns(sizes.map(\.work))
+            for (size, times) in zip(sizes, times) { row(size.size, [times.best * size.scale]) }
+        }
+    }
 }
