@@ -55,6 +55,8 @@ BARS = {
     **{case: Bar(1.0, 1.2, cases=variants("mlp")) for case in variants("mlp")},
     **{case: Bar(1.1, 1.3, cases=variants("cnn")) for case in variants("cnn")},
 }
+MODELS = ("resnet", "mobilenet", "convnext", "vit", "autoencoder", "unet", "gru", "lstm", "textcnn", "wavenet", "seq2seq", "recommender")
+BARS |= {model: Bar(1.0, peers=("torch",)) for model in MODELS}
 FORMATS = "q4_1", "q4_0", "q8_0", "bf16"
 for form, least in ("q4_1", 1.8), ("q8_0", 1.2), ("bf16", 1.0):
     BARS[f"lm_decode_{form}"] = Bar(least, peers=("llamacpp",))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times this package and its peers in turns, and writes RESULTS.md.
 
-    python3 run.py ops|train|lm [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…] [--add]
+    python3 run.py ops|train|models|lm [--rounds N] [--only REGEX] [--skip REGEX] [--peers torch,jax,…] [--add]
     python3 run.py threads [--rounds N]
     python3 run.py growth
     python3 run.py jobs [--rounds N] [--only REGEX] [--peers torch,mlx] [--ranks 2,4,…]
@@ -26,6 +26,7 @@ import subprocess
 import sys
 from datetime import date
 
+import bars
 import jobs
 import record
 import threads
@@ -36,6 +37,7 @@ FAMILIES = {
     "ops": ("^mempeak", "^(matmul|linear)", "^(softmax|layernorm|sum|embed|sort)", "^(conv|avgpool)", "^sdpa", "^(eltwise|gelu)",
             "^r?fft", "^(power|cube|arctan2|remainder|tan)_", "^(concatenate|roll|take_along|put_along)", "^(variance|norm|logsoftmax|top10|batchnorm|groupnorm|stack|lstm|gru)_", "^dispatch"),
     "lm": ("_q4_1", "_q4_0", "_q8_0", "_bf16", "_fp32", "^tokenizer"),
+    "models": tuple(f"^{model}$" for model in bars.MODELS),
     "train": ("^mlp", "^cnn", "^gpt_nano", "^gpt_small", "^llama135_full", "^llama135_lora"),
 }
 MODULES = {
@@ -113,6 +115,8 @@ def beside_peers(options):
     named = [peer for peer in options.peers.split(",") if peer]
     if options.suite == "lm":
         named = [peer for peer in named if peer in LM_PEERS]
+    elif options.suite == "models":
+        named = [peer for peer in named if peer == "torch"]
     else:
         named = [peer for peer in named if peer not in ("llamacpp", "tokenizers")]
     peers = [peer for peer in named if is_there(peer)]

@@ -8,7 +8,8 @@ struct MLXBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mlx-bench", abstract: "Times MLX; prints one JSON line a case.",
         subcommands: [
-            OpsCommand.self, TrainCommand.self, LanguageModelCommand.self, OptimizerCommand.self,
+            OpsCommand.self, TrainCommand.self, ModelsCommand.self, LanguageModelCommand.self,
+            OptimizerCommand.self,
             GrowthCommand.self, VmapCommand.self,
         ])
 }
@@ -54,6 +55,15 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func run() throws { try Runner(options).runOneByOne(TrainSuite.cases()) }
+}
+
+struct ModelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "Training steps of models of many kinds of layers.")
+
+    @OptionGroup var options: Options
+
+    func run() throws { try Runner(options).runOneByOne(ModelSuite.cases()) }
 }
 
 struct LanguageModelCommand: ParsableCommand {

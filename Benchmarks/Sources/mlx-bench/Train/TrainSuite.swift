@@ -64,23 +64,30 @@ extension TrainSuite {
         _ name: String, _ metric: String, _ units: Int, _ make: @escaping () -> some StepTaker
     ) -> [Case] {
         [false, true].map { compiled in
-            var losses: [Float] = []
-            return Case(
-                name: name + (compiled ? "_compiled" : "_eager"), metric: metric,
-                value: { Double(units) / $0 },
-                notes: {
-                    [
-                        ("peak_rss_mib", ProcessMemory.peak().rounded()),
-                        ("loss_first", Double(losses.first ?? .nan)),
-                        ("loss_last", Double(losses.last ?? .nan)),
-                    ]
-                },
-                make: { _ in
-                    MLXRandom.seed(0)
-                    try ProcessMemory.resetPeak()
-                    let step = make().function(compiled: compiled)
-                    return { losses.append(step()) }
-                })
+            step(name + (compiled ? "_compiled" : "_eager"), metric, units, compiled, make)
         }
+    }
+
+    /// A case of such steps, so many units each.
+    static func step(
+        _ name: String, _ metric: String, _ units: Int, _ compiled: Bool = false,
+        _ make: @escaping () -> some StepTaker
+    ) -> Case {
+        var losses: [Float] = []
+        return Case(
+            name: name, metric: metric, value: { Double(units) / $0 },
+            notes: {
+                [
+                    ("peak_rss_mib", ProcessMemory.peak().rounded()),
+                    ("loss_first", Double(losses.first ?? .nan)),
+                    ("loss_last", Double(losses.last ?? .nan)),
+                ]
+            },
+            make: { _ in
+                MLXRandom.seed(0)
+                try ProcessMemory.resetPeak()
+                let step = make().function(compiled: compiled)
+                return { losses.append(step()) }
+            })
     }
 }

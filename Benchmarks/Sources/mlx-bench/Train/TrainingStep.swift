@@ -8,21 +8,30 @@ protocol StepTaker {
     func function(compiled: Bool) -> () -> Float
 }
 
+/// The loss of a model's results beside what they should be.
+typealias TrainingLoss = (_ results: MLXArray, _ targets: MLXArray) -> MLXArray
+
+func meanCrossEntropy(_ logits: MLXArray, _ classes: MLXArray) -> MLXArray {
+    crossEntropy(logits: logits, targets: classes, reduction: .mean)
+}
+
 /// A model with what it is trained with, always on the same batch.
 struct TrainingStep<Model: Module & UnaryLayer>: StepTaker {
     private let model: Model
     private let optimizer: any Optimizer
     private let dtype: DType
+    private let loss: TrainingLoss
     private let inputs: MLXArray
     private let targets: MLXArray
 
     init(
         _ model: Model, _ optimizer: any Optimizer, computing dtype: DType = .float32,
-        inputs: MLXArray, targets: MLXArray
+        loss: @escaping TrainingLoss = meanCrossEntropy, inputs: MLXArray, targets: MLXArray
     ) {
         self.model = model
         self.optimizer = optimizer
         self.dtype = dtype
+        self.loss = loss
         self.inputs = inputs
         self.targets = targets
         if dtype != .float32 {
@@ -34,7 +43,7 @@ struct TrainingStep<Model: Module & UnaryLayer>: StepTaker {
     }
 
     func function(compiled: Bool) -> () -> Float {
-        let lossAndGradient = valueAndGrad(model: model) { model, x, y in loss(model, x, y) }
+        let lossAndGradient = valueAndGrad(model: model) { model, x, y in lossOfModel(model, x, y) }
         let step = { (x: MLXArray, y: MLXArray) -> MLXArray in
             let (loss, gradients) = lossAndGradient(model, x, y)
             optimizer.update(model: model, gradients: gradients)
@@ -50,8 +59,8 @@ struct TrainingStep<Model: Module & UnaryLayer>: StepTaker {
     }
 
     /// Trained weights stay in float32; with another type the model works on copies in that type.
-    private func loss(_ model: Model, _ x: MLXArray, _ y: MLXArray) -> MLXArray {
+    private func lossOfModel(_ model: Model, _ x: MLXArray, _ y: MLXArray) -> MLXArray {
         if dtype != .float32 { model.apply { $0.asType(dtype) } }
-        return crossEntropy(logits: model(x).asType(.float32), targets: y, reduction: .mean)
+        return loss(model(x).asType(.float32), y)
     }
 }
