@@ -90,7 +90,7 @@ package enum Evaluate {
             node.finish(try primitive.results(tensors, on: .shared))
         } else {
             // A node that fails stays pending, so that whoever asks again is told again.
-            let outputs = node.newResults(of: primitive)
+            let outputs = node.newResults(of: primitive, from: tensors)
             try primitive.eval(tensors, into: outputs, on: .shared)
             node.finish(outputs)
         }
@@ -139,13 +139,16 @@ package enum Evaluate {
             }
             step.release()
             let reader = step.reader?.node
-            let results = reader.flatMap { $0.primitive.map($0.newResults) } ?? []
+            let others = step.reader?.others.compactMap(\.tensor) ?? []
+            let results =
+                reader.flatMap { reader in
+                    reader.primitive.map { reader.newResults(of: $0, from: others) }
+                } ?? []
             let event = Timeline.begin(
                 Timeline.Event(
                     schedule.names(places), step.sources.map(\.spec),
                     step.kept.map(\.single) + results.map(\.spec)))
             defer { event?.end() }
-            let others = step.reader?.others.compactMap(\.tensor) ?? []
             schedule.filter(places) { node, _ in
                 guard node.isElementwise || node === reader else { return true }
                 node.mark = -1
@@ -199,7 +202,7 @@ extension Primitive {
     func outputs(_ specs: [Spec], over inputs: inout [Tensor]) -> [Tensor] {
         let overwrites = overwrites
         return specs.enumerated().map { index, spec in
-            let layout = layout(ofResult: index, spec.shape)
+            let layout = layout(ofResult: index, spec.shape, from: inputs)
             guard index < overwrites.count, let input = overwrites[index] else {
                 return Tensor(layout, spec.dtype)
             }

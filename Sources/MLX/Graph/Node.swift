@@ -260,13 +260,15 @@ package final class Node: @unchecked Sendable {
     func retainValue() { if !isGiven { holders.wrappingAdd(1, ordering: .relaxed) } }
     func releaseValue() { if !isGiven { holders.wrappingSubtract(1, ordering: .relaxed) } }
 
-    /// New memory for the results of a primitive.
-    func newResults(of primitive: any Primitive) -> [Tensor] {
+    /// New memory for the results of a primitive from some inputs.
+    func newResults(of primitive: any Primitive, from inputs: [Tensor]) -> [Tensor] {
         if !isOfSeveral {
-            return [Tensor(primitive.layout(ofResult: 0, single.shape), single.dtype)]
+            return [
+                Tensor(primitive.layout(ofResult: 0, single.shape, from: inputs), single.dtype)
+            ]
         }
         return specs.enumerated().map { index, spec in
-            Tensor(primitive.layout(ofResult: index, spec.shape), spec.dtype)
+            Tensor(primitive.layout(ofResult: index, spec.shape, from: inputs), spec.dtype)
         }
     }
 

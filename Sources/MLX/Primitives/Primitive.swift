@@ -7,12 +7,12 @@ package protocol Primitive: Sendable {
     /// The shapes and types of the results; the only place that refuses inputs.
     func outputs(_ inputs: [Spec]) throws(MLXError) -> [Spec]
 
-    /// Computes the results into memory that lies as ``layout(ofResult:_:)`` says.
+    /// Computes the results into memory that lies as ``layout(ofResult:_:from:)`` says.
     func eval(_ inputs: [Tensor], into outputs: [Tensor], on workers: Workers) throws(MLXError)
 
     /// How the elements of a result follow each other, without gaps: by default in row-major order,
     /// otherwise as those who read it most often want them.
-    func layout(ofResult index: Int, _ shape: [Int]) -> Layout
+    func layout(ofResult index: Int, _ shape: [Int], from inputs: [Tensor]) -> Layout
 
     /// The gradients with respect to the inputs, given those with respect to the outputs; nil is
     /// zero, on both sides. Only what `call.wanted` names need be given.
@@ -80,7 +80,9 @@ package protocol Primitive: Sendable {
 }
 
 extension Primitive {
-    package func layout(ofResult index: Int, _ shape: [Int]) -> Layout { Layout(contiguous: shape) }
+    package func layout(ofResult index: Int, _ shape: [Int], from inputs: [Tensor]) -> Layout {
+        Layout(contiguous: shape)
+    }
     package func widened(to shape: [Int]) -> (any Primitive)? { nil }
     package func kernel(_ inputs: Few<DType>) -> TileKernel? { nil }
     package var tileReading: (any TileReading)? { nil }
