@@ -59,9 +59,10 @@ struct AttentionBackward {
     func run(on workers: Workers) {
         bySinks?.clear(on: workers)
         let size = blocks.dtype.size
-        let scores = AttentionBlocks.rows * AttentionBlocks.columns * size
+        let scores =
+            AttentionBlocks.rows * AttentionBlocks.columns * size + AttentionBlocks.gap
         let deltas = AttentionBlocks.rows * size
-        let byQueries = AttentionBlocks.rows * blocks.depth * size
+        let byQueries = AttentionBlocks.rows * blocks.depth * size + 3 * AttentionBlocks.gap
         let (byKeys, byValues) = (
             blocks.keyCount * blocks.depth * size, blocks.keyCount * blocks.width * size
         )

@@ -8,6 +8,9 @@ struct AttentionBlocks {
     /// The queries and the keys of a block: the scores stay in the second cache.
     static let rows = 64
     static let columns = 128
+    /// How far what a task writes lies behind what it reads, beside whole pages: a load waits for a
+    /// store before it at the same place of another page.
+    static let gap = 17 * 64
     /// The queries of a strip of a block that a causal mask cuts; as many as a tile of a product.
     private static let strip = 14
 

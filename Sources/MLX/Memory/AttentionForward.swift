@@ -23,7 +23,8 @@ struct AttentionForward {
 
     func run(on workers: Workers) {
         let target = AttentionBlocks.Target(output, from: blocks.dtype)
-        let scoreBytes = AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size
+        let scoreBytes =
+            AttentionBlocks.rows * AttentionBlocks.columns * blocks.dtype.size + AttentionBlocks.gap
         let bytes = scoreBytes + AttentionBlocks.rows * blocks.width * blocks.dtype.size
         workers.run(blocks.batch * blocks.heads * blocks.blocksPerHead) { task in
             let (head, rows) = blocks.block(task)
