@@ -99,7 +99,7 @@ open class GRU: Module {
     /// - Returns: [..., steps, hiddenSize].
     open func callAsFunction(_ x: MLXArray, hidden: MLXArray? = nil) -> MLXArray {
         guard let given = products(x, wx, b) else { return x }
-        let layer = RecurrentCall(name: "GRU", x, width: hiddenSize)
+        let layer = RecurrentSequences(name: "GRU", x, width: hiddenSize)
         if let hidden, let refusal = layer.refusal(of: hidden, "hidden") { return refusal }
         let states = gatedRecurrentUnit(
             layer.joined(given), wh, bias: bhn, hidden: layer.first(hidden))
@@ -149,7 +149,7 @@ open class LSTM: Module {
         _ x: MLXArray, hidden: MLXArray? = nil, cell: MLXArray? = nil
     ) -> (MLXArray, MLXArray) {
         guard let given = products(x, wx, bias) else { return (x, x) }
-        let layer = RecurrentCall(name: "LSTM", x, width: hiddenSize)
+        let layer = RecurrentSequences(name: "LSTM", x, width: hiddenSize)
         for (state, name) in [(hidden, "hidden"), (cell, "cell")] {
             if let state, let refusal = layer.refusal(of: state, name) { return (refusal, x) }
         }
@@ -161,7 +161,7 @@ open class LSTM: Module {
 
 /// The shapes of a layer that takes all steps at once: any axes before those of steps and features
 /// become one.
-private struct RecurrentCall {
+private struct RecurrentSequences {
     let name: String
     private let before: [Int]
     private let steps: Int

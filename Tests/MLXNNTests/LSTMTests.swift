@@ -51,12 +51,6 @@ import Testing
         }
     }
 
-    private func expectClose(_ a: MLXArray, _ b: MLXArray, _ tolerance: Double, _ what: String) {
-        #expect(a.shape == b.shape && a.dtype == b.dtype, "\(what)")
-        let far = abs(a - b).max() / (abs(b).max() + 1e-3)
-        #expect(far.item(Float.self) <= Float(tolerance), "\(what)")
-    }
-
     @Test("gives the states of single steps", arguments: widths, [1, 2, 9])
     func states(width: Int, steps: Int) {
         for batch in [[], [1], [5], [2, 17]] {
@@ -147,4 +141,11 @@ import Testing
         expectClose(found.0, expected[0].asType(.bfloat16), 0.03, "hidden")
         expectClose(found.1, expected[1].asType(.bfloat16), 0.03, "cell")
     }
+}
+
+/// Expects two arrays of one shape and type, as far apart as a share of the largest element at most.
+func expectClose(_ a: MLXArray, _ b: MLXArray, _ tolerance: Double, _ what: String) {
+    #expect(a.shape == b.shape && a.dtype == b.dtype, "\(what)")
+    let far = abs(a - b).max() / (abs(b).max() + 1e-3)
+    #expect(far.item(Float.self) <= Float(tolerance), "\(what)")
 }
