@@ -29,6 +29,19 @@ INLINE __mmask16 lanes_from(long i, long n) { return first_lanes(smaller(n - i, 
 
 WIDE_INLINE __m512 spread(float x) { return _mm512_set1_ps(x); }
 
+// What kernels that are written once for vectors of any length are made of; see lanes.h.
+WIDE_INLINE __mmask16 first_16(long count) { return first_lanes(smaller(count, WIDTH)); }
+WIDE_INLINE __m512 spread_16(float x) { return _mm512_set1_ps(x); }
+WIDE_INLINE __m512 load_16(const float *in) { return _mm512_loadu_ps(in); }
+WIDE_INLINE __m512 load_some_16(__mmask16 lanes, const float *in) {
+    return _mm512_maskz_loadu_ps(lanes, in);
+}
+WIDE_INLINE void store_16(float *out, __m512 x) { _mm512_storeu_ps(out, x); }
+WIDE_INLINE void store_some_16(float *out, __mmask16 lanes, __m512 x) {
+    _mm512_mask_storeu_ps(out, lanes, x);
+}
+WIDE_INLINE __m512 fused_16(__m512 x, __m512 y, __m512 z) { return _mm512_fmadd_ps(x, y, z); }
+
 // Lane i of vector j becomes lane j of vector i.
 WIDE_INLINE void transpose_wide(__m512i v[16]) {
     __m512i t[16];
@@ -54,6 +67,13 @@ WIDE_INLINE void transpose_wide(__m512i v[16]) {
         v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
         v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
     }
+}
+
+WIDE_INLINE void transpose_16(__m512 v[16]) {
+    __m512i t[16];
+    UNROLL for (int i = 0; i < 16; i++) t[i] = (__m512i)v[i];
+    transpose_wide(t);
+    UNROLL for (int i = 0; i < 16; i++) v[i] = (__m512)t[i];
 }
 
 // The functions of float_math.h. One instruction scales by a power of two, whatever the exponent,
