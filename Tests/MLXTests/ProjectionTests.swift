@@ -1,3 +1,4 @@
+import CKernels
 import MLX
 import TestSupport
 import Testing
@@ -38,8 +39,13 @@ struct ProjectionTests {
                 // Half a step of 32638 a block, evenly spread.
                 #expect(error(found, expected) < 6e-5, "\(dtype) \(rows) \(inner)")
                 #expect(error(roundedProduct(x, layer), expected) < 6e-5)
-                let tolerance = Tolerance(absolute: 2e-4, relative: 1e-4)
-                #expect(difference(found, numbers(roundedProduct(x, layer)), tolerance) == nil)
+                // Many rows are not rounded where no instructions would be faster for it.
+                if rows <= 8 || ck_has_rounded_products() != 0 {
+                    let tolerance = Tolerance(absolute: 2e-4, relative: 1e-4)
+                    #expect(difference(found, numbers(roundedProduct(x, layer)), tolerance) == nil)
+                } else {
+                    #expect(error(found, expected) < 1e-6)
+                }
             }
         }
     }
