@@ -2,10 +2,9 @@
 // registers while it walks along k: elements of float32, to which bfloat16 may be widened, or pairs
 // of bfloat16, which one instruction multiplies and adds to float32.
 
-#include "half.h"
+#include "eight.h"
+#include "packed_tile.h"
 #include "pairs.h"
-
-#include "ck_matmul.h"
 
 // Eight rows of the matrix go by at a time, beside each other, as streams from memory; they make a
 // sum of their own, as a long chain of additions loses digits.
@@ -38,14 +37,16 @@ KERNEL void ck_row_times_matrix(float *out, const float *x, long x_stride, const
 
 #if defined(__x86_64__)
 
-int ck_has_packed_products(void) { return has_wide(); }
+// A packed panel is a vector wide in lines; a panel of rows uses at most 14 of them.
+enum { ROWS = 14 };
+
+int ck_has_packed_products(void) { return has_wide() || has_eight(); }
+
+long ck_packed_row_count(void) { return has_wide() ? ROWS : ROWS_IN_EIGHTS; }
 
 enum ck_packing ck_packing_of_bf16(void) {
     return ck_has_tiled_products() || has_quick_pairs() ? CK_PACK_PAIRS : CK_PACK_WIDENED;
 }
-
-// A packed panel is a vector wide in lines; a panel of rows uses at most 14 of them.
-enum { ROWS = CK_PACKED_ROWS };
 
 // MARK: packing
 
@@ -153,6 +154,8 @@ void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, lon
     long stride, int lies_beside, long width) {
     static void (*const kernels[])(void *, const void *, long, long, long, int, long) = {
         pack_floats, pack_pairs, pack_widened};
+    if (!has_wide())
+        return ck_pack_in_eights(packing, out, in, lines, count, stride, lies_beside, width);
     kernels[packing](out, in, lines, count, stride, lies_beside, width);
 }
 
@@ -174,13 +177,6 @@ WIDE_INLINE void store_rounded(char *out, __m512 value, __mmask16 mask) {
     rounded = _mm512_mask_or_epi32(rounded, is_nan, high, _mm512_set1_epi32(0x40));
     _mm256_mask_storeu_epi16(out, mask, _mm512_cvtepi32_epi16(rounded));
 }
-
-// What is read after the present tiles, which is asked for from the third cache: a place, and how
-// far it moves on with each step along k.
-struct next_place {
-    const char *start;
-    long stride;
-};
 
 // The vectors of columns at a step along k: from packed panels, which are asked for meanwhile.
 #define READ_PACKED(H)                                                                             \
@@ -273,11 +269,11 @@ typedef void (*tile_kernel)(char *out, long row_bytes, const u32 *a, u32 *b, lon
 
 #define TILE(R, H)                                                                                 \
     TILE_OF(WIDE, floats, R, H) {                                                                  \
-        WALK(R, H, READ_PACKED, FUSED, 64)                                                         \
+        WALK(R, H, READ_PACKED, FUSED, SUMMED_STEPS)                                               \
         KEEP(R, H, store_rounded)                                                                  \
     }                                                                                              \
     TILE_OF(WIDE, lying, R, H) {                                                                   \
-        WALK(R, H, READ_LYING, FUSED, 64)                                                          \
+        WALK(R, H, READ_LYING, FUSED, SUMMED_STEPS)                                                \
         KEEP(R, H, store_rounded)                                                                  \
     }                                                                                              \
     TILE_OF(PAIRS, pairs, R, H) {                                                                  \
@@ -293,6 +289,13 @@ TILES(BOTH)
 static const tile_kernel tiles[ROWS][3][2] = {TILES(ENTRY)};
 enum { LYING = 2 };
 
+// A tile of packed floats, of pairs, or of columns that lie in the rows of a matrix.
+INLINE void multiply_tile(int kind, long rows, struct packed_tile t) {
+    if (!has_wide()) return ck_tile_in_eights(&t, rows, kind == LYING);
+    tiles[rows - 1][kind][t.columns > WIDTH](
+        t.out, t.row_bytes, t.a, t.b, t.steps, t.columns, t.result, t.next, t.before);
+}
+
 // Up to so many steps tiles wait for the lines of their results, which are met in their order then:
 // panels of rows come one after the other, with columns that the second cache holds.
 enum { FEW_STEPS = 64, FEW_ELEMENTS = 1 << 18 };
@@ -305,7 +308,6 @@ static void multiply_few_steps(int is_paired, char *out, long row_bytes, struct 
     u32 *b, const float *lying, long stride, long columns, long steps,
     enum ck_packed_result result) {
     for (long row = 0; row < a.count; row += a.panel) {
-        const tile_kernel(*kernels)[2] = tiles[smaller(a.count - row, a.panel) - 1];
         const u32 *lines = (const u32 *)a.start + row / a.panel * steps * WIDTH;
         int lies = lying && row == 0;
         for (long column = 0; column < columns; column += 2 * WIDTH) {
@@ -313,9 +315,10 @@ static void multiply_few_steps(int is_paired, char *out, long row_bytes, struct 
             u32 *panel = b + column * steps;
             struct next_place next = {(const char *)panel, 0};
             if (lies) next = (struct next_place){(const char *)(lying + column), stride * 4};
-            kernels[lies ? LYING : is_paired][width > WIDTH](
-                out + row * row_bytes + column * (result == CK_PACKED_NARROW ? 2 : 4), row_bytes,
-                lines, panel, steps, width, result, next, NULL);
+            char *place = out + row * row_bytes + column * (result == CK_PACKED_NARROW ? 2 : 4);
+            multiply_tile(lies ? LYING : is_paired, smaller(a.count - row, a.panel),
+                (struct packed_tile){
+                    place, row_bytes, lines, panel, steps, width, result, next, NULL});
         }
     }
 }
@@ -351,8 +354,9 @@ void ck_packed_multiply(enum ck_packing packing, void *out, long leading, struct
             } else if (index >= asking) {
                 next.stride = 0;
             }
-            tiles[height - 1][is_paired][width > WIDTH](
-                place, leading * size, lines, panel, steps, width, result, next, NULL);
+            multiply_tile(is_paired, height,
+                (struct packed_tile){
+                    place, leading * size, lines, panel, steps, width, result, next, NULL});
             next.start += next.stride * steps;
         }
     }
@@ -391,12 +395,13 @@ void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const 
                     next.start = (const char *)(b + start * stride + column);
                     next.stride = stride * (long)sizeof *b;
                 }
-                tiles[smaller(a.count - row, a.panel) - 1][lies ? LYING : 0][width > WIDTH](
-                    (char *)(is_last ? out + row * leading + column : aside),
-                    (is_last ? leading : 2 * WIDTH) * (long)sizeof *out,
-                    (const u32 *)a.start + (index * count + start) * WIDTH, packs ? packed : NULL,
-                    steps, width, is_last ? result : CK_PACKED_WRITTEN, next,
-                    start > 0 ? aside : NULL);
+                multiply_tile(lies ? LYING : 0, smaller(a.count - row, a.panel),
+                    (struct packed_tile){
+                        (char *)(is_last ? out + row * leading + column : aside),
+                        (is_last ? leading : 2 * WIDTH) * (long)sizeof *out,
+                        (const u32 *)a.start + (index * count + start) * WIDTH,
+                        packs ? packed : NULL, steps, width,
+                        is_last ? result : CK_PACKED_WRITTEN, next, start > 0 ? aside : NULL});
             }
         }
     }
@@ -405,6 +410,7 @@ void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const 
 #else
 
 int ck_has_packed_products(void) { return 0; }
+long ck_packed_row_count(void) { return 1; }
 enum ck_packing ck_packing_of_bf16(void) { return CK_PACK_WIDENED; }
 void ck_pack(enum ck_packing packing, void *out, const void *in, long lines, long count,
     long stride, int lies_beside, long width) {}

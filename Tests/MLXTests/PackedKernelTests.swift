@@ -63,7 +63,7 @@ struct PackedKernelTests {
         let right = Lines(columns, length, seed: 5)
         let leading = columns + 2
         for index in 0..<8 {
-            let panel = index < 4 ? Int(CK_PACKED_ROWS) : 5
+            let panel = index < 4 ? ck_packed_row_count() : 5
             let a = left.packed(packing, isBeside: index % 2 == 0, width: panel)
             let b = right.packed(
                 packing, isBeside: index / 2 % 2 == 0, width: Int(CK_PACKED_COLUMNS))
@@ -141,8 +141,8 @@ struct PackedKernelTests {
             return out.map(\.bitPattern)
         }
         for result in [CK_PACKED_WRITTEN, CK_PACKED_ADDED] {
-            let expected = multiply(panel: Int(CK_PACKED_ROWS), result, lies: false)
-            for panel in [14, 11, 8, 1] where rows <= 40 || panel > 1 {
+            let expected = multiply(panel: ck_packed_row_count(), result, lies: false)
+            for panel in [ck_packed_row_count(), 11, 8, 1] where rows <= 40 || panel > 1 {
                 #expect(multiply(panel: panel, result, lies: true) == expected)
                 #expect(multiply(panel: panel, result, lies: true, keeps: true) == expected)
                 #expect(multiply(panel: panel, result, lies: false) == expected)
@@ -195,10 +195,10 @@ struct PackedKernelTests {
             }
             return out
         }
-        let a = pack(left, values.count, width: Int(CK_PACKED_ROWS))
+        let a = pack(left, values.count, width: ck_packed_row_count())
         let b = pack([1, 1], 1, width: Int(CK_PACKED_COLUMNS))
         var out = [UInt16](repeating: 0, count: values.count)
-        withPackedRows(a, values.count, panel: Int(CK_PACKED_ROWS)) { a in
+        withPackedRows(a, values.count, panel: ck_packed_row_count()) { a in
             ck_packed_multiply(packing, &out, 1, a, b, 1, ck_ahead(), 2, CK_PACKED_NARROW)
         }
         for (value, bits) in zip(values, out) {

@@ -9,8 +9,6 @@
 void ck_row_times_matrix(float *out, const float *x, long x_stride, const float *b, long b_row,
     long rows, long columns);
 
-/// The most rows of the left operand that a packed panel holds.
-#define CK_PACKED_ROWS 14
 /// The columns of the right operand that a packed panel holds.
 #define CK_PACKED_COLUMNS 16
 
@@ -26,6 +24,9 @@ enum ck_packed_result {
 
 /// Whether this machine can run the functions below.
 int ck_has_packed_products(void);
+
+/// The most rows of the left operand that a packed panel holds on this machine.
+long ck_packed_row_count(void);
 
 /// What a packed operand is made of, and its panels.
 enum ck_packing {

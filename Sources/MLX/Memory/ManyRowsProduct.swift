@@ -13,7 +13,7 @@ struct ManyRowsProduct {
     private let count: Int
     private let columns: Int
 
-    private static let rowPanel = Int(CK_PACKED_ROWS)
+    private static let rowPanel = ck_packed_row_count()
     private static let columnPanel = Int(CK_PACKED_COLUMNS)
     /// How far along k a tile is summed in registers, and the rows of weights of a task.
     private static let most = (depth: 1024, width: 64)

@@ -23,7 +23,7 @@ struct PackedProduct {
     )
     static let columnPanel = Int(CK_PACKED_COLUMNS)
     /// The most rows of a panel, and fewer that are multiplied about as fast.
-    private static let panelRows = 11...Int(CK_PACKED_ROWS)
+    private static let panelRows = ck_packed_row_count() - 3...ck_packed_row_count()
     /// The columns that are packed at a time, fewer where they meet all rows and then are done
     /// with, and the bytes of packed rows that stay in the second cache meanwhile.
     static let most = (columns: 1024, columnsOfFewRows: 64, rowBytes: 384 << 10)
