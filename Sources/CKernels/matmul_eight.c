@@ -94,8 +94,8 @@ EIGHT void ck_pack_in_eights(enum ck_packing packing, void *out, const void *in,
 
 // MARK: blocks
 
-// Some rows of a tile and one panel of its columns, so many steps along k. The sums are laid aside,
-// in rows of 32, or are the result.
+// Some rows of a tile and one panel of its columns, so many steps along k. Sums go on from those
+// before, in rows of 32 as the tile's, and are laid aside, or at last are the result.
 struct block {
     const float *a;
     float *b;
@@ -104,10 +104,15 @@ struct block {
     long columns;
     const float *before;
     float *aside;
+    int is_last;
     char *out;
     long row_bytes;
     enum ck_packed_result result;
 };
+
+// The steps along k after which the blocks of a tile take turns: what four of them read is about
+// three quarters of the first cache.
+enum { BLOCK_STEPS = 2 * SUMMED_STEPS };
 
 // To nearest, ties to even, as narrow_bf16 does it.
 EIGHT_INLINE void store_rounded(char *out, __m256 value, long columns) {
@@ -136,55 +141,65 @@ EIGHT_INLINE void store(char *out, __m256 value, long columns, enum ck_packed_re
 enum reading { LEAVES, ASKS, READS, READS_SOME };
 
 EIGHT_INLINE void multiply_block(int rows, enum reading reading, const struct block *block) {
-    __m256 sum[BLOCK][2];
     __m256i left_lanes = first_8(block->columns);
     __m256i right_lanes = first_8(block->columns - 8);
     struct next_place next = block->next;
-    const float *a = block->a;
+    const float *a = block->a, *before = block->before;
     float *b = block->b;
-    UNROLL for (int row = 0; row < rows; row++) {
-        sum[row][0] = sum[row][1] = spread_8(0);
-        // The lines of the result come while the sums are made.
-        if (!block->aside) __builtin_prefetch(block->out + row * block->row_bytes, 1);
-    }
-    _Pragma("clang loop unroll_count(4)") for (long step = 0; step < block->steps; step++) {
-        __m256 left, right;
-        if (reading >= READS) {
-            const float *columns = (const float *)next.start;
-            left = reading == READS ? load_8(columns) : load_some_8(left_lanes, columns);
-            right = reading == READS ? load_8(columns + 8) : load_some_8(right_lanes, columns + 8);
-            if (b) {
-                store_8(b + step * PANEL, left);
-                store_8(b + step * PANEL + 8, right);
-            }
-            __builtin_prefetch(next.start + 8 * next.stride);
-        } else {
-            left = load_8(b + step * PANEL);
-            right = load_8(b + step * PANEL + 8);
-        }
-        if (reading == ASKS) __builtin_prefetch(next.start, 0, 2);
-        if (reading != LEAVES) next.start += next.stride;
+    for (long rest = block->steps;; rest -= SUMMED_STEPS) {
+        __m256 sum[BLOCK][2];
+        int is_last = rest <= SUMMED_STEPS && block->is_last;
         UNROLL for (int row = 0; row < rows; row++) {
-            __m256 both = spread_8(a[step * PANEL + row]);
-            sum[row][0] = fused_8(both, left, sum[row][0]);
-            sum[row][1] = fused_8(both, right, sum[row][1]);
+            sum[row][0] = sum[row][1] = spread_8(0);
+            // The lines of the result come while the sums are made.
+            if (is_last) __builtin_prefetch(block->out + row * block->row_bytes, 1);
         }
-    }
-    UNROLL for (int row = 0; row < rows; row++) {
-        if (block->before) {
-            sum[row][0] += load_8(block->before + row * 2 * PANEL);
-            sum[row][1] += load_8(block->before + row * 2 * PANEL + 8);
+        long steps = smaller(rest, SUMMED_STEPS);
+        _Pragma("clang loop unroll_count(4)") for (long step = 0; step < steps; step++) {
+            __m256 left, right;
+            if (reading >= READS) {
+                const float *columns = (const float *)next.start;
+                left = reading == READS ? load_8(columns) : load_some_8(left_lanes, columns);
+                right = reading == READS ? load_8(columns + 8)
+                                         : load_some_8(right_lanes, columns + 8);
+                if (b) {
+                    store_8(b + step * PANEL, left);
+                    store_8(b + step * PANEL + 8, right);
+                }
+                __builtin_prefetch(next.start + 8 * next.stride);
+            } else {
+                left = load_8(b + step * PANEL);
+                right = load_8(b + step * PANEL + 8);
+            }
+            if (reading == ASKS) __builtin_prefetch(next.start, 0, 2);
+            if (reading != LEAVES) next.start += next.stride;
+            UNROLL for (int row = 0; row < rows; row++) {
+                __m256 both = spread_8(a[step * PANEL + row]);
+                sum[row][0] = fused_8(both, left, sum[row][0]);
+                sum[row][1] = fused_8(both, right, sum[row][1]);
+            }
         }
-        if (block->aside) {
-            store_8(block->aside + row * 2 * PANEL, sum[row][0]);
-            store_8(block->aside + row * 2 * PANEL + 8, sum[row][1]);
-        } else {
+        UNROLL for (int row = 0; row < rows; row++) {
+            float *aside = block->aside + row * 2 * PANEL;
             char *place = block->out + row * block->row_bytes;
+            if (before) {
+                sum[row][0] += load_8(before + row * 2 * PANEL);
+                sum[row][1] += load_8(before + row * 2 * PANEL + 8);
+            }
+            if (!is_last) {
+                store_8(aside, sum[row][0]);
+                store_8(aside + 8, sum[row][1]);
+                continue;
+            }
             store(place, sum[row][0], block->columns, block->result);
             if (block->columns > 8)
                 store(place + (block->result == CK_PACKED_NARROW ? 16 : 32), sum[row][1],
                     block->columns - 8, block->result);
         }
+        if (rest <= SUMMED_STEPS) break;
+        before = block->aside;
+        a += SUMMED_STEPS * PANEL;
+        if (b) b += SUMMED_STEPS * PANEL;
     }
 }
 
@@ -203,31 +218,27 @@ void ck_tile_in_eights(const struct packed_tile *tile, long rows, int lies) {
     // The rows of the first block; the second has as many, or one less.
     long height = rows > BLOCK ? (rows + 1) / 2 : rows;
     long size = tile->result == CK_PACKED_NARROW ? 2 : 4;
-    for (long start = 0; start < tile->steps || start == 0; start += SUMMED_STEPS) {
-        int is_last = start + SUMMED_STEPS >= tile->steps;
+    struct block block = {.row_bytes = tile->row_bytes, .result = tile->result};
+    for (long start = 0; start < tile->steps || start == 0; start += BLOCK_STEPS) {
         const float *before = start > 0 ? total[0] : tile->before;
+        block.steps = smaller(BLOCK_STEPS, tile->steps - start);
+        block.is_last = start + BLOCK_STEPS >= tile->steps;
         for (long column = 0; column < tile->columns; column += PANEL) {
             u32 *panel = tile->b ? tile->b + (column * tile->steps + start * PANEL) : NULL;
+            block.b = (float *)panel;
+            block.columns = smaller(PANEL, tile->columns - column);
             for (long row = 0; row < rows; row += height) {
-                long columns = smaller(PANEL, tile->columns - column);
                 enum reading reading = LEAVES;
-                if (lies && (row == 0 || !panel)) reading = columns == PANEL ? READS : READS_SOME;
+                if (lies && (row == 0 || !panel))
+                    reading = block.columns == PANEL ? READS : READS_SOME;
                 if (!lies && row + column == 0 && tile->next.stride > 0) reading = ASKS;
-                struct next_place next = tile->next;
-                next.start += start * next.stride;
-                if (reading >= READS) next.start += column * (long)sizeof(float);
-                struct block block = {
-                    .a = (const float *)tile->a + start * PANEL + row,
-                    .b = (float *)panel,
-                    .next = next,
-                    .steps = smaller(SUMMED_STEPS, tile->steps - start),
-                    .columns = columns,
-                    .before = before ? before + row * 2 * PANEL + column : NULL,
-                    .aside = is_last ? NULL : total[row] + column,
-                    .out = tile->out + row * tile->row_bytes + column * size,
-                    .row_bytes = tile->row_bytes,
-                    .result = tile->result,
-                };
+                block.next = tile->next;
+                block.next.start += start * block.next.stride;
+                if (reading >= READS) block.next.start += column * (long)sizeof(float);
+                block.a = (const float *)tile->a + start * PANEL + row;
+                block.before = before ? before + row * 2 * PANEL + column : NULL;
+                block.aside = total[row] + column;
+                block.out = tile->out + row * tile->row_bytes + column * size;
                 blocks[smaller(height, rows - row) - 1][reading](&block);
             }
         }
