@@ -53,27 +53,28 @@ EIGHT_INLINE void pack_lines(
     }
 }
 
-// Panels of lines that lie beside each other, two at a time.
+// Panels of lines that lie beside each other, up to four at a time: of an element along k, what
+// lies in one piece is read at once.
 EIGHT_INLINE void pack_beside(int is_widened, float *out, const char *in, long lines, long count,
     long stride, long width) {
-    long size = is_widened ? 2 : 4, second = lines - width;
-    float *other = out + count * PANEL;
-    if (second <= 0) lines = smaller(lines, width);
-    for (long i = 0; i < count; i++, in += stride, out += PANEL, other += PANEL) {
-        // The next lines of the cache lie too far apart to be foreseen.
-        __builtin_prefetch(in + 16 * stride);
-        __builtin_prefetch(in + 16 * stride + (lines - 1) * size);
-        store_8(out, vector_of(is_widened, in, smaller(lines, width)));
-        store_8(out + 8, vector_of(is_widened, in + 8 * size, smaller(lines, width) - 8));
-        if (second <= 0) continue;
-        store_8(other, vector_of(is_widened, in + width * size, second));
-        store_8(other + 8, vector_of(is_widened, in + (width + 8) * size, second - 8));
+    long size = is_widened ? 2 : 4;
+    for (long i = 0; i < count; i++, in += stride, out += PANEL) {
+        float *panel = out;
+        for (long line = 0; line < lines; line += width, panel += count * PANEL) {
+            long some = smaller(lines - line, width);
+            const char *from = in + line * size;
+            // The next lines of the cache lie too far apart to be foreseen.
+            __builtin_prefetch(from + 16 * stride);
+            __builtin_prefetch(from + 16 * stride + (some - 1) * size);
+            store_8(panel, vector_of(is_widened, from, some));
+            store_8(panel + 8, vector_of(is_widened, from + 8 * size, some - 8));
+        }
     }
 }
 
 EIGHT_INLINE void pack(int is_widened, float *out, const char *in, long lines, long count,
     long stride, int lies_beside, long width) {
-    long size = is_widened ? 2 : 4, together = lies_beside ? 2 * width : width;
+    long size = is_widened ? 2 : 4, together = lies_beside ? 4 * width : width;
     for (long line = 0; line < lines; line += together) {
         long some = smaller(together, lines - line);
         float *panel = out + line / width * count * PANEL;
