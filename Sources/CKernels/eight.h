@@ -16,7 +16,7 @@ INLINE bool has_eight(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-// What kernels that are written once for vectors of any length are made of; see lanes.h.
+// What kernels that are written once for vectors of any length are made of; see lanes_eight.h.
 EIGHT_INLINE __m256i first_8(long count) {
     __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)smaller(count, 8)), lanes);

@@ -29,7 +29,7 @@ INLINE __mmask16 lanes_from(long i, long n) { return first_lanes(smaller(n - i, 
 
 WIDE_INLINE __m512 spread(float x) { return _mm512_set1_ps(x); }
 
-// What kernels that are written once for vectors of any length are made of; see lanes.h.
+// What kernels that are written once for vectors of any length are made of; see lanes_wide.h.
 WIDE_INLINE __mmask16 first_16(long count) { return first_lanes(smaller(count, WIDTH)); }
 WIDE_INLINE __m512 spread_16(float x) { return _mm512_set1_ps(x); }
 WIDE_INLINE __m512 load_16(const float *in) { return _mm512_loadu_ps(in); }

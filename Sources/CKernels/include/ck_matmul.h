@@ -79,8 +79,8 @@ long ck_lying_room(long rows, long count);
 
 /// out = a b for packed rows of float32, as `ck_packed_multiply`, and columns that lie beside each
 /// other in the rows of a matrix, `stride` elements apart. They are packed on the way where more
-/// than two panels of rows meet them, or where they are kept: `room` has all of them then, as
-/// `ck_pack` leaves them.
+/// than two panels of rows meet them or there is no AVX-512, or where they are kept: `room` has all
+/// of them then, as `ck_pack` leaves them.
 void ck_lying_multiply(float *out, long leading, struct ck_packed_rows a, const float *b,
     long stride, void *room, int keeps, long columns, long count, enum ck_packed_result result);
 
